@@ -1,0 +1,6 @@
+//! draft
+pub mod scenario;
+pub mod record;
+pub mod turn;
+pub mod stats;
+pub mod verdict;

@@ -1,0 +1,371 @@
+//! What was observed: the stamped facts of every call of a run, and nothing concluded from them.
+//! These types are the format of `run.jsonl`; everything loadcall reports is
+//! computed from them, so a report can be made again without a network.
+
+use serde::{Deserialize, Serialize};
+
+/// A moment as microseconds since the run began, on the caller's one monotonic clock.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Offset(i64);
+
+impl Offset {
+    pub const fn from_micros(us: i64) -> Self {
+        Self(us)
+    }
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+    /// Signed milliseconds from `earlier` to this moment.
+    pub fn ms_since(self, earlier: Self) -> f64 {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a run is far shorter than 2^52 microseconds"
+        )]
+        let ms = (self.0 - earlier.0) as f64 / 1_000.0;
+        ms
+    }
+    /// This moment moved by a signed number of microseconds.
+    #[must_use]
+    pub const fn plus_micros(self, us: i64) -> Self {
+        Self(self.0.saturating_add(us))
+    }
+    /// This moment moved forward.
+    #[must_use]
+    pub fn plus(self, d: std::time::Duration) -> Self {
+        self.plus_micros(i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
+/// The number of a call within its run, from 0 in the order they were due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CallId(pub u32);
+
+/// The head of a run: what was run, by what, where. The first line of `run.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunHead {
+    pub run_id: String,
+    /// The wall clock at offset zero, RFC 3339 with microseconds, UTC.
+    pub started_at: String,
+    pub loadcall_version: String,
+    /// Where the scenario was read from, as the user wrote it.
+    pub scenario_path: String,
+    /// The scenario's whole text, so that the run can be judged again without the file.
+    pub scenario_text: String,
+    /// What each step says, in the order of the script; `None` for a step without a clip.
+    pub clips: Vec<Option<ClipFact>>,
+    pub seed: u64,
+    /// Server address without credentials.
+    pub server_url: String,
+    pub host: Host,
+}
+
+/// A clip as it was played.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClipFact {
+    pub file: String,
+    pub sha256: String,
+    pub text: Option<String>,
+    /// From the first to the last voiced sample.
+    pub voiced_ms: f64,
+}
+
+/// The machine the calls were placed from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    pub os: String,
+    pub cpus: u32,
+}
+
+/// One fact and when it happened (which may be before it was known: edges of speech are back-dated).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    pub at: Offset,
+    #[serde(rename = "is")]
+    pub what: Observation,
+}
+
+/// Everything that can be observed during a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Observation {
+    /// Signalling and media are up and the caller is in the room.
+    Connected {
+        room_sid: String,
+        server_version: String,
+        server_region: String,
+    },
+    AgentJoined {
+        identity: String,
+    },
+    /// The agent's audio can be heard from now on.
+    AgentTrackSubscribed,
+    /// The agent's `lk.agent.state` attribute became this.
+    AgentState(String),
+    AgentLeft {
+        reason: String,
+    },
+    /// No packet of the agent's audio for two seconds.
+    AgentMediaStalled,
+    ConnectionLost {
+        reason: String,
+    },
+
+    /// A step of the script began to wait for its start.
+    StepBegan {
+        step: u32,
+    },
+    /// The first voiced sample of a step's clip, on the capture clock.
+    UtteranceBegan {
+        step: u32,
+    },
+    /// The last voiced sample of a step's clip, on the capture clock.
+    UtteranceEnded {
+        step: u32,
+    },
+    ExpectationMet {
+        step: u32,
+    },
+    /// What the step expects did not happen in its time; stamped when the wait was over.
+    ExpectationMissed {
+        step: u32,
+    },
+    /// The script is through; hanging up.
+    HangingUp,
+
+    /// The first audible sample of the agent after silence.
+    VoiceBegan,
+    /// The last audible sample of the agent before silence.
+    VoiceEnded,
+
+    /// `lk.transcription`: what the agent understood (`caller`) or says (`agent`).
+    Transcript {
+        speaker: Speaker,
+        segment: String,
+        text: String,
+        last: bool,
+    },
+    /// A message of the agent's session that carries latency, tools, errors, usage or versions.
+    Session(SessionEvent),
+
+    /// Something had to be left out because a limit was reached.
+    LimitReached {
+        what: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Speaker {
+    Caller,
+    Agent,
+}
+
+/// What of `lk.agent.session` is kept. Times within are the agent's own durations, never moments on
+/// our clock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionEvent {
+    AgentState {
+        old: String,
+        new: String,
+    },
+    UserState {
+        old: String,
+        new: String,
+    },
+    /// The caller's turn as the agent committed it.
+    UserMessage {
+        id: String,
+        text: String,
+        metrics: ReportedMetrics,
+    },
+    /// A reply, sent when its playout is over or was cut off.
+    AgentMessage {
+        id: String,
+        text: String,
+        interrupted: bool,
+        metrics: ReportedMetrics,
+    },
+    ToolsStarted {
+        names: Vec<String>,
+    },
+    ToolsExecuted {
+        tools: Vec<ToolResult>,
+    },
+    Error {
+        message: String,
+    },
+    FalseInterruption {
+        resumed: bool,
+    },
+    EndOfTurnPrediction {
+        probability: f64,
+        threshold: f64,
+    },
+    /// Cumulative; only the last of a call is kept.
+    Usage {
+        models: Vec<ModelUsage>,
+    },
+    /// The agent's answer to who it is.
+    Framework {
+        sdk: String,
+        sdk_version: String,
+    },
+    /// The agent's endpointing and interruption options, as it reports them.
+    Options {
+        options: Vec<(String, String)>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolResult {
+    pub name: String,
+    pub is_error: bool,
+}
+
+/// What a model of the agent has used up since its session began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelUsage {
+    /// `llm`, `tts`, `stt` …
+    pub kind: String,
+    pub provider: String,
+    pub model: String,
+    /// Counter name → amount, with the names of LiveKit's `ModelUsage` messages (`input_tokens`,
+    /// `characters_count`, `audio_duration` in seconds …).
+    pub counts: Vec<(String, f64)>,
+}
+
+/// `livekit.agent.MetricsReport` in milliseconds. A value the agent did not send is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct ReportedMetrics {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcription_delay_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_of_turn_delay_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_user_turn_completed_delay_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub llm_node_ttft_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub llm_node_ttfs_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tts_node_ttfb_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e2e_latency_ms: Option<f64>,
+}
+
+/// One call: when it was due, when it was placed, all that was observed, and how it ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    pub id: CallId,
+    /// The room's name, which is also the session id in traces.
+    pub room: String,
+    /// When the plan wanted it placed.
+    pub due: Offset,
+    /// When it was placed.
+    pub dialled: Offset,
+    /// In the order in which things became known.
+    pub log: Vec<Stamped>,
+    pub end: CallEnd,
+    pub media: MediaFacts,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallEnd {
+    pub at: Offset,
+    pub outcome: Outcome,
+    /// What exactly happened, for people; empty when the outcome says it all.
+    pub detail: String,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The script was played to its end and every awaited reply was heard.
+    Answered,
+    /// No agent joined in time.
+    NoAgent,
+    /// An agent joined, but not (with its audio) in time.
+    AgentLate,
+    /// The agent left before the script was through.
+    AgentLeft,
+    /// The agent joined but did not speak when it should have begun.
+    NoGreeting,
+    /// The agent did not reply to something the caller said.
+    NoAnswer,
+    /// The connection to the server broke.
+    ConnectionLost,
+    /// The server did not let the caller in (wrong key, no permission, no such address).
+    Refused,
+    /// The user stopped the run.
+    Stopped,
+    /// The caller itself failed; says nothing about the agent.
+    OurFault,
+}
+
+impl Outcome {
+    pub const ALL: [Self; 10] = [
+        Self::Answered,
+        Self::NoAgent,
+        Self::AgentLate,
+        Self::AgentLeft,
+        Self::NoGreeting,
+        Self::NoAnswer,
+        Self::ConnectionLost,
+        Self::Refused,
+        Self::Stopped,
+        Self::OurFault,
+    ];
+
+    /// The name in `run.jsonl` and `report.json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::NoAgent => "no_agent",
+            Self::AgentLate => "agent_late",
+            Self::AgentLeft => "agent_left",
+            Self::NoGreeting => "no_greeting",
+            Self::NoAnswer => "no_answer",
+            Self::ConnectionLost => "connection_lost",
+            Self::Refused => "refused",
+            Self::Stopped => "stopped",
+            Self::OurFault => "our_fault",
+        }
+    }
+}
+
+/// What the media of a call looked like from our side.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MediaFacts {
+    /// How late each microphone packet left: hdrhistogram V2 + DEFLATE in base64, microseconds.
+    /// Empty when nothing was sent.
+    pub pacing: String,
+    pub packets_received: u64,
+    pub packets_lost: u64,
+    /// Largest gap between two packets of the agent's audio.
+    pub largest_gap_ms: f64,
+}
+
+/// The last line of `run.jsonl`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunTail {
+    pub ended: Offset,
+    /// The user stopped the run before all planned calls were through.
+    pub stopped: bool,
+    /// How many calls the plan had.
+    pub planned: u32,
+}
+
+/// A whole recording. `tail` is absent when the run was killed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    pub head: RunHead,
+    /// In the order of their ids.
+    pub calls: Vec<CallRecord>,
+    pub tail: Option<RunTail>,
+}
