@@ -4,3 +4,4 @@ pub mod record;
 pub mod turn;
 pub mod stats;
 pub mod verdict;
+pub mod clock;

@@ -1,8 +1,11 @@
 //! What was observed: the stamped facts of every call of a run, and nothing concluded from them.
-//! These types are the format of `run.jsonl`; everything loadcall reports is
+//! These types are the format of `run.jsonl` (see [`store`]); everything loadcall reports is
 //! computed from them, so a report can be made again without a network.
 
+pub mod store;
+
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A moment as microseconds since the run began, on the caller's one monotonic clock.
 #[derive(
@@ -34,8 +37,21 @@ impl Offset {
     }
     /// This moment moved forward.
     #[must_use]
-    pub fn plus(self, d: std::time::Duration) -> Self {
+    pub fn plus(self, d: Duration) -> Self {
         self.plus_micros(i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
+    }
+    /// This moment moved back.
+    #[must_use]
+    pub fn minus(self, d: Duration) -> Self {
+        self.plus_micros(-i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
+    }
+    /// Time since the run began; zero before.
+    pub fn since_start(self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0).unwrap_or(0))
+    }
+    /// Time since `earlier`; zero when it is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Self(self.0.saturating_sub(earlier.0)).since_start()
     }
 }
 
@@ -95,8 +111,6 @@ pub enum Observation {
     /// Signalling and media are up and the caller is in the room.
     Connected {
         room_sid: String,
-        server_version: String,
-        server_region: String,
     },
     AgentJoined {
         identity: String,
@@ -357,6 +371,8 @@ pub struct RunTail {
     pub ended: Offset,
     /// The user stopped the run before all planned calls were through.
     pub stopped: bool,
+    /// No further calls were placed because the first ones reached no agent.
+    pub gave_up: bool,
     /// How many calls the plan had.
     pub planned: u32,
 }
