@@ -5,3 +5,5 @@ pub mod turn;
 pub mod stats;
 pub mod verdict;
 pub mod clock;
+pub mod plan;
+pub mod call;

@@ -1,0 +1,6 @@
+//! One simulated caller: [`script`] decides what to do next, [`livekit`] is the line it speaks and
+//! listens on, [`session`] reads what the agent reports, [`drive`] joins them and stamps every
+//! observation.
+
+pub mod speech;
+pub mod script;
