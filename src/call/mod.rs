@@ -4,3 +4,4 @@
 
 pub mod speech;
 pub mod script;
+pub mod session;

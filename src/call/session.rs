@@ -1,0 +1,294 @@
+//! The agent's `lk.agent.session` messages: bytes → the [`SessionEvent`]s that are kept, and the
+//! requests a caller may send. Wire format: `livekit_agent_session.proto`, one
+//! `AgentSessionMessage` per byte stream, spoken by livekit-agents 1.5 and newer.
+//!
+//! Decoding is tolerant: what is unknown, empty or of no use for a measurement gives nothing.
+
+use crate::record::{ModelUsage, ReportedMetrics, SessionEvent, ToolResult};
+use livekit_protocol::agent as pb;
+use pb::agent_session_event::Event;
+use pb::agent_session_message::Message;
+use pb::chat_context::chat_item::Item;
+use pb::session_request::{GetFrameworkInfo, GetSessionState, Request};
+use pb::session_response::Response;
+use prost::Message as _;
+
+/// The byte stream topic.
+pub const TOPIC: &str = "lk.agent.session";
+
+/// The longest message that is read. The largest seen was 10.5 kB.
+pub const MESSAGE_LIMIT: usize = 1 << 20;
+
+/// How much of a text of the agent's is kept.
+const TEXT_LIMIT: usize = 2_000;
+/// How many models, tools or options of one message are kept.
+const LIST_LIMIT: usize = 64;
+
+/// What of a message is kept, if anything.
+pub fn decode(bytes: &[u8]) -> Option<SessionEvent> {
+    match pb::AgentSessionMessage::decode(bytes).ok()?.message? {
+        Message::Event(event) => kept_event(event.event?),
+        Message::Response(response) => kept_response(response.response?),
+        Message::AudioInput(_)
+        | Message::AudioOutput(_)
+        | Message::Request(_)
+        | Message::AudioPlaybackFlush(_)
+        | Message::AudioPlaybackClear(_)
+        | Message::AudioPlaybackFinished(_) => None,
+    }
+}
+
+/// The question which SDK the agent runs on.
+///
+/// `request_id` must be unique beyond the room: agents answer to everybody in it.
+pub fn ask_framework(request_id: String) -> Vec<u8> {
+    ask(request_id, Request::GetFrameworkInfo(GetFrameworkInfo {}))
+}
+
+/// The question which endpointing and interruption options the agent's session has.
+pub fn ask_options(request_id: String) -> Vec<u8> {
+    ask(request_id, Request::GetSessionState(GetSessionState {}))
+}
+
+fn ask(request_id: String, request: Request) -> Vec<u8> {
+    let request = pb::SessionRequest { request_id, request: Some(request) };
+    pb::AgentSessionMessage { message: Some(Message::Request(request)) }.encode_to_vec()
+}
+
+fn kept_event(event: Event) -> Option<SessionEvent> {
+    match event {
+        Event::AgentStateChanged(e) => Some(SessionEvent::AgentState {
+            old: state_name(e.old_state().as_str_name()),
+            new: state_name(e.new_state().as_str_name()),
+        }),
+        Event::UserStateChanged(e) => Some(SessionEvent::UserState {
+            old: state_name(e.old_state().as_str_name()),
+            new: state_name(e.new_state().as_str_name()),
+        }),
+        Event::ConversationItemAdded(e) => kept_item(e.item?.item?),
+        Event::FunctionToolsStarted(e) => Some(SessionEvent::ToolsStarted {
+            names: e.function_calls.iter().take(LIST_LIMIT).map(|c| cut(&c.name)).collect(),
+        }),
+        Event::FunctionToolsExecuted(e) => Some(SessionEvent::ToolsExecuted {
+            tools: e
+                .function_call_outputs
+                .iter()
+                .take(LIST_LIMIT)
+                .map(|o| ToolResult { name: cut(&o.name), is_error: o.is_error })
+                .collect(),
+        }),
+        Event::Error(e) => Some(SessionEvent::Error { message: cut(&e.message) }),
+        Event::EotPrediction(e) => Some(SessionEvent::EndOfTurnPrediction {
+            probability: e.probability.into(),
+            threshold: e.threshold.into(),
+        }),
+        Event::AgentFalseInterruption(e) => {
+            Some(SessionEvent::FalseInterruption { resumed: e.resumed })
+        }
+        Event::SessionUsageUpdated(e) => Some(SessionEvent::Usage {
+            models: e.usage?.model_usage.into_iter().take(LIST_LIMIT).filter_map(usage).collect(),
+        }),
+        Event::UserInputTranscribed(_)
+        | Event::OverlappingSpeech(_)
+        | Event::AmdPrediction(_)
+        | Event::DebugMessage(_)
+        | Event::ToolExecutionUpdated(_) => None,
+    }
+}
+
+fn kept_item(item: Item) -> Option<SessionEvent> {
+    let Item::Message(message) = item else { return None };
+    let text: String = message
+        .content
+        .iter()
+        .filter_map(|c| c.payload.as_ref())
+        .map(|pb::chat_message::chat_content::Payload::Text(text)| text.as_str())
+        .collect();
+    let (id, text) = (cut(&message.id), cut(&text));
+    let metrics = message.metrics.map(|m| milliseconds(&m)).unwrap_or_default();
+    match message.role() {
+        pb::ChatRole::User => Some(SessionEvent::UserMessage { id, text, metrics }),
+        pb::ChatRole::Assistant => {
+            let interrupted = message.interrupted;
+            Some(SessionEvent::AgentMessage { id, text, interrupted, metrics })
+        }
+        pb::ChatRole::Developer | pb::ChatRole::System => None,
+    }
+}
+
+fn kept_response(response: Response) -> Option<SessionEvent> {
+    match response {
+        Response::GetFrameworkInfo(r) => {
+            Some(SessionEvent::Framework { sdk: cut(&r.sdk), sdk_version: cut(&r.sdk_version) })
+        }
+        Response::GetSessionState(r) => {
+            let mut options: Vec<_> =
+                r.options.iter().take(LIST_LIMIT).map(|(k, v)| (cut(k), cut(v))).collect();
+            options.sort();
+            Some(SessionEvent::Options { options })
+        }
+        Response::Pong(_)
+        | Response::GetChatHistory(_)
+        | Response::RunInput(_)
+        | Response::GetAgentInfo(_)
+        | Response::GetRtcStats(_)
+        | Response::GetSessionUsage(_)
+        | Response::UpdateIo(_)
+        | Response::FinalizeSimulation(_) => None,
+    }
+}
+
+fn milliseconds(m: &pb::MetricsReport) -> ReportedMetrics {
+    let ms = |seconds: Option<f64>| seconds.map(|s| s * 1_000.0);
+    ReportedMetrics {
+        transcription_delay_ms: ms(m.transcription_delay),
+        end_of_turn_delay_ms: ms(m.end_of_turn_delay),
+        on_user_turn_completed_delay_ms: ms(m.on_user_turn_completed_delay),
+        llm_node_ttft_ms: ms(m.llm_node_ttft),
+        llm_node_ttfs_ms: ms(m.llm_node_ttfs),
+        tts_node_ttfb_ms: ms(m.tts_node_ttfb),
+        e2e_latency_ms: ms(m.e2e_latency),
+    }
+}
+
+fn usage(usage: pb::ModelUsage) -> Option<ModelUsage> {
+    use pb::model_usage::Usage;
+    let (kind, provider, model, counts) = match usage.usage? {
+        Usage::Llm(u) => {
+            let counts = [
+                ("input_tokens", u.input_tokens.into()),
+                ("input_cached_tokens", u.input_cached_tokens.into()),
+                ("input_audio_tokens", u.input_audio_tokens.into()),
+                ("output_tokens", u.output_tokens.into()),
+                ("output_audio_tokens", u.output_audio_tokens.into()),
+                ("session_duration", u.session_duration),
+            ];
+            ("llm", u.provider, u.model, counts.to_vec())
+        }
+        Usage::Tts(u) => {
+            let counts = [
+                ("input_tokens", u.input_tokens.into()),
+                ("output_tokens", u.output_tokens.into()),
+                ("characters_count", u.characters_count.into()),
+                ("audio_duration", u.audio_duration),
+            ];
+            ("tts", u.provider, u.model, counts.to_vec())
+        }
+        Usage::Stt(u) => {
+            let counts = [
+                ("input_tokens", u.input_tokens.into()),
+                ("output_tokens", u.output_tokens.into()),
+                ("audio_duration", u.audio_duration),
+            ];
+            ("stt", u.provider, u.model, counts.to_vec())
+        }
+        Usage::Interruption(u) => {
+            let counts = vec![("total_requests", u.total_requests.into())];
+            ("interruption", u.provider, u.model, counts)
+        }
+        Usage::Eot(u) => {
+            ("eot", u.provider, u.model, vec![("total_requests", u.total_requests.into())])
+        }
+    };
+    let counts = counts.into_iter().filter(|(_, n): &(_, f64)| *n != 0.0);
+    Some(ModelUsage {
+        kind: kind.into(),
+        provider: cut(&provider),
+        model: cut(&model),
+        counts: counts.map(|(name, n)| (name.into(), n)).collect(),
+    })
+}
+
+/// `AS_LISTENING` → `listening`, as the `lk.agent.state` attribute has it.
+fn state_name(proto: &str) -> String {
+    proto.split_once('_').map_or(proto, |(_, name)| name).to_ascii_lowercase()
+}
+
+/// At most [`TEXT_LIMIT`] characters.
+fn cut(text: &str) -> String {
+    text.chars().take(TEXT_LIMIT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn event(event: Event) -> Vec<u8> {
+        let event = pb::AgentSessionEvent { created_at: None, event: Some(event) };
+        pb::AgentSessionMessage { message: Some(Message::Event(event)) }.encode_to_vec()
+    }
+
+    fn message(role: pb::ChatRole, metrics: Option<pb::MetricsReport>) -> Vec<u8> {
+        use pb::chat_message::{ChatContent, chat_content::Payload};
+        let content = vec![ChatContent { payload: Some(Payload::Text("hi".into())) }];
+        let message = pb::ChatMessage {
+            id: "item_1".into(),
+            role: role.into(),
+            content,
+            metrics,
+            ..pb::ChatMessage::default()
+        };
+        let item = pb::chat_context::ChatItem { item: Some(Item::Message(message)) };
+        event(Event::ConversationItemAdded(pb::agent_session_event::ConversationItemAdded {
+            item: Some(item),
+        }))
+    }
+
+    #[test]
+    fn metrics_are_read_in_milliseconds_and_absent_ones_stay_absent() {
+        let metrics = pb::MetricsReport {
+            llm_node_ttft: Some(0.25),
+            e2e_latency: Some(1.5),
+            ..pb::MetricsReport::default()
+        };
+        let read = decode(&message(pb::ChatRole::Assistant, Some(metrics)));
+        let metrics = ReportedMetrics {
+            llm_node_ttft_ms: Some(250.0),
+            e2e_latency_ms: Some(1_500.0),
+            ..ReportedMetrics::default()
+        };
+        assert_eq!(
+            read,
+            Some(SessionEvent::AgentMessage {
+                id: "item_1".into(),
+                text: "hi".into(),
+                interrupted: false,
+                metrics
+            })
+        );
+        assert_eq!(decode(&message(pb::ChatRole::System, None)), None);
+    }
+
+    #[test]
+    fn states_are_named_as_the_attribute_names_them() {
+        let e = pb::agent_session_event::AgentStateChanged {
+            old_state: pb::AgentState::AsListening.into(),
+            new_state: pb::AgentState::AsThinking.into(),
+        };
+        assert_eq!(
+            decode(&event(Event::AgentStateChanged(e))),
+            Some(SessionEvent::AgentState { old: "listening".into(), new: "thinking".into() })
+        );
+    }
+
+    #[test]
+    fn unknown_and_empty_messages_give_nothing() {
+        assert_eq!(decode(b""), None);
+        assert_eq!(decode(b"\xff\xff\xff"), None);
+        // Field 99 of AgentSessionEvent, from a newer agent.
+        assert_eq!(decode(&[0x1a, 0x03, 0x9a, 0x06, 0x00]), None);
+    }
+
+    #[test]
+    fn questions_have_the_documented_bytes() {
+        assert_eq!(ask_framework("r1".into()), *b"\x22\x06\x0a\x02r1\x52\x00");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = decode(&bytes);
+        }
+    }
+}
