@@ -7,3 +7,4 @@ pub mod verdict;
 pub mod clock;
 pub mod plan;
 pub mod call;
+pub mod dev;
