@@ -1,4 +1,22 @@
-//! Numbers to quantiles with intervals and differences. Knows nothing of calls or agents.
+//! Numbers to quantiles with intervals and differences. Knows nothing of calls or agents: a value
+//! has a cluster (what is resampled together) and a stratum (what may be compared with what).
+//!
+//! Three rules hold throughout:
+//! - a value that was waited for in vain is a lower bound, never left out ([`Sample::quantile`]);
+//! - values of one cluster are not independent, so clusters are resampled, not values;
+//! - everything random comes from a seed, so a judgement can be repeated for ever.
+
+mod bootstrap;
+mod histogram;
+mod random;
+mod rate;
+mod sample;
+
+pub use bootstrap::{DEFAULT_RESAMPLES, Resampling, difference_interval, quantile_interval};
+pub use histogram::{Histogram, HistogramError};
+pub use random::SplitMix64;
+pub use rate::{Rate, rate_difference};
+pub use sample::{Mix, Point, Sample, alike};
 
 /// A quantile of possibly censored values.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,4 +32,11 @@ pub struct Interval {
     pub low: f64,
     pub point: f64,
     pub high: f64,
+}
+
+impl Interval {
+    /// Half of the distance from `low` to `high`.
+    pub fn half_width(&self) -> f64 {
+        (self.high - self.low) / 2.0
+    }
 }

@@ -1,0 +1,182 @@
+//! Intervals by resampling clusters with replacement.
+//!
+//! Percentile method (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, ch. 13), 95 %.
+//! A sample is sorted once; a resample is only a count for each cluster, with which the sorted values
+//! are walked until the quantile is reached.
+
+use super::{Interval, Sample, SplitMix64};
+
+/// How often a sample is drawn again unless that would take too long.
+pub const DEFAULT_RESAMPLES: u32 = 2_000;
+/// Values looked at for one interval; bounds its time to about a second.
+const MAX_VISITS: usize = 200_000_000;
+/// Fewer resamples than this say nothing about the ends of an interval.
+const MIN_RESAMPLES: u32 = 200;
+const LOW_PERCENT: f64 = 2.5;
+const HIGH_PERCENT: f64 = 97.5;
+
+/// How to resample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resampling {
+    /// At most this often; very large samples are drawn less often (never under 200 times).
+    pub resamples: u32,
+    pub seed: u64,
+}
+
+/// The quantile at `percent` with its 95 % interval. Among censored values `point` and `high` may be
+/// lower bounds; [`Sample::quantile`] tells.
+pub fn quantile_interval(sample: &Sample, percent: f64, how: &Resampling) -> Interval {
+    let mut draw = Draw::new(sample, how.seed, 0);
+    let times = how.times(sample.len());
+    let drawn = (0..times).map(|_| draw.quantile(percent)).collect();
+    interval(sample.quantile(percent).value, drawn)
+}
+
+/// The difference of the quantiles at `percent`, `run` minus `baseline`, with its 95 % interval.
+/// Clusters are drawn in each sample by itself. A quantile that is a lower bound enters with that
+/// bound, so a difference can be too small where `run` is censored, and too large where `baseline` is.
+pub fn difference_interval(
+    baseline: &Sample,
+    run: &Sample,
+    percent: f64,
+    how: &Resampling,
+) -> Interval {
+    let mut from = Draw::new(baseline, how.seed, 1);
+    let mut to = Draw::new(run, how.seed, 2);
+    let times = how.times(baseline.len() + run.len());
+    let drawn = (0..times).map(|_| to.quantile(percent) - from.quantile(percent)).collect();
+    interval(run.quantile(percent).value - baseline.quantile(percent).value, drawn)
+}
+
+impl Resampling {
+    fn times(&self, values: usize) -> u32 {
+        let affordable = u32::try_from(MAX_VISITS / values.max(1)).unwrap_or(u32::MAX);
+        self.resamples.min(affordable).max(MIN_RESAMPLES)
+    }
+}
+
+/// Draws resamples of one sample.
+struct Draw<'a> {
+    sample: &'a Sample,
+    random: SplitMix64,
+    counts: Vec<u32>,
+}
+
+impl<'a> Draw<'a> {
+    fn new(sample: &'a Sample, seed: u64, purpose: u64) -> Self {
+        let counts = vec![0; sample.clusters()];
+        Self { sample, random: SplitMix64::for_purpose(seed, purpose), counts }
+    }
+
+    fn quantile(&mut self, percent: f64) -> f64 {
+        self.counts.fill(0);
+        let clusters = u32::try_from(self.counts.len()).unwrap_or(u32::MAX);
+        for _ in 0..clusters {
+            if let Some(count) = self.counts.get_mut(self.random.below(clusters) as usize) {
+                *count += 1;
+            }
+        }
+        self.sample.resampled_quantile(percent, &self.counts).value
+    }
+}
+
+fn interval(point: f64, mut drawn: Vec<f64>) -> Interval {
+    drawn.sort_by(f64::total_cmp);
+    let at = |percent: f64| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a rank among a few thousand resamples"
+        )]
+        let rank = (percent / 100.0 * drawn.len() as f64).ceil() as usize;
+        drawn.get(rank.saturating_sub(1)).copied().unwrap_or(point)
+    };
+    Interval { low: at(LOW_PERCENT), point, high: at(HIGH_PERCENT) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Point;
+    use super::*;
+
+    const HOW: Resampling = Resampling { resamples: 400, seed: 42 };
+
+    /// Calls of `turns` values around `center`, spread evenly by ±`spread`, calls by ±`between`.
+    fn calls(random: &mut SplitMix64, n: u32, turns: u32, center: f64, between: f64) -> Sample {
+        let mut points = Vec::new();
+        for cluster in 0..n {
+            let call = (random.unit() * 2.0 - 1.0) * between;
+            points.extend((0..turns).map(|stratum| Point {
+                value: center + call + (random.unit() * 2.0 - 1.0) * 100.0,
+                censored: false,
+                cluster,
+                stratum,
+            }));
+        }
+        Sample::new(points).expect("not empty")
+    }
+
+    #[test]
+    fn intervals_cover_the_truth_as_often_as_they_say() {
+        let mut random = SplitMix64::new(1);
+        let trials = 400;
+        let (mut quantile, mut difference) = (0, 0);
+        for seed in 0..trials {
+            let how = Resampling { resamples: 300, seed };
+            let (a, b) = (
+                calls(&mut random, 40, 3, 1_000.0, 150.0),
+                calls(&mut random, 40, 3, 1_200.0, 150.0),
+            );
+            let i = quantile_interval(&a, 50.0, &how);
+            quantile += u32::from(i.low <= 1_000.0 && 1_000.0 <= i.high);
+            let i = difference_interval(&a, &b, 50.0, &how);
+            difference += u32::from(i.low <= 200.0 && 200.0 <= i.high);
+        }
+        // 95 % of 400 is 380, with a standard error of 4.4.
+        assert!((366..=396).contains(&quantile), "{quantile} of {trials}");
+        assert!((366..=396).contains(&difference), "{difference} of {trials}");
+    }
+
+    #[test]
+    fn turns_of_a_call_are_drawn_together() {
+        // Twenty equal turns in each of six calls are six observations, not a hundred and twenty.
+        let points = |turns: u32| {
+            (0..6_u32).flat_map(move |cluster| {
+                (0..turns).map(move |stratum| Point {
+                    value: f64::from(cluster) * 100.0,
+                    censored: false,
+                    cluster,
+                    stratum,
+                })
+            })
+        };
+        let one = quantile_interval(&Sample::new(points(1)).expect("some"), 50.0, &HOW);
+        let many = quantile_interval(&Sample::new(points(20)).expect("some"), 50.0, &HOW);
+        assert_eq!(one, many);
+        assert!(many.low <= 100.0 && many.high >= 300.0, "{many:?}");
+    }
+
+    #[test]
+    fn the_seed_decides() {
+        let s = calls(&mut SplitMix64::new(3), 300, 2, 500.0, 50.0);
+        assert_eq!(quantile_interval(&s, 90.0, &HOW), quantile_interval(&s, 90.0, &HOW));
+        let other = Resampling { seed: 43, ..HOW };
+        assert_ne!(quantile_interval(&s, 50.0, &HOW), quantile_interval(&s, 50.0, &other));
+    }
+
+    #[test]
+    fn a_sample_against_itself_differs_by_nothing() {
+        let s = calls(&mut SplitMix64::new(4), 30, 2, 500.0, 50.0);
+        let i = difference_interval(&s, &s, 50.0, &HOW);
+        assert!(i.low < 0.0 && i.point.abs() < f64::EPSILON && i.high > 0.0, "{i:?}");
+    }
+
+    #[test]
+    fn large_samples_are_drawn_less_often() {
+        assert_eq!(HOW.times(10), 400);
+        assert_eq!(Resampling { resamples: 2_000, seed: 0 }.times(80_000), 2_000);
+        assert_eq!(Resampling { resamples: 2_000, seed: 0 }.times(400_000), 500);
+        assert_eq!(Resampling { resamples: 2_000, seed: 0 }.times(usize::MAX), 200);
+    }
+}
