@@ -1,0 +1,290 @@
+//! What was heard of a call: when the caller and the agent spoke, and from that alone how each step
+//! was answered.
+//!
+//! The script's own `ExpectationMet` and `ExpectationMissed` were written while the call went on; edges
+//! of speech are back-dated and known better afterwards. So a reply is what the edges say, within the
+//! time the script waited, and `ExpectationMet` only decides where the edges leave it open.
+
+use std::time::Duration;
+
+use super::{Reply, SPEECH_GAP_MS, Span};
+use crate::record::{CallRecord, Observation, Offset, Outcome};
+use crate::scenario::{Expect, Step};
+
+/// The moments of a call that turns are made of.
+pub(super) struct Heard {
+    connected: Option<Offset>,
+    steps: Vec<Marks>,
+    /// The agent's voice in order of time; none overlap.
+    voices: Vec<Voice>,
+    end: Offset,
+    outcome: Outcome,
+}
+
+/// The moments of one step, each as first recorded.
+#[derive(Debug, Clone, Copy, Default)]
+struct Marks {
+    began: Option<Offset>,
+    said_from: Option<Offset>,
+    said_until: Option<Offset>,
+    met: Option<Offset>,
+    missed: Option<Offset>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Voice {
+    span: Span,
+    /// Its end was heard; otherwise `until` is the end of the call.
+    ended: bool,
+}
+
+impl Heard {
+    pub(super) fn of(call: &CallRecord, steps: usize) -> Self {
+        let mut heard = Self {
+            connected: None,
+            steps: vec![Marks::default(); steps],
+            voices: voices(call),
+            end: call.end.at,
+            outcome: call.end.outcome,
+        };
+        for seen in &call.log {
+            if matches!(seen.what, Observation::Connected { .. }) {
+                heard.connected.get_or_insert(seen.at);
+            }
+            if let Some((step, place)) = mark(&seen.what)
+                && let Some(marks) = heard.steps.get_mut(step as usize)
+            {
+                place(marks).get_or_insert(seen.at);
+            }
+        }
+        heard
+    }
+
+    /// What the caller said in a step, when it was said to its end.
+    pub(super) fn said(&self, step: u32) -> Option<Span> {
+        let marks = self.marks(step);
+        Some(Span { from: marks.said_from?, until: marks.said_until? })
+    }
+
+    /// The last step whose utterance had begun at `at`.
+    pub(super) fn last_said(&self, at: Offset) -> Option<u32> {
+        let said = (0_u32..).zip(&self.steps).filter_map(|(i, m)| Some((m.said_from?, i)));
+        said.filter(|(from, _)| *from <= at).max().map(|(_, step)| step)
+    }
+
+    /// The first agent speech between two utterances: after that of `step` (or from the start) and
+    /// before the next one.
+    pub(super) fn speech_after(&self, step: Option<u32>) -> Option<Offset> {
+        let from = match step {
+            Some(step) => Some(self.marks(step).said_from?),
+            None => None,
+        };
+        let later = self.steps.iter().filter_map(|m| m.said_from).filter(|s| Some(*s) > from);
+        let speech = match from {
+            Some(from) => self.new_speech(from)?,
+            None => *self.voices.first()?,
+        };
+        later.min().is_none_or(|next| speech.span.from < next).then_some(speech.span.from)
+    }
+
+    pub(super) fn reply(&self, index: u32, step: &Step) -> Reply {
+        let marks = self.marks(index);
+        let reached = marks.began.or(marks.said_from).is_some();
+        match step.expect {
+            _ if !reached => Reply::NotReached,
+            None => Reply::NotAwaited,
+            Some(Expect::Speaks { .. }) => self.greeting(index),
+            Some(Expect::Responds { .. }) => self.answer(index),
+            Some(Expect::Yields { within }) => self.yielding(index, within),
+        }
+    }
+
+    fn greeting(&self, index: u32) -> Reply {
+        let marks = self.marks(index);
+        let (since, voice) = match (index, self.connected, marks.began) {
+            // Whatever the agent says first is its greeting, even if the step began a moment later.
+            (0, Some(connected), _) => (connected, self.voices.first()),
+            (1.., _, Some(began)) => (began, self.voices.iter().find(|v| v.span.from >= began)),
+            (0, None, _) | (1.., _, None) => return Reply::NotReached,
+        };
+        match voice.filter(|v| self.in_time(index, **v)) {
+            Some(voice) => {
+                let voice = self.speech(*voice);
+                Reply::Greeted { voice, latency_ms: voice.from.ms_since(since) }
+            }
+            None => self.unanswered(index, since),
+        }
+    }
+
+    fn answer(&self, index: u32) -> Reply {
+        let marks = self.marks(index);
+        let Some(from) = marks.said_from else { return Reply::NotReached };
+        let voice = self.new_speech(from).filter(|v| self.in_time(index, *v)).or_else(|| {
+            // The script heard a reply where the edges alone look like one long speech.
+            let any = self.voices.iter().copied().find(|v| v.span.from >= from)?;
+            (marks.met.is_some() && self.in_time(index, any)).then_some(any)
+        });
+        match (voice, marks.said_until) {
+            (Some(voice), Some(until)) => {
+                let voice = self.speech(voice);
+                Reply::Heard { voice, latency_ms: voice.from.ms_since(until) }
+            }
+            // Interrupted before the caller had said it all: there is no end to count from.
+            (Some(_), None) => Reply::NotReached,
+            (None, until) => self.unanswered(index, until.unwrap_or(self.end)),
+        }
+    }
+
+    fn yielding(&self, index: u32, within: Duration) -> Reply {
+        let marks = self.marks(index);
+        let Some(from) = marks.said_from else { return Reply::NotReached };
+        let Some((span, ended)) = self.speech_at(from) else { return Reply::NotAwaited };
+        let limit = from.plus(within);
+        if ended && span.until <= limit {
+            Reply::Yielded { yield_ms: span.until.ms_since(from) }
+        } else if let Some(missed) = marks.missed {
+            Reply::DidNotYield { waited_ms: missed.ms_since(from).max(0.0) }
+        } else if span.until > limit {
+            Reply::DidNotYield { waited_ms: limit.ms_since(from) }
+        } else {
+            Reply::NotReached
+        }
+    }
+
+    /// Nothing was heard. That is a fact about the agent when the script waited to the end, or when
+    /// the call ended during the wait because of the agent.
+    fn unanswered(&self, index: u32, since: Offset) -> Reply {
+        let waited =
+            |until: Offset| Reply::Unanswered { waited_ms: until.ms_since(since).max(0.0) };
+        if let Some(missed) = self.marks(index).missed {
+            waited(missed)
+        } else if blames_agent(self.outcome) && self.next_begin(index).is_none() {
+            waited(self.end)
+        } else {
+            Reply::NotReached
+        }
+    }
+
+    /// Whether a voice began before the script went on.
+    fn in_time(&self, index: u32, voice: Voice) -> bool {
+        let closed = self.marks(index).missed.or_else(|| self.next_begin(index));
+        closed.is_none_or(|closed| voice.span.from <= closed)
+    }
+
+    fn next_begin(&self, index: u32) -> Option<Offset> {
+        let later = self.steps.iter().skip(index as usize + 1);
+        later.filter_map(|m| m.began.or(m.said_from)).min()
+    }
+
+    /// The first voice after `from` that does not go on with a speech begun before it.
+    fn new_speech(&self, from: Offset) -> Option<Voice> {
+        let first = self.voices.partition_point(|v| v.span.from < from);
+        let mut before = first.checked_sub(1).and_then(|i| self.voices.get(i));
+        for voice in self.voices.iter().skip(first) {
+            match before {
+                Some(running) if goes_on(running, voice) => before = Some(voice),
+                Some(_) | None => return Some(*voice),
+            }
+        }
+        None
+    }
+
+    /// The speech that was under way at `at`, and whether its end was heard.
+    fn speech_at(&self, at: Offset) -> Option<(Span, bool)> {
+        let first = self.voices.partition_point(|v| v.span.from <= at).checked_sub(1)?;
+        let running = self.voices.get(first)?;
+        let (span, ended) = self.whole(*running);
+        (span.until > at).then_some((span, ended))
+    }
+
+    fn speech(&self, voice: Voice) -> Span {
+        self.whole(voice).0
+    }
+
+    /// A voice with all that goes on with it.
+    fn whole(&self, voice: Voice) -> (Span, bool) {
+        let after = self.voices.partition_point(|v| v.span.from <= voice.span.from);
+        let mut last = voice;
+        for next in self.voices.iter().skip(after) {
+            if !goes_on(&last, next) {
+                break;
+            }
+            last = *next;
+        }
+        (Span { from: voice.span.from, until: last.span.until }, last.ended)
+    }
+
+    fn marks(&self, step: u32) -> Marks {
+        self.steps.get(step as usize).copied().unwrap_or_default()
+    }
+}
+
+fn goes_on(before: &Voice, next: &Voice) -> bool {
+    next.span.from.micros().saturating_sub(before.span.until.micros()) < SPEECH_GAP_MS * 1_000
+}
+
+/// Whether a call that ended so while a reply was awaited says that the agent did not reply.
+fn blames_agent(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::AgentLate | Outcome::AgentLeft | Outcome::NoGreeting | Outcome::NoAnswer => true,
+        Outcome::Answered
+        | Outcome::NoAgent
+        | Outcome::ConnectionLost
+        | Outcome::Refused
+        | Outcome::Stopped
+        | Outcome::OurFault => false,
+    }
+}
+
+type Place = fn(&mut Marks) -> &mut Option<Offset>;
+
+/// Which step a fact is about, and which of its moments.
+fn mark(what: &Observation) -> Option<(u32, Place)> {
+    match what {
+        Observation::StepBegan { step } => Some((*step, |m| &mut m.began)),
+        Observation::UtteranceBegan { step } => Some((*step, |m| &mut m.said_from)),
+        Observation::UtteranceEnded { step } => Some((*step, |m| &mut m.said_until)),
+        Observation::ExpectationMet { step } => Some((*step, |m| &mut m.met)),
+        Observation::ExpectationMissed { step } => Some((*step, |m| &mut m.missed)),
+        Observation::Connected { .. }
+        | Observation::AgentJoined { .. }
+        | Observation::AgentTrackSubscribed
+        | Observation::AgentState(_)
+        | Observation::AgentLeft { .. }
+        | Observation::AgentMediaStalled
+        | Observation::ConnectionLost { .. }
+        | Observation::HangingUp
+        | Observation::VoiceBegan
+        | Observation::VoiceEnded
+        | Observation::Transcript { .. }
+        | Observation::Session(_)
+        | Observation::LimitReached { .. } => None,
+    }
+}
+
+/// The agent's voice, put together from its edges. An edge that does not fit (a second begin, an end
+/// of nothing) is left out, so any log gives a row of voices that do not overlap.
+fn voices(call: &CallRecord) -> Vec<Voice> {
+    let mut edges: Vec<(Offset, &Observation)> = call
+        .log
+        .iter()
+        .filter(|s| matches!(s.what, Observation::VoiceBegan | Observation::VoiceEnded))
+        .map(|s| (s.at, &s.what))
+        .collect();
+    // Edges are written down when they are known, which need not be in the order of their moments.
+    edges.sort_by_key(|(at, _)| *at);
+    let mut voices = Vec::new();
+    let mut since = None;
+    for (at, what) in edges {
+        if matches!(what, Observation::VoiceBegan) {
+            since.get_or_insert(at);
+        } else if let Some(from) = since.take() {
+            voices.push(Voice { span: Span { from, until: at }, ended: true });
+        }
+    }
+    if let Some(from) = since {
+        let until = call.end.at.max(from);
+        voices.push(Voice { span: Span { from, until }, ended: false });
+    }
+    voices
+}

@@ -1,0 +1,132 @@
+//! Turns and call records to the values of every metric.
+
+use std::time::Duration;
+
+use super::reported::FIELDS;
+use super::{Measures, Reply, Turn, Value};
+use crate::record::{CallId, CallRecord, Observation, Offset, Outcome, Run};
+use crate::scenario::{Expect, Metric, Scenario};
+
+pub(super) fn of(run: &Run, scenario: &Scenario, turns: &[Turn]) -> Measures {
+    let mut measures = Measures::default();
+    let steps = scenario.steps().len();
+    for (i, call) in run.calls.iter().enumerate() {
+        let of_call = turns.get(i * steps..(i + 1) * steps).unwrap_or_default();
+        whole_call(&mut measures, call, of_call);
+        for turn in of_call {
+            let expect = scenario.steps().get(turn.step as usize).and_then(|s| s.expect);
+            reply(&mut measures, call, turn, expect);
+            reported(&mut measures, turn);
+        }
+    }
+    measures
+}
+
+impl Measures {
+    fn add(&mut self, metric: Metric, call: CallId, step: u32, value: f64) {
+        self.put(metric, Value { call, step, value, censored: false });
+    }
+
+    fn add_bound(&mut self, metric: Metric, call: CallId, step: u32, value: f64) {
+        self.put(metric, Value { call, step, value, censored: true });
+    }
+
+    fn put(&mut self, metric: Metric, value: Value) {
+        self.by_metric.entry(metric).or_default().push(value);
+    }
+}
+
+fn whole_call(measures: &mut Measures, call: &CallRecord, turns: &[Turn]) {
+    let first = |is: fn(&Observation) -> bool| -> Option<Offset> {
+        call.log.iter().find(|s| is(&s.what)).map(|s| s.at)
+    };
+    let connected = first(|o| matches!(o, Observation::Connected { .. }));
+    let joined = first(|o| matches!(o, Observation::AgentJoined { .. }));
+    let ready = first(|o| matches!(o, Observation::AgentTrackSubscribed));
+    let no_agent = matches!(call.end.outcome, Outcome::NoAgent | Outcome::AgentLate);
+    if let Some(at) = connected {
+        measures.add(Metric::ConnectDelay, call.id, 0, at.ms_since(call.dialled));
+    }
+    if let Some(at) = joined {
+        measures.add(Metric::AgentJoinDelay, call.id, 0, at.ms_since(call.dialled));
+    } else if no_agent {
+        let waited = call.end.at.ms_since(call.dialled);
+        measures.add_bound(Metric::AgentJoinDelay, call.id, 0, waited);
+    }
+    match (joined, ready) {
+        (Some(joined), Some(ready)) => {
+            measures.add(Metric::AgentReadyDelay, call.id, 0, ready.ms_since(joined));
+        }
+        (Some(joined), None) if no_agent => {
+            let waited = call.end.at.ms_since(joined);
+            measures.add_bound(Metric::AgentReadyDelay, call.id, 0, waited);
+        }
+        (Some(_) | None, _) => {}
+    }
+    if !matches!(call.end.outcome, Outcome::Stopped | Outcome::OurFault) {
+        let ok = if is_ok(call, turns) { 1.0 } else { 0.0 };
+        measures.add(Metric::CallsOk, call.id, 0, ok);
+    }
+}
+
+fn is_ok(call: &CallRecord, turns: &[Turn]) -> bool {
+    let missed =
+        |s: &crate::record::Stamped| matches!(s.what, Observation::ExpectationMissed { .. });
+    let failed = |t: &Turn| matches!(t.reply, Reply::Unanswered { .. } | Reply::DidNotYield { .. });
+    call.end.outcome == Outcome::Answered
+        && !call.log.iter().any(missed)
+        && !turns.iter().any(failed)
+}
+
+fn reply(measures: &mut Measures, call: &CallRecord, turn: &Turn, expect: Option<Expect>) {
+    let Some(expect) = expect else { return };
+    let (metric, within) = match expect {
+        Expect::Responds { within } => (Metric::HeardE2eLatency, within),
+        Expect::Yields { within } => (Metric::TimeToYield, within),
+        Expect::Speaks { within } => (Metric::GreetingLatency, within),
+    };
+    // A later `speaks` step counts from its own begin: that is no greeting.
+    if metric == Metric::GreetingLatency && turn.step != 0 {
+        return;
+    }
+    match turn.reply {
+        Reply::Heard { latency_ms: ms, .. }
+        | Reply::Greeted { latency_ms: ms, .. }
+        | Reply::Yielded { yield_ms: ms } => measures.add(metric, turn.call, turn.step, ms),
+        Reply::Unanswered { waited_ms } => {
+            let bound = known_bound(call, waited_ms, within);
+            measures.add_bound(metric, turn.call, turn.step, bound);
+        }
+        Reply::DidNotYield { waited_ms } => {
+            measures.add_bound(metric, turn.call, turn.step, waited_ms);
+        }
+        Reply::NotAwaited | Reply::NotReached => {}
+    }
+}
+
+/// What is known of a reply that never came. An agent that has left replies to nothing any more, so
+/// its silence outlasts the time it was given, however soon it left: otherwise an agent that
+/// crashes instead of answering slowly would look faster.
+fn known_bound(call: &CallRecord, waited_ms: f64, within: Duration) -> f64 {
+    if call.end.outcome == Outcome::AgentLeft {
+        waited_ms.max(within.as_secs_f64() * 1_000.0)
+    } else {
+        waited_ms
+    }
+}
+
+fn reported(measures: &mut Measures, turn: &Turn) {
+    measures.dropped_reported += turn.implausible.len();
+    if turn.said.is_none() {
+        return;
+    }
+    let mut metrics = turn.reported;
+    for (metric, field) in FIELDS {
+        if let Some(value) = *field(&mut metrics) {
+            measures.add(metric, turn.call, turn.step, value);
+        }
+    }
+    if let (Reply::Heard { latency_ms, .. }, Some(e2e)) = (turn.reply, metrics.e2e_latency_ms) {
+        measures.add(Metric::Unattributed, turn.call, turn.step, latency_ms - e2e);
+    }
+}

@@ -1,0 +1,488 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::testing::*;
+use super::*;
+use crate::record::{Observation, Outcome, SessionEvent, Speaker, Stamped, ToolResult};
+use crate::scenario::{Expect, Step};
+
+/// Greeting at 1.5 s, two questions answered after 1,100 and 1,300 ms.
+fn two_answers() -> Vec<Stamped> {
+    [
+        connected(300),
+        joined(700),
+        began(0, 850),
+        voice(1_500, 3_000),
+        met(0, 1_520),
+        session(3_050, message("Hello")),
+        began(1, 1_520),
+        said(1, 3_800, 5_800),
+        user(6_400, "opening hours?", 500.0),
+        voice(6_900, 8_000),
+        met(1, 6_930),
+        began(2, 6_930),
+        agent(8_050, "nine to five", false, 250.0),
+        said(2, 8_800, 10_000),
+        user(10_700, "the price?", 520.0),
+        voice(11_300, 12_000),
+        met(2, 11_330),
+        agent(12_100, "ten euros", false, 450.0),
+    ]
+    .concat()
+}
+
+fn message(text: &str) -> SessionEvent {
+    let metrics = ReportedMetrics { tts_node_ttfb_ms: Some(155.0), ..ReportedMetrics::default() };
+    let (id, text) = ("item_0".to_owned(), text.to_owned());
+    SessionEvent::AgentMessage { id, text, interrupted: false, metrics }
+}
+
+fn turns_of(steps: Vec<Step>, log: &[Vec<Stamped>], end_ms: i64, outcome: Outcome) -> Vec<Turn> {
+    turns(&call(0, log.concat(), end_ms, outcome), &scenario(steps))
+}
+
+fn measures_of(steps: Vec<Step>, log: &[Vec<Stamped>], end_ms: i64, outcome: Outcome) -> Measures {
+    let scenario = scenario(steps);
+    measure(&run("r", vec![call(0, log.concat(), end_ms, outcome)], &scenario), &scenario)
+}
+
+fn span(from: i64, until: i64) -> Span {
+    Span { from: at(from), until: at(until) }
+}
+
+/// Values of a metric as (step, milliseconds, censored).
+fn values(measures: &Measures, metric: Metric) -> Vec<(u32, f64, bool)> {
+    measures.values(metric).iter().map(|v| (v.step, v.value, v.censored)).collect()
+}
+
+#[test]
+fn a_call_as_it_should_be() {
+    let analysis = Analysis::of(
+        &run("r", vec![call(0, two_answers(), 12_500, Outcome::Answered)], &two_questions()),
+        &two_questions(),
+    );
+    let [greeting, hours, price] = analysis.turns.as_slice() else { panic!("one turn a step") };
+    assert_eq!(greeting.reply, Reply::Greeted { voice: span(1_500, 3_000), latency_ms: 1_200.0 });
+    assert_eq!(greeting.reply_text.as_deref(), Some("Hello"));
+    assert_eq!((greeting.said, greeting.heard_by_agent.as_deref()), (None, None));
+    assert_eq!(hours.said, Some(span(3_800, 5_800)));
+    assert_eq!(hours.reply, Reply::Heard { voice: span(6_900, 8_000), latency_ms: 1_100.0 });
+    assert_eq!(hours.heard_by_agent.as_deref(), Some("opening hours?"));
+    assert_eq!(hours.reply_text.as_deref(), Some("nine to five"));
+    assert_eq!(price.reply, Reply::Heard { voice: span(11_300, 12_000), latency_ms: 1_300.0 });
+
+    let of = |metric| values(&analysis.measures, metric);
+    assert_eq!(of(Metric::HeardE2eLatency), [(1, 1_100.0, false), (2, 1_300.0, false)]);
+    assert_eq!(of(Metric::GreetingLatency), [(0, 1_200.0, false)]);
+    assert_eq!(of(Metric::ConnectDelay), [(0, 300.0, false)]);
+    assert_eq!(of(Metric::AgentJoinDelay), [(0, 700.0, false)]);
+    assert_eq!(of(Metric::AgentReadyDelay), [(0, 150.0, false)]);
+    assert_eq!(of(Metric::EndOfTurnDelay), [(1, 500.0, false), (2, 520.0, false)]);
+    assert_eq!(of(Metric::LlmNodeTtft), [(1, 250.0, false), (2, 450.0, false)]);
+    assert_eq!(of(Metric::E2eLatency), [(1, 950.0, false), (2, 1_150.0, false)]);
+    assert_eq!(of(Metric::Unattributed), [(1, 150.0, false), (2, 150.0, false)]);
+    assert_eq!(of(Metric::CallsOk), [(0, 1.0, false)]);
+    // The greeting's synthesis is another thing than a reply's, and nothing else was reported.
+    assert!(!analysis.measures.by_metric.contains_key(&Metric::TtsNodeTtfb));
+    assert_eq!(analysis.measures.dropped_reported, 0);
+}
+
+#[test]
+fn a_reply_that_began_too_early_is_negative() {
+    let log = [connected(0), began(0, 0), said(0, 1_000, 3_000), voice(2_600, 4_000)];
+    let turns = turns_of(vec![ask("hours")], &log, 5_000, Outcome::Answered);
+    assert_eq!(turns[0].reply, Reply::Heard { voice: span(2_600, 4_000), latency_ms: -400.0 });
+}
+
+#[test]
+fn speech_that_was_running_is_no_reply() {
+    let steps = || vec![ask("hours")];
+    // The agent speaks on over the whole question, with a pause between sentences.
+    let over = [connected(0), began(0, 0), said(0, 1_000, 3_000), voice(500, 2_000)];
+    let on = voice(2_400, 3_500);
+    let reply = voice(4_700, 6_000);
+    let log = [&over[..], &[on.clone(), reply.clone()]].concat();
+    let turns = turns_of(steps(), &log, 7_000, Outcome::Answered);
+    assert_eq!(turns[0].reply, Reply::Heard { voice: span(4_700, 6_000), latency_ms: 1_700.0 });
+    // Without a further speech it never replied …
+    let log = [&over[..], &[on, missed(0, 11_000)]].concat();
+    let turns = turns_of(steps(), &log, 11_100, Outcome::NoAnswer);
+    assert_eq!(turns[0].reply, Reply::Unanswered { waited_ms: 8_000.0 });
+    // … unless the script, which heard the call live, took it for a reply.
+    let log = [&over[..], &[voice(3_200, 4_000), voice(2_400, 3_100), met(0, 2_500)]].concat();
+    let turns = turns_of(steps(), &log, 5_000, Outcome::Answered);
+    assert_eq!(turns[0].reply, Reply::Heard { voice: span(2_400, 4_000), latency_ms: -600.0 });
+}
+
+#[test]
+fn unanswered_turns_are_bounds() {
+    let log = [connected(0), began(0, 0), said(0, 1_000, 2_000), missed(0, 10_000)];
+    let late = [&log[..], &[voice(10_500, 11_000)]].concat();
+    for log in [&log[..], &late] {
+        let turns = turns_of(vec![ask("hours")], log, 12_000, Outcome::NoAnswer);
+        assert_eq!(turns[0].reply, Reply::Unanswered { waited_ms: 8_000.0 });
+        let m = measures_of(vec![ask("hours")], log, 12_000, Outcome::NoAnswer);
+        assert_eq!(values(&m, Metric::HeardE2eLatency), [(0, 8_000.0, true)]);
+        assert_eq!(values(&m, Metric::CallsOk), [(0, 0.0, false)]);
+    }
+}
+
+#[test]
+fn how_a_call_ended_decides_what_its_silence_means() {
+    use Outcome::*;
+    let log = [connected(0), began(0, 0), said(0, 1_000, 2_000)];
+    for outcome in Outcome::ALL {
+        let turns = turns_of(vec![ask("hours"), ask("price")], &log, 4_500, outcome);
+        let m = measures_of(vec![ask("hours"), ask("price")], &log, 4_500, outcome);
+        let heard = values(&m, Metric::HeardE2eLatency);
+        match outcome {
+            AgentLate | NoGreeting | NoAnswer => {
+                assert_eq!(turns[0].reply, Reply::Unanswered { waited_ms: 2_500.0 });
+                assert_eq!(heard, [(0, 2_500.0, true)]);
+            }
+            AgentLeft => {
+                // Heard as 2.5 s of silence; known to outlast the 8 s it was given.
+                assert_eq!(turns[0].reply, Reply::Unanswered { waited_ms: 2_500.0 });
+                assert_eq!(heard, [(0, 8_000.0, true)]);
+            }
+            Answered | NoAgent | ConnectionLost | Refused | Stopped | OurFault => {
+                assert_eq!((turns[0].reply, heard.len()), (Reply::NotReached, 0));
+            }
+        }
+        assert_eq!(turns[1].reply, Reply::NotReached);
+        let counted = !matches!(outcome, Stopped | OurFault);
+        assert_eq!(m.values(Metric::CallsOk).len(), usize::from(counted));
+    }
+}
+
+#[test]
+fn an_agent_that_leaves_during_the_question_did_not_answer() {
+    let said_half = vec![is(1_000, Observation::UtteranceBegan { step: 0 })];
+    let log = [connected(0), began(0, 0), said_half];
+    let m = measures_of(vec![ask("hours")], &log, 1_500, Outcome::AgentLeft);
+    assert_eq!(values(&m, Metric::HeardE2eLatency), [(0, 8_000.0, true)]);
+    let turns = turns_of(vec![ask("hours")], &log, 1_500, Outcome::OurFault);
+    assert_eq!(turns[0].reply, Reply::NotReached);
+}
+
+#[test]
+fn greetings() {
+    let steps = || vec![listen("greeting"), listen("more")];
+    // Begun before its step was: still the greeting, counted from the connection.
+    let log =
+        [connected(200), began(0, 900), voice(880, 2_000), began(1, 900), voice(3_000, 4_000)];
+    let turns = turns_of(steps(), &log, 5_000, Outcome::Answered);
+    assert_eq!(turns[0].reply, Reply::Greeted { voice: span(880, 2_000), latency_ms: 680.0 });
+    assert_eq!(turns[1].reply, Reply::Greeted { voice: span(3_000, 4_000), latency_ms: 2_100.0 });
+    let m = measures_of(steps(), &log, 5_000, Outcome::Answered);
+    assert_eq!(values(&m, Metric::GreetingLatency), [(0, 680.0, false)]);
+
+    let none = [connected(200), joined(500), began(0, 900), missed(0, 8_900)];
+    let m = measures_of(steps(), &none, 9_000, Outcome::NoGreeting);
+    assert_eq!(values(&m, Metric::GreetingLatency), [(0, 8_700.0, true)]);
+}
+
+#[test]
+fn an_agent_that_does_not_come_is_a_bound_of_its_delay() {
+    let steps = || vec![listen("greeting")];
+    let m = measures_of(steps(), &[connected(200)], 20_200, Outcome::NoAgent);
+    assert_eq!(values(&m, Metric::AgentJoinDelay), [(0, 20_200.0, true)]);
+    assert_eq!(values(&m, Metric::GreetingLatency), []);
+    let joined = vec![joined(900)[0].clone()];
+    let m = measures_of(steps(), &[connected(200), joined], 20_900, Outcome::AgentLate);
+    assert_eq!(values(&m, Metric::AgentJoinDelay), [(0, 900.0, false)]);
+    assert_eq!(values(&m, Metric::AgentReadyDelay), [(0, 20_000.0, true)]);
+}
+
+#[test]
+fn barge_ins() {
+    let steps = || vec![barge("wait")];
+    let check = |log: &[Vec<Stamped>], end_ms, outcome, want: Reply, value: Option<(f64, bool)>| {
+        let log = [&[connected(0), began(0, 0)], log].concat();
+        assert_eq!(turns_of(steps(), &log, end_ms, outcome)[0].reply, want, "{log:?}");
+        let m = measures_of(steps(), &log, end_ms, outcome);
+        assert_eq!(values(&m, Metric::TimeToYield), value.map(|(v, c)| (0, v, c)).as_slice());
+        assert_eq!(values(&m, Metric::HeardE2eLatency), []);
+    };
+    let said = said(0, 2_000, 3_000);
+    let ok = Outcome::Answered;
+    let yielded = Reply::Yielded { yield_ms: 600.0 };
+    // Stops, and replies later: the reply is no sample of heard latency.
+    let log = [said.clone(), voice(1_000, 2_600), voice(4_200, 5_000)];
+    check(&log, 6_000, ok, yielded, Some((600.0, false)));
+    // A pause between sentences is no yielding.
+    let log = [said.clone(), voice(1_000, 2_200), voice(2_500, 2_600)];
+    check(&log, 6_000, ok, yielded, Some((600.0, false)));
+    let log = [said.clone(), voice(1_000, 2_200), voice(2_500, 5_000), missed(0, 4_000)];
+    let not = Reply::DidNotYield { waited_ms: 2_000.0 };
+    check(&log, 6_000, ok, not, Some((2_000.0, true)));
+    // Speaks to the end of the call, with and without the script's own word on it.
+    let log = [said.clone(), vec![is(1_000, Observation::VoiceBegan)]];
+    check(&log, 6_000, ok, not, Some((2_000.0, true)));
+    check(&log, 3_500, Outcome::Stopped, Reply::NotReached, None);
+    // The agent had finished: there was nothing to yield.
+    let log = [said, voice(500, 1_900)];
+    check(&log, 6_000, ok, Reply::NotAwaited, None);
+}
+
+#[test]
+fn steps_that_await_nothing() {
+    let silence = Step {
+        id: "hold".to_owned(),
+        act: crate::scenario::Act::Silence { length: Duration::from_secs(2) },
+        expect: None,
+    };
+    let log =
+        [connected(0), began(0, 0), said(0, 1_000, 2_000), began(1, 2_000), voice(3_000, 4_000)];
+    let turns = turns_of(vec![say("bye", None), silence], &log, 5_000, Outcome::Answered);
+    assert_eq!(turns[0].reply, Reply::NotAwaited);
+    assert_eq!(turns[0].said, Some(span(1_000, 2_000)));
+    assert_eq!(turns[1].reply, Reply::NotAwaited);
+}
+
+/// A barge-in into the reply to a first question, with the messages in the given order.
+fn interrupted_reply(messages: &[Vec<Stamped>; 3]) -> Vec<Turn> {
+    let steps = vec![ask("hours"), say("wait", Some(Expect::Yields { within: YIELD_WITHIN }))];
+    let heard = [
+        connected(0),
+        began(0, 0),
+        said(0, 1_000, 2_000),
+        user(2_600, "hours?", 500.0),
+        voice(3_100, 4_600),
+        began(1, 3_100),
+        said(1, 4_000, 5_000),
+        voice(6_500, 8_000),
+    ];
+    turns_of(steps, &[&heard[..], messages].concat(), 9_000, Outcome::Answered)
+}
+
+#[test]
+fn an_interrupted_reply_is_reported_late() {
+    let cut = agent(7_000, "nine to", true, 250.0);
+    let next = user(5_700, "wait", 510.0);
+    let last = agent(8_100, "yes?", false, 300.0);
+    for messages in [[next.clone(), cut.clone(), last.clone()], [cut, next, last]] {
+        let turns = interrupted_reply(&messages);
+        assert_eq!(turns[0].reported.llm_node_ttft_ms, Some(250.0));
+        assert_eq!(turns[0].reply_text.as_deref(), Some("nine to"));
+        assert_eq!(turns[1].reported.llm_node_ttft_ms, Some(300.0));
+        assert_eq!(turns[1].reported.end_of_turn_delay_ms, Some(510.0));
+        assert_eq!(turns[1].reply_text.as_deref(), Some("yes?"));
+    }
+}
+
+#[test]
+fn a_question_that_failed_does_not_take_the_next_reply() {
+    let log = [
+        connected(0),
+        began(0, 0),
+        said(0, 1_000, 2_000),
+        session(2_500, SessionEvent::Error { message: "llm_error".to_owned() }),
+        user(2_600, "hours?", 500.0),
+        missed(0, 10_000),
+        began(1, 10_000),
+        said(1, 10_400, 11_000),
+        user(11_600, "price?", 505.0),
+        voice(12_100, 13_000),
+        agent(13_100, "ten euros", false, 250.0),
+    ];
+    let turns = turns_of(vec![ask("hours"), ask("price")], &log, 14_000, Outcome::NoAnswer);
+    assert_eq!(turns[0].errors, ["llm_error"]);
+    assert_eq!(turns[0].heard_by_agent.as_deref(), Some("hours?"));
+    assert_eq!((turns[0].reported.llm_node_ttft_ms, turns[0].reply_text.as_ref()), (None, None));
+    assert_eq!(turns[1].reported.llm_node_ttft_ms, Some(250.0));
+    assert_eq!(turns[1].errors, [""; 0]);
+}
+
+#[test]
+fn an_utterance_committed_in_two_pieces_is_one_turn() {
+    let log = [
+        connected(0),
+        began(0, 0),
+        said(0, 1_000, 5_000),
+        user(2_600, "what are", 500.0),
+        user(5_600, "the hours?", 600.0),
+        voice(6_100, 7_000),
+        agent(7_100, "nine to five", false, 250.0),
+    ];
+    let turns = turns_of(vec![ask("hours")], &log, 8_000, Outcome::Answered);
+    assert_eq!(turns[0].heard_by_agent.as_deref(), Some("what are the hours?"));
+    assert_eq!(turns[0].reported.end_of_turn_delay_ms, Some(600.0));
+    assert_eq!(turns[0].reported.llm_node_ttft_ms, Some(250.0));
+}
+
+#[test]
+fn a_turn_with_tools_has_two_messages() {
+    let tool = |is_error| ToolResult { name: "hours".to_owned(), is_error };
+    let second = ReportedMetrics {
+        llm_node_ttft_ms: Some(900.0),
+        tts_node_ttfb_ms: Some(150.0),
+        ..ReportedMetrics::default()
+    };
+    let log = [
+        connected(0),
+        began(0, 0),
+        said(0, 1_000, 2_000),
+        user(2_600, "hours?", 500.0),
+        voice(3_000, 3_900),
+        session(3_100, SessionEvent::ToolsStarted { names: vec!["hours".to_owned()] }),
+        session(3_800, SessionEvent::ToolsExecuted { tools: vec![tool(false), tool(true)] }),
+        agent(4_000, "let me look", false, 250.0),
+        voice(5_000, 6_000),
+        agent_with(6_100, "nine to five", false, second),
+    ];
+    let turns = turns_of(vec![ask("hours")], &log, 7_000, Outcome::Answered);
+    assert_eq!(turns[0].reply_text.as_deref(), Some("let me look nine to five"));
+    assert_eq!(turns[0].tools, ["hours", "hours"]);
+    assert_eq!(turns[0].errors, ["tool `hours` failed"]);
+    assert_eq!(turns[0].reported.llm_node_ttft_ms, Some(250.0));
+    assert_eq!(turns[0].reported.tts_node_ttfb_ms, Some(150.0));
+}
+
+#[test]
+fn a_late_greeting_message_is_not_the_first_reply() {
+    let log = [
+        connected(0),
+        began(0, 0),
+        voice(500, 1_600),
+        began(1, 600),
+        said(1, 1_000, 2_000),
+        user(2_600, "hours?", 500.0),
+        agent_with(2_700, "Hello and", true, ReportedMetrics::default()),
+        voice(3_100, 4_000),
+        agent(4_100, "nine to five", false, 250.0),
+    ];
+    let turns = turns_of(vec![listen("greeting"), ask("hours")], &log, 5_000, Outcome::Answered);
+    assert_eq!(turns[0].reply_text.as_deref(), Some("Hello and"));
+    assert_eq!(turns[1].reply_text.as_deref(), Some("nine to five"));
+    // Nor does the first reply become the greeting's when that is never reported.
+    let log: Vec<_> =
+        log.into_iter().enumerate().filter(|(i, _)| *i != 6).map(|(_, s)| s).collect();
+    let turns = turns_of(vec![listen("greeting"), ask("hours")], &log, 5_000, Outcome::Answered);
+    assert_eq!(turns[0].reply_text, None);
+    assert_eq!(turns[1].reply_text.as_deref(), Some("nine to five"));
+}
+
+#[test]
+fn an_agent_without_a_session_is_quoted_from_its_transcripts() {
+    let transcript = |ms, speaker, segment: &str, text: &str, last| {
+        let (segment, text) = (segment.to_owned(), text.to_owned());
+        vec![is(ms, Observation::Transcript { speaker, segment, text, last })]
+    };
+    let log = [
+        connected(0),
+        began(0, 0),
+        said(0, 1_000, 2_000),
+        transcript(1_900, Speaker::Caller, "a", "hou", false),
+        transcript(2_300, Speaker::Caller, "a", "hours?", true),
+        voice(3_100, 4_000),
+        transcript(3_200, Speaker::Agent, "b", "nine", false),
+        transcript(4_000, Speaker::Agent, "b", "nine to five", true),
+    ];
+    let turns = turns_of(vec![ask("hours")], &log, 5_000, Outcome::Answered);
+    assert_eq!(turns[0].heard_by_agent.as_deref(), Some("hours?"));
+    assert_eq!(turns[0].reply_text.as_deref(), Some("nine to five"));
+    assert_eq!(turns[0].reported, ReportedMetrics::default());
+}
+
+#[test]
+fn what_cannot_be_true_is_left_out_and_counted() {
+    let metrics = ReportedMetrics {
+        llm_node_ttft_ms: Some(-5.0),
+        tts_node_ttfb_ms: Some(60_001.0),
+        llm_node_ttfs_ms: Some(f64::NAN),
+        e2e_latency_ms: Some(900.0),
+        ..ReportedMetrics::default()
+    };
+    let log = [
+        connected(0),
+        began(0, 0),
+        said(0, 1_000, 2_000),
+        user(2_500, "hours?", 500.0),
+        voice(3_100, 4_000),
+        agent_with(4_100, "nine", false, metrics),
+    ];
+    let turns = turns_of(vec![ask("hours")], &log, 5_000, Outcome::Answered);
+    let dropped: Vec<Metric> = turns[0].implausible.iter().map(|(m, _)| *m).collect();
+    assert_eq!(dropped, [Metric::LlmNodeTtft, Metric::LlmNodeTtfs, Metric::TtsNodeTtfb]);
+    let m = measures_of(vec![ask("hours")], &log, 5_000, Outcome::Answered);
+    assert_eq!(m.dropped_reported, 3);
+    assert_eq!(values(&m, Metric::LlmNodeTtft), []);
+    assert_eq!(values(&m, Metric::Unattributed), [(0, 200.0, false)]);
+}
+
+fn observation() -> impl Strategy<Value = Stamped> {
+    let step = 0_u32..5;
+    let what = prop_oneof![
+        step.clone().prop_map(|step| Observation::StepBegan { step }),
+        step.clone().prop_map(|step| Observation::UtteranceBegan { step }),
+        step.clone().prop_map(|step| Observation::UtteranceEnded { step }),
+        step.clone().prop_map(|step| Observation::ExpectationMet { step }),
+        step.prop_map(|step| Observation::ExpectationMissed { step }),
+        Just(Observation::VoiceBegan),
+        Just(Observation::VoiceEnded),
+        Just(connected(0)[0].what.clone()),
+        Just(joined(0)[0].what.clone()),
+        Just(joined(0)[1].what.clone()),
+        any::<bool>().prop_map(|interrupted| agent(0, "a", interrupted, 250.0)[0].what.clone()),
+        Just(user(0, "u", 500.0)[0].what.clone()),
+        Just(Observation::Session(SessionEvent::ToolsStarted { names: vec!["t".to_owned()] })),
+    ];
+    (-2_000_i64..20_000, what).prop_map(|(ms, what)| is(ms, what))
+}
+
+fn any_scenario() -> crate::scenario::Scenario {
+    scenario(vec![listen("a"), ask("b"), barge("c"), listen("d")])
+}
+
+fn shifted(mut call: crate::record::CallRecord, us: i64) -> crate::record::CallRecord {
+    for moment in call.log.iter_mut().map(|s| &mut s.at) {
+        *moment = moment.plus_micros(us);
+    }
+    call.due = call.due.plus_micros(us);
+    call.dialled = call.dialled.plus_micros(us);
+    call.end.at = call.end.at.plus_micros(us);
+    call
+}
+
+fn turn_shifted(mut turn: Turn, us: i64) -> Turn {
+    let shift = |s: &mut Span| {
+        s.from = s.from.plus_micros(us);
+        s.until = s.until.plus_micros(us);
+    };
+    turn.said.as_mut().map(shift);
+    if let Reply::Greeted { voice, .. } | Reply::Heard { voice, .. } = &mut turn.reply {
+        shift(voice);
+    }
+    turn
+}
+
+proptest! {
+    #[test]
+    fn any_log_gives_one_turn_a_step_wherever_it_stands_in_time(
+        log in prop::collection::vec(observation(), 0..60),
+        end in 0_i64..20_000,
+        outcome in prop::sample::select(Outcome::ALL.to_vec()),
+        shift in -1_000_000_000_i64..1_000_000_000,
+    ) {
+        let scenario = any_scenario();
+        let call = call(3, log, end, outcome);
+        let turns = turns(&call, &scenario);
+        prop_assert_eq!(turns.iter().map(|t| t.step).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        let moved = super::turns(&shifted(call.clone(), shift), &scenario);
+        let back: Vec<Turn> = moved.into_iter().map(|t| turn_shifted(t, -shift)).collect();
+        prop_assert_eq!(&back, &turns);
+        let measures = measure(&run("r", vec![call], &scenario), &scenario);
+        for values in measures.by_metric.values() {
+            prop_assert!(values.len() <= 4 && values.iter().all(|v| v.value.is_finite()));
+        }
+    }
+
+    #[test]
+    fn what_is_missing_from_a_good_log_never_panics(kept in prop::collection::vec(any::<bool>(), 40)) {
+        let log = two_answers().into_iter().zip(kept).filter(|(_, keep)| *keep).map(|(s, _)| s);
+        let call = call(0, log.collect(), 12_500, Outcome::Answered);
+        prop_assert_eq!(turns(&call, &two_questions()).len(), 3);
+    }
+}
