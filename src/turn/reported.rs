@@ -236,3 +236,6 @@ fn plausible(mut metrics: ReportedMetrics) -> (ReportedMetrics, Vec<(Metric, f64
     }
     (metrics, dropped)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
+use super::{Measures, Turn, measure, turns};
 use crate::record::{
     CallEnd, CallId, CallRecord, ClipFact, Host, MediaFacts, Observation, Offset, Outcome,
     ReportedMetrics, Run, RunHead, RunTail, SessionEvent, Stamped,
@@ -175,4 +176,28 @@ pub(crate) fn run(run_id: &str, calls: Vec<CallRecord>, scenario: &Scenario) -> 
         calls,
         tail: Some(RunTail { ended, stopped: false, planned }),
     }
+}
+
+pub(crate) fn turns_of(
+    steps: Vec<Step>,
+    log: &[Vec<Stamped>],
+    end_ms: i64,
+    outcome: Outcome,
+) -> Vec<Turn> {
+    turns(&call(0, log.concat(), end_ms, outcome), &scenario(steps))
+}
+
+pub(crate) fn measures_of(
+    steps: Vec<Step>,
+    log: &[Vec<Stamped>],
+    end_ms: i64,
+    outcome: Outcome,
+) -> Measures {
+    let scenario = scenario(steps);
+    measure(&run("r", vec![call(0, log.concat(), end_ms, outcome)], &scenario), &scenario)
+}
+
+/// Values of a metric as (step, milliseconds, censored).
+pub(crate) fn values(measures: &Measures, metric: Metric) -> Vec<(u32, f64, bool)> {
+    measures.values(metric).iter().map(|v| (v.step, v.value, v.censored)).collect()
 }
