@@ -1,0 +1,139 @@
+use super::super::testing::Agent;
+use super::*;
+use crate::record::{Observation, SessionEvent};
+use crate::turn::testing::{is, two_questions};
+
+fn baseline(agent: Agent, calls: u32) -> Baseline {
+    let mut scenario = two_questions();
+    scenario.agent.metadata = r#"{"llm":{"ttft":0.25}}"#.to_owned();
+    let mut run = agent.run("20261124-1200", calls, 1, &scenario);
+    let (sdk, sdk_version) = ("python".to_owned(), "1.8.9".to_owned());
+    let framework = SessionEvent::Framework { sdk, sdk_version };
+    run.calls[0].log.push(is(900, Observation::Session(framework)));
+    let analysis = Analysis::of(&run, &scenario);
+    Baseline::of(&run, &scenario, &analysis, "2026-11-24T12:00:00Z").expect("fit")
+}
+
+#[test]
+fn the_file_has_a_line_for_each_thing() {
+    let text = baseline(Agent { silent_every: 4, jitter: 0.0, ..Agent::default() }, 2).to_json();
+    let want = r#"{
+  "format": 1,
+  "kind": "loadcall baseline",
+  "accepted_at": "2026-11-24T12:00:00Z",
+  "runs": [
+    "20261124-1200"
+  ],
+  "fingerprint": {
+    "scenario": "greeting",
+    "agent": "demo-agent",
+    "agent_metadata": "{\"llm\":{\"ttft\":0.25}}",
+    "agent_sdk": "python 1.8.9",
+    "concurrency": 5,
+    "loadcall_version": "0.1.0",
+    "server_version": "1.13.5",
+    "server_region": "",
+    "host": "linux, 2 cpus"
+  },
+  "steps": [
+    {"id":"greeting","act":"listen","expect":"speaks","within_ms":8000},
+    {"id":"hours","act":"say","clip":"clips/hours.wav","audio":"sha of clips/hours.wav","start":"agent_speech_end + 400 ms","expect":"responds","within_ms":8000},
+    {"id":"price","act":"say","clip":"clips/price.wav","audio":"sha of clips/price.wav","start":"agent_speech_end + 400 ms","expect":"responds","within_ms":8000}
+  ],
+  "columns": [
+    {"metric":"heard_e2e_latency","step":1},
+    {"metric":"heard_e2e_latency","step":2},
+"#;
+    assert_eq!(text.get(..want.len()), Some(want), "{text}");
+    let calls = text.split("\"calls\": [\n").nth(1).expect("calls");
+    let lines: Vec<&str> = calls.lines().collect();
+    assert!(
+        lines[0].starts_with(r#"    {"call":0,"ok":true,"us":[1280000,1280000,1200000,300000,"#)
+    );
+    assert!(lines[1].starts_with(r#"    {"call":1,"ok":false,"us":[1280000,8000000,"#));
+    assert!(lines[1].ends_with(r#","at_least":[1]}"#), "{}", lines[1]);
+    assert_eq!(lines[2..], ["  ]", "}"]);
+}
+
+#[test]
+fn reading_gives_back_what_was_written() {
+    let written = baseline(Agent { silent_every: 7, ..Agent::default() }, 10);
+    let read = Baseline::parse(&written.to_json()).expect("a baseline");
+    assert_eq!(read, written);
+    assert_eq!(read.to_json(), written.to_json());
+    assert_eq!((read.run_id(), read.calls()), ("20261124-1200", 10));
+    assert_eq!(read.accepted_at(), "2026-11-24T12:00:00Z");
+    let heard = read.measures().values(Metric::HeardE2eLatency);
+    assert_eq!((heard.len(), heard.iter().filter(|v| v.censored).count()), (20, 2));
+}
+
+#[test]
+fn a_thousand_calls_stay_small() {
+    let text = baseline(Agent::default(), 1_000).to_json();
+    assert!(text.len() < 250_000, "{}", text.len());
+}
+
+#[test]
+fn other_files_are_refused_with_what_to_do() {
+    let good = baseline(Agent::default(), 2).to_json();
+    let check = |text: &str, want: &str| {
+        let error = Baseline::parse(text).expect_err("refused").to_string();
+        assert!(error.starts_with(want), "{error}");
+    };
+    let with = |from: &str, to: &str| {
+        assert!(good.contains(from), "{from}");
+        good.replacen(from, to, 1)
+    };
+    check(
+        "",
+        "not a baseline (line 1, column 0: EOF while parsing a value); `loadcall accept RUN`",
+    );
+    check("{}", "not a baseline (line 1, column 2: missing field `format`)");
+    check(&with("loadcall baseline", "x"), "not a baseline (its kind is `x`)");
+    check(
+        &with("\"format\": 1", "\"format\": 2"),
+        "baseline format 2 is newer than 1, the one this loadcall reads; update loadcall",
+    );
+    check(&with("\"format\": 1", "\"format\": 0"), "baseline format 0 is older than 1");
+    check(&with("accepted_at", "accepted"), "not a baseline (line 4, column 12: unknown field");
+    check(
+        &with("heard_e2e_latency", "heard"),
+        "the baseline contradicts itself (`heard` is no latency metric); accept a run again",
+    );
+    check(
+        &with("\"call\":1", "\"call\":0"),
+        "the baseline contradicts itself (call 0 is there twice)",
+    );
+    check(
+        &with("\"step\":2", "\"step\":3"),
+        "the baseline contradicts itself (column of step 3 of 3)",
+    );
+    check(&with("\"us\":[", "\"us\":[1,"), "the baseline contradicts itself (call 0 has 23 of 22");
+    check(
+        &with("\"us\":[", "\"at_least\":[22],\"us\":["),
+        "the baseline contradicts itself (call 0 has no value in column 22)",
+    );
+}
+
+#[test]
+fn equal_prints_are_comparable_and_a_longer_run_is_too() {
+    let base = baseline(Agent::default(), 10);
+    let mut scenario = two_questions();
+    scenario.agent.metadata = r#"{"llm":{"ttft":0.25}}"#.to_owned();
+    let mut run = Agent::default().run("b", 30, 2, &scenario);
+    let differences = base.comparable(&run, &scenario).expect("comparable");
+    let differences: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    assert_eq!(differences, ["agent SDK was python 1.8.9 and is unknown"]);
+
+    scenario.name = "other".to_owned();
+    scenario.load = crate::scenario::Load::Once;
+    scenario.steps.pop();
+    run.head.loadcall_version = "0.2.0".to_owned();
+    let error = base.comparable(&run, &scenario).expect_err("other things");
+    assert_eq!(
+        error.to_string(),
+        "not comparable with the baseline: scenario was greeting and is other; concurrency was 5 and \
+         is 1; steps was greeting, hours, price and is greeting, hours; accept a run of the scenario \
+         as it is now"
+    );
+}

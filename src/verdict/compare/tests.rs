@@ -1,0 +1,294 @@
+use proptest::prelude::*;
+
+use super::super::testing::{Agent, against, compared, p95_below, threshold};
+use super::super::{Outcome, Part, judge};
+use super::*;
+use crate::record::{Outcome as CallOutcome, Run};
+use crate::scenario::{Aggregate, Op, Scenario};
+use crate::turn::Analysis;
+use crate::turn::testing::two_questions;
+
+#[test]
+fn the_same_agent_again_passes() {
+    let verdict = compared(Agent::default(), Agent::default(), 10);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.reasons);
+    assert_eq!(
+        verdict.reasons,
+        [
+            "no worse than the baseline: heard_e2e_latency p50 1,279 → 1,279 ms (+0 ms, \
+             95 % interval −15 to +12); a slowdown of 102 ms or more is excluded",
+            "10 of 10 calls went as they should",
+            "the baseline is one run (run-a): how much runs differ by themselves is not accounted for",
+        ]
+    );
+}
+
+#[test]
+fn a_slower_llm_is_named() {
+    let slow = Agent { ttft: 650.0, ..Agent::default() };
+    let verdict = compared(Agent::default(), slow, 10);
+    assert_eq!(verdict.outcome, Outcome::Regression);
+    assert_eq!(
+        verdict.reasons[..2],
+        [
+            "worse than the baseline: heard_e2e_latency p50 1,279 → 1,679 ms (+400 ms, \
+             95 % interval +385 to +412), chiefly llm_node_ttft (+401 ms)",
+            "by part, in ms (medians within each step): +401 llm_node_ttft",
+        ]
+    );
+    let comparison = verdict.comparison.expect("compared");
+    assert_eq!(comparison.baseline_run_id, "run-a");
+    assert_eq!(comparison.changes[0].metric, Metric::HeardE2eLatency);
+    let ttft = comparison.changes.iter().find(|c| c.metric == Metric::LlmNodeTtft);
+    assert!(ttft.is_some_and(|c| c.difference.low > 300.0), "{ttft:?}");
+}
+
+#[test]
+fn a_faster_agent_is_an_improvement() {
+    let fast = Agent { ttft: 50.0, ..Agent::default() };
+    let verdict = compared(Agent::default(), fast, 10);
+    assert_eq!(verdict.outcome, Outcome::Improvement);
+    assert!(
+        verdict.reasons[0].contains("chiefly llm_node_ttft (−199 ms)"),
+        "{:?}",
+        verdict.reasons
+    );
+}
+
+#[test]
+fn every_part_is_found() {
+    let base = Agent::default();
+    let with = [
+        (Part::EndOfTurn, Agent { end_of_turn: 650.0, ..base }),
+        (Part::UserTurnHook, Agent { hook: 150.0, ..base }),
+        (Part::LlmFirstToken, Agent { ttft: 400.0, ..base }),
+        (Part::LlmFirstSentence, Agent { first_sentence: 330.0, ..base }),
+        (Part::TtsFirstByte, Agent { ttfb: 300.0, ..base }),
+        (Part::Unattributed, Agent { network: 350.0, ..base }),
+    ];
+    for (part, slow) in with {
+        let verdict = compared(base, slow, 15);
+        assert_eq!(verdict.outcome, Outcome::Regression, "{part:?}");
+        let parts = verdict.comparison.expect("compared").attribution;
+        assert_eq!(parts[0].part, part, "{parts:?}");
+        assert!((parts[0].change_ms - 150.0).abs() < 15.0, "{parts:?}");
+        assert!(parts[1..].iter().all(|p| p.change_ms.abs() < 15.0), "{parts:?}");
+        assert!(verdict.reasons[0].contains(&format!("chiefly {}", part.name())));
+    }
+}
+
+#[test]
+fn an_agent_that_reports_nothing_is_judged_by_ear() {
+    let mute = Agent { reports: false, ..Agent::default() };
+    let verdict = compared(mute, Agent { network: 600.0, ..mute }, 10);
+    assert_eq!(verdict.outcome, Outcome::Regression);
+    assert!(verdict.reasons[1].starts_with("where it comes from is not known"));
+}
+
+#[test]
+fn small_and_unsure_changes() {
+    let base = Agent::default();
+    // Beyond chance, but below the 8 % that matter.
+    let verdict = compared(base, Agent { ttft: 290.0, ..base }, 40);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.reasons);
+    // Perhaps large, but too uncertain.
+    let wild = Agent { jitter: 400.0, ..base };
+    let verdict = compared(wild, wild, 10);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive, "{:?}", verdict.reasons);
+    assert!(verdict.reasons[0].contains("can be neither shown nor excluded; about "));
+    assert!(verdict.reasons[0].ends_with("would settle it (now 10 and 10)"));
+}
+
+#[test]
+fn the_recommended_number_of_calls_settles_it() {
+    let wild = Agent { jitter: 400.0, ..Agent::default() };
+    let verdict = compared(wild, wild, 10);
+    let words: Vec<&str> = verdict.reasons[0].split(' ').collect();
+    let place = words.iter().position(|w| *w == "about").expect("a number of calls");
+    let need: u32 = words[place + 1].replace(',', "").parse().expect("a number");
+    assert!((20..400).contains(&need), "{need}");
+    let verdict = compared(wild, wild, need * 2);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.reasons);
+}
+
+#[test]
+fn too_little_to_compare() {
+    let verdict = compared(Agent::default(), Agent::default(), 4);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert!(
+        verdict.reasons[0].ends_with(
+            "too few calls to compare (4 in the baseline, 4 in the run); 5 are the least"
+        ),
+        "{:?}",
+        verdict.reasons
+    );
+    let mut scenario = two_questions();
+    scenario.baseline.quantile = 95.0;
+    let run = |n| Agent::default().run("r", n, 1, &scenario);
+    let verdict = against(Some(&run(29)), &run(30), &scenario);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert!(
+        verdict.reasons[0].ends_with(
+            "too few turns to compare p95 (58 in the baseline, 60 in the run); 60 are the least"
+        ),
+        "{:?}",
+        verdict.reasons
+    );
+    assert_eq!(against(Some(&run(30)), &run(30), &scenario).outcome, Outcome::Pass);
+}
+
+#[test]
+fn other_things_are_not_compared_and_an_agent_that_was_changed_is() {
+    let scenario = two_questions();
+    let old = Agent::default().run("run-a", 10, 1, &scenario);
+    let baseline =
+        Baseline::of(&old, &scenario, &Analysis::of(&old, &scenario), "now").expect("fit");
+    let check = |run: &Run, scenario: &Scenario| {
+        let analysis = Analysis::of(run, scenario);
+        judge(Judging { run, scenario, analysis: &analysis, baseline: Some(&baseline), seed: 7 })
+    };
+    let mut run = Agent::default().run("run-b", 10, 2, &scenario);
+    run.head.clips[1].as_mut().expect("a clip").sha256 = "other".to_owned();
+    let verdict = check(&run, &scenario);
+    assert_eq!((verdict.outcome, verdict.comparison), (Outcome::NotComparable, None));
+    assert_eq!(
+        verdict.reasons[0],
+        "not comparable with the baseline: audio of step `hours` was sha of clips/hours.wav and is \
+         other; accept a run of the scenario as it is now"
+    );
+
+    let mut changed = scenario.clone();
+    changed.agent.metadata = r#"{"llm_ttft": 0.65}"#.to_owned();
+    changed.thresholds = vec![p95_below(9_000.0)];
+    let run = Agent::default().run("run-b", 40, 2, &changed);
+    let verdict = check(&run, &changed);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.reasons);
+    let note = "differs from the baseline: agent metadata `llm_ttft` was nothing and is 0.65";
+    assert!(verdict.reasons.iter().any(|r| r == note), "{:?}", verdict.reasons);
+}
+
+#[test]
+fn calls_that_fail_are_a_regression_however_fast_the_others_are() {
+    let scenario = two_questions();
+    let old = Agent::default().run("run-a", 20, 1, &scenario);
+    let mut new = Agent { ttft: 50.0, ..Agent::default() }.run("run-b", 20, 2, &scenario);
+    for call in new.calls.iter_mut().take(8) {
+        call.end.outcome = CallOutcome::AgentLeft;
+    }
+    let verdict = against(Some(&old), &new, &scenario);
+    assert_eq!(verdict.outcome, Outcome::Regression);
+    assert!(
+        verdict.reasons[0].starts_with(
+            "more calls fail than in the baseline: 20 of 20 were ok → 12 of 20 (-40.0 points"
+        ),
+        "{:?}",
+        verdict.reasons
+    );
+    // Two of twenty can be chance: the threshold fails, the baseline says nothing.
+    let mut new = Agent::default().run("run-b", 20, 2, &scenario);
+    for call in new.calls.iter_mut().take(2) {
+        call.end.outcome = CallOutcome::AgentLeft;
+    }
+    assert_eq!(against(Some(&old), &new, &scenario).outcome, Outcome::Fail);
+}
+
+#[test]
+fn replies_that_stop_coming_are_never_better() {
+    let base = Agent::default();
+    for silent_every in [2, 3, 5, 10] {
+        let verdict = compared(base, Agent { silent_every, ..base }, 20);
+        assert!(
+            matches!(verdict.outcome, Outcome::Regression | Outcome::Fail),
+            "{silent_every}: {:?}",
+            verdict.reasons
+        );
+        let change = verdict.comparison.expect("compared").changes[0];
+        assert!(change.difference.point >= -15.0, "{silent_every}: {change:?}");
+    }
+    // Half of the turns unanswered: the median itself is only a bound, and far above.
+    let verdict = compared(base, Agent { silent_every: 1, ..base }, 20);
+    let change = verdict.comparison.expect("compared").changes[0];
+    assert!(change.run_is_bound && change.difference.low > 5_000.0, "{change:?}");
+    assert!(
+        verdict.reasons.iter().any(|r| r.contains("→ ≥\u{a0}8,000 ms")),
+        "{:?}",
+        verdict.reasons
+    );
+}
+
+#[test]
+fn against_a_baseline_without_replies_nothing_is_worse() {
+    let base = Agent::default();
+    let mut scenario = two_questions();
+    scenario.thresholds =
+        vec![threshold(Metric::CallsOk, Aggregate::Rate, Op::GreaterOrEqual, 0.0, "rate>=0")];
+    let run = |agent: Agent, id| agent.run(id, 20, 1, &scenario);
+    let mute = run(Agent { silent_every: 1, ..base }, "a");
+    let verdict = against(Some(&mute), &run(base, "b"), &scenario);
+    assert_eq!(verdict.outcome, Outcome::Improvement, "{:?}", verdict.reasons);
+    let verdict = against(Some(&mute), &mute, &scenario);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive, "{:?}", verdict.reasons);
+}
+
+#[test]
+fn the_same_recording_and_seed_give_the_same_verdict() {
+    let wild = Agent { jitter: 300.0, ..Agent::default() };
+    let first = compared(wild, Agent { ttft: 350.0, ..wild }, 30);
+    assert_eq!(compared(wild, Agent { ttft: 350.0, ..wild }, 30), first);
+    assert!(first.comparison.is_some());
+}
+
+#[test]
+fn alarms_are_rare_and_a_slow_llm_is_always_found() {
+    let scenario = two_questions();
+    let base = Agent::default();
+    let trials = 100;
+    let (mut alarms, mut passes, mut found) = (0, 0, 0);
+    for trial in 0..trials {
+        let old = base.run("a", 10, trial * 3, &scenario);
+        let same = against(Some(&old), &base.run("b", 10, trial * 3 + 1, &scenario), &scenario);
+        alarms += u32::from(same.outcome == Outcome::Regression);
+        passes += u32::from(same.outcome == Outcome::Pass);
+        let slow = Agent { ttft: base.ttft + 400.0, ..base };
+        let slow = against(Some(&old), &slow.run("b", 10, trial * 3 + 2, &scenario), &scenario);
+        let named = slow.reasons[0].contains("chiefly llm_node_ttft");
+        found += u32::from(slow.outcome == Outcome::Regression && named);
+    }
+    assert!(alarms <= 5 && passes >= 95, "{alarms} alarms and {passes} passes in {trials}");
+    assert!(found >= 99, "found {found} of {trials}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn losing_any_replies_never_makes_a_run_look_faster(
+        lost in prop::collection::vec(any::<bool>(), 20),
+        percent in prop::sample::select(vec![50.0, 90.0]),
+    ) {
+        let mut scenario = two_questions();
+        scenario.baseline.quantile = percent;
+        let old = Agent::default().run("a", 10, 1, &scenario);
+        let full = Agent::default().run("b", 10, 2, &scenario);
+        let mut cut = full.clone();
+        for (call, turns) in cut.calls.iter_mut().zip(lost.chunks(2)) {
+            for (step, _) in (1_u32..).zip(turns).filter(|(_, lost)| **lost) {
+                let begin = i64::from(step) * 20_000;
+                let window = begin + 2_000..begin + 19_000;
+                call.log.retain(|s| !window.contains(&(s.at.micros() / 1_000 - 1)));
+                call.log.extend(crate::turn::testing::missed(step, begin + 10_000));
+                call.end.outcome = CallOutcome::NoAnswer;
+            }
+        }
+        let point = |run: &Run| {
+            let mut scenario = scenario.clone();
+            // Enough values for p90 of twenty to be compared is not what is tested here.
+            scenario.baseline.primary = Metric::HeardE2eLatency;
+            let comparison = against(Some(&old), run, &scenario).comparison.expect("comparable");
+            comparison.changes.first().expect("both have values").difference
+        };
+        let (full, cut) = (point(&full), point(&cut));
+        // Where the shares of the steps differ they are weighted alike, so the point may move by what
+        // lies between the steps; here both have the same delays.
+        prop_assert!(cut.point >= full.point - 1e-6, "{full:?} {cut:?}");
+    }
+}

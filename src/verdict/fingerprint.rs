@@ -1,0 +1,248 @@
+//! What a run was of, so that like is compared with like.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Observation, Run, SessionEvent};
+use crate::scenario::{Act, Anchor, Expect, Load, Scenario};
+
+/// Longest value of a difference that is printed whole, in characters.
+const MAX_SHOWN: usize = 120;
+
+/// What was run. Thresholds, the baseline rule and the number of calls are not in it: they do not
+/// change what is measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fingerprint {
+    pub scenario: String,
+    /// Dispatch name.
+    pub agent: String,
+    /// JSON text handed to the agent: its configuration, which may be what is being compared.
+    pub agent_metadata: String,
+    /// As the agent says it: `python 1.8.9`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_sdk: Option<String>,
+    /// Calls at a time.
+    pub concurrency: u32,
+    pub loadcall_version: String,
+    pub server_version: String,
+    pub server_region: String,
+    /// Of the caller: `linux, 2 cpus`.
+    pub host: String,
+}
+
+/// One step as it was performed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StepPrint {
+    pub id: String,
+    /// `listen`, `say`, `silence 2000 ms`.
+    pub act: String,
+    /// For people; the audio is what counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<String>,
+    /// SHA-256 of the clip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<String>,
+    /// `agent_speech_end + 400 ms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// `speaks`, `responds`, `yields`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<String>,
+    /// How long it was waited for. A change only moves the bound of what was not answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within_ms: Option<u64>,
+}
+
+/// One thing that is not as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub what: String,
+    pub baseline: String,
+    pub run: String,
+}
+
+/// The baseline is of something else.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not comparable with the baseline: {}; accept a run of the scenario as it is now",
+    list(differences)
+)]
+pub struct NotComparable {
+    /// At least one.
+    pub differences: Vec<Difference>,
+}
+
+impl Fingerprint {
+    pub fn of(run: &Run, scenario: &Scenario) -> Self {
+        let facts = || run.calls.iter().flat_map(|c| &c.log).map(|s| &s.what);
+        let sdk = facts().find_map(|o| {
+            let Observation::Session(SessionEvent::Framework { sdk, sdk_version }) = o else {
+                return None;
+            };
+            Some(format!("{sdk} {sdk_version}"))
+        });
+        let server = facts().find_map(|o| {
+            let Observation::Connected { server_version, server_region, .. } = o else {
+                return None;
+            };
+            Some((server_version.clone(), server_region.clone()))
+        });
+        let (server_version, server_region) = server.unwrap_or_default();
+        Self {
+            scenario: scenario.name().to_owned(),
+            agent: scenario.agent().name.clone(),
+            agent_metadata: scenario.agent().metadata.clone(),
+            agent_sdk: sdk,
+            concurrency: match scenario.load() {
+                Load::Once => 1,
+                Load::Repeat { calls, concurrency } => {
+                    u32::from(concurrency.get()).min(calls.get())
+                }
+            },
+            loadcall_version: run.head.loadcall_version.clone(),
+            server_version,
+            server_region,
+            host: format!("{}, {} cpus", run.head.host.os, run.head.host.cpus),
+        }
+    }
+
+    /// What differs: first what makes a comparison meaningless, then what is only to be known.
+    fn differences(&self, run: &Self) -> (Vec<Difference>, Vec<Difference>) {
+        let concurrency = |of: &Self| of.concurrency.to_string();
+        let sdk = |of: &Self| of.agent_sdk.clone().unwrap_or_else(|| "unknown".to_owned());
+        let grave = [
+            differ("scenario", &self.scenario, &run.scenario),
+            differ("agent", &self.agent, &run.agent),
+            differ("concurrency", &concurrency(self), &concurrency(run)),
+        ];
+        let slight = [
+            differ("agent SDK", &sdk(self), &sdk(run)),
+            differ("server version", &self.server_version, &run.server_version),
+            differ("server region", &self.server_region, &run.server_region),
+            differ("loadcall version", &self.loadcall_version, &run.loadcall_version),
+            differ("caller's host", &self.host, &run.host),
+        ];
+        let metadata = metadata_differences(&self.agent_metadata, &run.agent_metadata);
+        let slight = metadata.into_iter().chain(slight.into_iter().flatten()).collect();
+        (grave.into_iter().flatten().collect(), slight)
+    }
+}
+
+impl StepPrint {
+    /// The steps of a run.
+    pub(super) fn all(run: &Run, scenario: &Scenario) -> Vec<Self> {
+        let clips = run.head.clips.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let steps = scenario.steps().iter().zip(clips).map(|(step, clip)| {
+            let (act, start) = match &step.act {
+                Act::Listen => ("listen".to_owned(), None),
+                Act::Say { start, .. } => {
+                    let delay = start.delay.as_millis();
+                    let start = format!("{} + {delay} ms", anchor(start.after));
+                    ("say".to_owned(), Some(start))
+                }
+                Act::Silence { length } => (format!("silence {} ms", length.as_millis()), None),
+            };
+            let (expect, within) = match step.expect {
+                None => (None, None),
+                Some(Expect::Speaks { within }) => (Some("speaks"), Some(within)),
+                Some(Expect::Responds { within }) => (Some("responds"), Some(within)),
+                Some(Expect::Yields { within }) => (Some("yields"), Some(within)),
+            };
+            Self {
+                id: step.id.clone(),
+                act,
+                clip: clip.map(|c| c.file.clone()),
+                audio: clip.map(|c| c.sha256.clone()),
+                start,
+                expect: expect.map(str::to_owned),
+                within_ms: within.map(|w| u64::try_from(w.as_millis()).unwrap_or(u64::MAX)),
+            }
+        });
+        steps.collect()
+    }
+}
+
+/// Whether two runs may be compared, and what should be known when they are.
+pub(super) fn comparable(
+    baseline: (&Fingerprint, &[StepPrint]),
+    run: (&Fingerprint, &[StepPrint]),
+) -> Result<Vec<Difference>, NotComparable> {
+    let (mut grave, mut slight) = baseline.0.differences(run.0);
+    let ids =
+        |steps: &[StepPrint]| steps.iter().map(|s| s.id.clone()).collect::<Vec<_>>().join(", ");
+    grave.extend(differ("steps", &ids(baseline.1), &ids(run.1)));
+    for (old, new) in baseline.1.iter().zip(run.1).filter(|(old, new)| old.id == new.id) {
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+        let within =
+            |step: &StepPrint| step.within_ms.map_or("nothing".to_owned(), |ms| format!("{ms} ms"));
+        let of = |what: &str| format!("{what} of step `{}`", old.id);
+        grave.extend(differ(&of("act"), &old.act, &new.act));
+        grave.extend(differ(&of("audio"), &text(&old.audio), &text(&new.audio)));
+        grave.extend(differ(&of("start"), &text(&old.start), &text(&new.start)));
+        grave.extend(differ(&of("expectation"), &text(&old.expect), &text(&new.expect)));
+        slight.extend(differ(&of("waiting time"), &within(old), &within(new)));
+    }
+    if grave.is_empty() { Ok(slight) } else { Err(NotComparable { differences: grave }) }
+}
+
+fn differ(what: &str, baseline: &str, run: &str) -> Option<Difference> {
+    (baseline != run).then(|| Difference {
+        what: what.to_owned(),
+        baseline: shown(baseline),
+        run: shown(run),
+    })
+}
+
+fn shown(value: &str) -> String {
+    match value.char_indices().nth(MAX_SHOWN) {
+        _ if value.is_empty() => "nothing".to_owned(),
+        Some((end, _)) => format!("{}…", value.get(..end).unwrap_or_default()),
+        None => value.to_owned(),
+    }
+}
+
+/// Which keys of the agent's metadata changed; the whole text where it is no JSON object.
+fn metadata_differences(baseline: &str, run: &str) -> Vec<Difference> {
+    type Object = BTreeMap<String, serde_json::Value>;
+    let read = |text: &str| match text {
+        "" => Ok(Object::new()),
+        text => serde_json::from_str::<Object>(text),
+    };
+    let (Ok(old), Ok(new)) = (read(baseline), read(run)) else {
+        return differ("agent metadata", baseline, run).into_iter().collect();
+    };
+    let text = |of: &Object, key: &str| of.get(key).map(ToString::to_string).unwrap_or_default();
+    let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.into_iter()
+        .filter_map(|key| {
+            differ(&format!("agent metadata `{key}`"), &text(&old, key), &text(&new, key))
+        })
+        .collect()
+}
+
+fn anchor(anchor: Anchor) -> &'static str {
+    match anchor {
+        Anchor::SessionStart => "session_start",
+        Anchor::AgentJoined => "agent_joined",
+        Anchor::PreviousTurn => "previous_turn",
+        Anchor::AgentSpeechStart => "agent_speech_start",
+        Anchor::AgentSpeechEnd => "agent_speech_end",
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was {} and is {}", self.what, self.baseline, self.run)
+    }
+}
+
+fn list(differences: &[Difference]) -> String {
+    let all: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    all.join("; ")
+}

@@ -1,0 +1,167 @@
+//! Whether a run can be judged at all: it went to its end, reached an agent, and the caller itself
+//! was not the problem.
+
+use std::collections::BTreeMap;
+
+use super::words::{count, number, number_of};
+use super::{Judging, Outcome};
+use crate::record::{CallRecord, Observation, Outcome as CallOutcome, Run};
+use crate::stats::Histogram;
+
+/// A caller whose microphone packets are later than this at the 99th percentile disturbs the agent's
+/// end-of-turn detection and measures itself. Milliseconds.
+pub const MAX_PACING_P99_MS: f64 = 20.0;
+
+/// More calls than this spoilt by the caller itself, and the rest are not judged.
+pub const MAX_OUR_FAULT_SHARE: f64 = 0.1;
+
+/// How late the microphone packets of all calls left, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pacing {
+    pub packets: u64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub max_ms: f64,
+    /// Calls whose pacing cannot be read.
+    pub unreadable: usize,
+}
+
+/// The pacing of a run; `None` when no call has any that can be read.
+pub fn pacing(run: &Run) -> Option<Pacing> {
+    let mut all = Histogram::default();
+    let mut unreadable = 0;
+    for call in run.calls.iter().filter(|c| !c.media.pacing.is_empty()) {
+        let read = Histogram::from_base64(&call.media.pacing).and_then(|h| all.merge(&h));
+        unreadable += usize::from(read.is_err());
+    }
+    Some(Pacing {
+        packets: all.count(),
+        p50_ms: all.percentile_ms(50.0)?,
+        p99_ms: all.percentile_ms(99.0)?,
+        max_ms: all.max_ms()?,
+        unreadable,
+    })
+}
+
+/// Why a run is not judged.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Unfit {
+    #[error(
+        "the run was stopped after {done} of {planned} calls; what was measured is reported, not judged"
+    )]
+    Stopped { done: usize, planned: u32 },
+    #[error(
+        "the recording has no end: the run was killed with {} on record, or is still going on",
+        count(*done, "call")
+    )]
+    Killed { done: usize },
+    #[error("only {done} of {planned} planned calls are on record; run the scenario again")]
+    Unfinished { done: usize, planned: u32 },
+    #[error("no call reached an agent: {why}")]
+    NothingMeasured { why: String },
+    #[error(
+        "{faults} of {} failed on the caller's side{detail}; \
+         place fewer calls at a time or run on a larger machine",
+        count(*calls, "call")
+    )]
+    OurFaults { faults: usize, calls: usize, detail: String },
+    #[error(
+        "the caller was overloaded: its microphone packets left {} ms late at p99, and more than {} ms \
+         falsifies what is measured; place fewer calls at a time or run on a larger machine",
+        number(*p99_ms), number(MAX_PACING_P99_MS)
+    )]
+    LatePacing { p99_ms: f64 },
+}
+
+impl Unfit {
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Stopped { .. } => Outcome::Stopped,
+            Self::NothingMeasured { .. } => Outcome::NothingMeasured,
+            Self::Killed { .. }
+            | Self::Unfinished { .. }
+            | Self::OurFaults { .. }
+            | Self::LatePacing { .. } => Outcome::Invalid,
+        }
+    }
+}
+
+pub(super) fn unfit(run: &Run) -> Option<Unfit> {
+    let calls = run.calls.len();
+    let done = run.calls.iter().filter(|c| c.end.outcome != CallOutcome::Stopped).count();
+    match &run.tail {
+        Some(tail) if tail.stopped => return Some(Unfit::Stopped { done, planned: tail.planned }),
+        Some(_) => {}
+        None => return Some(Unfit::Killed { done: calls }),
+    }
+    let ours: Vec<&CallRecord> =
+        run.calls.iter().filter(|c| c.end.outcome == CallOutcome::OurFault).collect();
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 calls")]
+    if ours.len() as f64 > calls as f64 * MAX_OUR_FAULT_SHARE {
+        let detail = first_detail(&ours);
+        return Some(Unfit::OurFaults { faults: ours.len(), calls, detail });
+    }
+    if !run.calls.iter().any(reached_agent) {
+        return Some(Unfit::NothingMeasured { why: why_nothing(run) });
+    }
+    if let Some(pacing) = pacing(run).filter(|p| p.p99_ms > MAX_PACING_P99_MS) {
+        return Some(Unfit::LatePacing { p99_ms: pacing.p99_ms });
+    }
+    let planned = run.tail.as_ref().map_or(0, |t| t.planned);
+    (done < planned as usize).then_some(Unfit::Unfinished { done, planned })
+}
+
+/// What does not spoil the run but should be known.
+pub(super) fn notes(input: &Judging<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let ours = input.run.calls.iter().filter(|c| c.end.outcome == CallOutcome::OurFault).count();
+    if ours > 0 {
+        let of = number_of(input.run.calls.len());
+        notes.push(format!("{ours} of {of} calls failed on the caller's side and are left out"));
+    }
+    let dropped = input.analysis.measures.dropped_reported;
+    if dropped > 0 {
+        let times = count(dropped, "time");
+        notes.push(format!("{times} that the agent reported cannot be true and are left out"));
+    }
+    if let Some(unreadable) = pacing(input.run).map(|p| p.unreadable).filter(|n| *n > 0) {
+        notes.push(format!("the pacing of {} cannot be read", count(unreadable, "call")));
+    }
+    notes
+}
+
+fn reached_agent(call: &CallRecord) -> bool {
+    call.log.iter().any(|s| matches!(s.what, Observation::AgentJoined { .. }))
+}
+
+fn why_nothing(run: &Run) -> String {
+    let mut by_outcome: BTreeMap<CallOutcome, Vec<&CallRecord>> = BTreeMap::new();
+    for call in &run.calls {
+        by_outcome.entry(call.end.outcome).or_default().push(call);
+    }
+    let Some((outcome, calls)) = by_outcome.iter().max_by_key(|(_, calls)| calls.len()) else {
+        return "no call was placed".to_owned();
+    };
+    let remedy = match outcome {
+        CallOutcome::NoAgent | CallOutcome::AgentLate => {
+            "; check that the agent runs, is registered with this server and has the scenario's name"
+        }
+        CallOutcome::Refused => {
+            "; check LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET against the server's"
+        }
+        CallOutcome::ConnectionLost => "; check that the server is up and can be reached",
+        CallOutcome::Answered
+        | CallOutcome::AgentLeft
+        | CallOutcome::NoGreeting
+        | CallOutcome::NoAnswer
+        | CallOutcome::Stopped
+        | CallOutcome::OurFault => "",
+    };
+    let (name, all) = (outcome.name(), count(run.calls.len(), "call"));
+    format!("{} of {all} ended as `{name}`{}{remedy}", calls.len(), first_detail(calls))
+}
+
+fn first_detail(calls: &[&CallRecord]) -> String {
+    let detail = calls.iter().map(|c| c.end.detail.as_str()).find(|d| !d.is_empty());
+    detail.map(|d| format!(" ({d})")).unwrap_or_default()
+}

@@ -1,0 +1,169 @@
+use super::testing::{Agent, against, p95_below, threshold};
+use super::*;
+use crate::record::{Outcome as CallOutcome, RunTail};
+use crate::scenario::{Aggregate, Op};
+use crate::stats::Histogram;
+use crate::turn::testing::two_questions;
+
+#[test]
+fn thresholds() {
+    let mut scenario = two_questions();
+    let run = Agent { silent_every: 20, ..Agent::default() }.run("r", 10, 1, &scenario);
+    scenario.thresholds = vec![
+        p95_below(9_000.0),
+        threshold(
+            Metric::HeardE2eLatency,
+            Aggregate::Quantile(50.0),
+            Op::Less,
+            1_500.0,
+            "p(50)<1500ms",
+        ),
+        threshold(Metric::HeardE2eLatency, Aggregate::Max, Op::Greater, 7_999.0, "max>7999ms"),
+        threshold(Metric::TimeToYield, Aggregate::Quantile(50.0), Op::Less, 800.0, "p(50)<800ms"),
+        threshold(Metric::CallsOk, Aggregate::Rate, Op::Greater, 0.85, "rate>0.85"),
+    ];
+    let verdict = against(None, &run, &scenario);
+    let held: Vec<bool> = verdict.thresholds.iter().map(|t| t.held).collect();
+    // One of 20 turns got no reply within 8 s: p95 is the 19th and known, the largest is not.
+    assert_eq!(held, [true, true, true, false, true], "{:#?}", verdict.thresholds);
+    assert_eq!(verdict.thresholds[3].measured, None);
+    assert_eq!(verdict.thresholds[3].text, "time_to_yield p(50)<800ms: nothing was measured");
+    assert_eq!(
+        verdict.thresholds[2].text,
+        "heard_e2e_latency max>7999ms: max ≥ 8,000 ms (n 20, 1 without an end)"
+    );
+    assert_eq!(
+        verdict.thresholds[4].text,
+        "calls_ok rate>0.85: 0.900 (9 of 10, 95 % interval 0.60 to 0.98)"
+    );
+    assert_eq!(verdict.outcome, Outcome::Fail);
+    assert_eq!(
+        verdict.reasons,
+        [
+            "threshold failed: time_to_yield p(50)<800ms: nothing was measured",
+            "heard_e2e_latency p95 rests on 20 values; 60 make it steady",
+        ]
+    );
+}
+
+#[test]
+fn a_bound_holds_no_limit_from_above() {
+    let mut scenario = two_questions();
+    let run = Agent { silent_every: 10, ..Agent::default() }.run("r", 10, 1, &scenario);
+    scenario.thresholds = vec![p95_below(20_000.0)];
+    let verdict = against(None, &run, &scenario);
+    assert_eq!(verdict.outcome, Outcome::Fail);
+    let bound = Quantile { value: 8_000.0, lower_bound: true };
+    assert_eq!((verdict.thresholds[1].measured, verdict.thresholds[1].held), (Some(bound), false));
+}
+
+#[test]
+fn every_call_must_succeed_unless_the_scenario_says_otherwise() {
+    let scenario = two_questions();
+    let good = against(None, &Agent::default().run("r", 10, 1, &scenario), &scenario);
+    assert_eq!((good.outcome, good.thresholds.len()), (Outcome::Pass, 1));
+    assert_eq!(good.reasons, ["10 of 10 calls went as they should"]);
+    let run = Agent { silent_every: 20, ..Agent::default() }.run("r", 10, 1, &scenario);
+    let bad = against(None, &run, &scenario);
+    assert_eq!(bad.outcome, Outcome::Fail);
+    assert_eq!(
+        bad.reasons[0],
+        "threshold failed: calls_ok rate>=1: 0.900 (9 of 10, 95 % interval 0.60 to 0.98) [1 no_answer]"
+    );
+}
+
+#[test]
+fn runs_that_are_not_judged() {
+    let scenario = two_questions();
+    let good = || Agent::default().run("r", 10, 1, &scenario);
+    let check = |run: &Run, outcome: Outcome, reason: &str| {
+        // A failed threshold changes nothing.
+        let mut scenario = scenario.clone();
+        scenario.thresholds = vec![p95_below(1.0)];
+        let verdict = against(None, run, &scenario);
+        assert_eq!((verdict.outcome, verdict.reasons), (outcome, vec![reason.to_owned()]));
+        let analysis = Analysis::of(run, &scenario);
+        Baseline::of(run, &scenario, &analysis, "now").expect_err("no measure for others");
+    };
+
+    let mut run = good();
+    run.tail = None;
+    check(
+        &run,
+        Outcome::Invalid,
+        "the recording has no end: the run was killed with 10 calls on record, or is still going on",
+    );
+    let mut run = good();
+    run.calls.truncate(4);
+    run.calls[3].end.outcome = CallOutcome::Stopped;
+    run.tail = Some(RunTail { stopped: true, ..run.tail.expect("a tail") });
+    check(
+        &run,
+        Outcome::Stopped,
+        "the run was stopped after 3 of 10 calls; what was measured is reported, not judged",
+    );
+    let mut run = good();
+    run.calls.truncate(4);
+    check(
+        &run,
+        Outcome::Invalid,
+        "only 4 of 10 planned calls are on record; run the scenario again",
+    );
+    let mut run = good();
+    run.calls.iter_mut().take(2).for_each(|c| {
+        c.end.outcome = CallOutcome::OurFault;
+        c.end.detail = "no free port".to_owned();
+    });
+    check(
+        &run,
+        Outcome::Invalid,
+        "2 of 10 calls failed on the caller's side (no free port); place fewer calls at a time or run \
+         on a larger machine",
+    );
+    let mut run = good();
+    for call in &mut run.calls {
+        call.log.clear();
+        call.end.outcome = CallOutcome::Refused;
+        call.end.detail = "invalid API key".to_owned();
+    }
+    check(
+        &run,
+        Outcome::NothingMeasured,
+        "no call reached an agent: 10 of 10 calls ended as `refused` (invalid API key); check \
+         LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET against the server's",
+    );
+    let mut run = good();
+    run.calls.clear();
+    run.tail = Some(RunTail { planned: 0, ..run.tail.expect("a tail") });
+    check(&run, Outcome::NothingMeasured, "no call reached an agent: no call was placed");
+}
+
+#[test]
+fn a_caller_that_falls_behind_makes_a_run_invalid() {
+    let scenario = two_questions();
+    let pacing_of = |late_us: i64| {
+        let mut run = Agent::default().run("r", 10, 1, &scenario);
+        for call in &mut run.calls {
+            let late = Histogram::of((0..100).map(|i| if i < 98 { 500 } else { late_us }));
+            call.media.pacing = late.to_base64().expect("written");
+        }
+        run
+    };
+    let good = pacing_of(19_000);
+    assert_eq!(against(None, &good, &scenario).outcome, Outcome::Pass);
+    let pacing = super::pacing(&good).expect("paced");
+    assert_eq!(pacing.packets, 1_000);
+    assert!((pacing.p50_ms - 0.5).abs() < 0.01 && (pacing.p99_ms - 19.0).abs() < 0.05);
+    let verdict = against(None, &pacing_of(31_000), &scenario);
+    assert_eq!(verdict.outcome, Outcome::Invalid);
+    assert!(
+        verdict.reasons[0]
+            .starts_with("the caller was overloaded: its microphone packets left 31 ms"),
+        "{:?}",
+        verdict.reasons
+    );
+    let mut run = pacing_of(1_000);
+    run.calls[0].media.pacing = "garbage".to_owned();
+    let reasons = against(None, &run, &scenario).reasons;
+    assert_eq!(reasons[1], "the pacing of 1 call cannot be read");
+}

@@ -1,0 +1,145 @@
+//! The limits the author of a scenario set, held against what was measured.
+
+use std::collections::BTreeMap;
+
+use super::words::{count, number, number_of, quantile};
+use super::{Judging, ThresholdResult, values_needed};
+use crate::record::{CallId, Outcome as CallOutcome};
+use crate::scenario::{Aggregate, Metric, Op, Scenario, Threshold};
+use crate::stats::{Point, Quantile, Rate, Sample};
+use crate::turn::{Analysis, Value};
+
+/// Every threshold of the scenario, and that every call must succeed when it sets none on `calls_ok`.
+pub(super) fn results(scenario: &Scenario, analysis: &Analysis) -> Vec<ThresholdResult> {
+    let set = scenario.thresholds();
+    let implied = (!set.iter().any(|t| t.metric == Metric::CallsOk)).then(every_call_ok);
+    implied.iter().chain(set).map(|t| result(t, analysis.measures.values(t.metric))).collect()
+}
+
+fn every_call_ok() -> Threshold {
+    Threshold {
+        metric: Metric::CallsOk,
+        aggregate: Aggregate::Rate,
+        op: Op::GreaterOrEqual,
+        limit: 1.0,
+        text: "rate>=1".to_owned(),
+    }
+}
+
+fn result(threshold: &Threshold, values: &[Value]) -> ThresholdResult {
+    let (measured, found) = match threshold.aggregate {
+        Aggregate::Rate => rate(values),
+        Aggregate::Quantile(percent) => {
+            latency(values, &quantile(percent), |s| s.quantile(percent))
+        }
+        Aggregate::Max => latency(values, "max", Sample::max),
+    };
+    let held = measured.is_some_and(|m| holds(threshold, m));
+    let text = format!("{} {}: {found}", threshold.metric.name(), threshold.text);
+    ThresholdResult { threshold: threshold.clone(), measured, held, n: values.len(), text }
+}
+
+fn rate(values: &[Value]) -> (Option<Quantile>, String) {
+    let rate = rate_of(values);
+    let (Some(share), Some(interval)) = (rate.share(), rate.interval()) else {
+        return (None, "no call says anything about the agent".to_owned());
+    };
+    let text = format!(
+        "{share:.3} ({} of {}, 95 % interval {:.2} to {:.2})",
+        rate.hits, rate.n, interval.low, interval.high
+    );
+    (Some(Quantile { value: share, lower_bound: false }), text)
+}
+
+pub(super) fn rate_of(values: &[Value]) -> Rate {
+    let hits = values.iter().filter(|v| v.value > 0.5).count();
+    Rate { hits: hits as u64, n: values.len() as u64 }
+}
+
+fn latency(
+    values: &[Value],
+    name: &str,
+    of: impl Fn(&Sample) -> Quantile,
+) -> (Option<Quantile>, String) {
+    let Some(sample) = sample(values) else { return (None, "nothing was measured".to_owned()) };
+    let measured = of(&sample);
+    let sign = if measured.lower_bound { "\u{2265}" } else { "=" };
+    let unanswered = match sample.censored() {
+        0 => String::new(),
+        n => format!(", {} without an end", number_of(n)),
+    };
+    let (value, n) = (number(measured.value), number_of(sample.len()));
+    (Some(measured), format!("{name} {sign} {value} ms (n {n}{unanswered})"))
+}
+
+pub(super) fn sample(values: &[Value]) -> Option<Sample> {
+    Sample::new(values.iter().map(|v| Point {
+        value: v.value,
+        censored: v.censored,
+        cluster: v.call.0,
+        stratum: v.step,
+    }))
+}
+
+/// A value that is only a lower bound holds a limit from below, and never one from above.
+fn holds(threshold: &Threshold, measured: Quantile) -> bool {
+    let (value, limit) = (measured.value, threshold.limit);
+    match threshold.op {
+        Op::Less => value < limit && !measured.lower_bound,
+        Op::LessOrEqual => value <= limit && !measured.lower_bound,
+        Op::Greater => value > limit,
+        Op::GreaterOrEqual => value >= limit,
+    }
+}
+
+/// What the thresholds say: every one that failed, or in one sentence that all held.
+pub(super) fn reasons(results: &[ThresholdResult], input: &Judging<'_>) -> Vec<String> {
+    let mut failed: Vec<String> = Vec::new();
+    for result in results.iter().filter(|r| !r.held) {
+        let is_rate = result.threshold.metric.is_rate();
+        let why = if is_rate { failures(input) } else { String::new() };
+        failed.push(format!("threshold failed: {}{why}", result.text));
+    }
+    if !failed.is_empty() {
+        return failed;
+    }
+    let set = results.len() - usize::from(input.scenario.thresholds().len() < results.len());
+    let values = input.analysis.measures.values(Metric::CallsOk);
+    let (ok_calls, all) = (values.iter().filter(|v| v.value > 0.5).count(), values.len());
+    let calls = format!("{} of {} went as they should", number_of(ok_calls), count(all, "call"));
+    vec![match set {
+        0 => calls,
+        1 => format!("the threshold held, {calls}"),
+        n => format!("all {n} thresholds held, {calls}"),
+    }]
+}
+
+/// How the calls that are not ok ended.
+fn failures(input: &Judging<'_>) -> String {
+    let not_ok = input.analysis.measures.values(Metric::CallsOk).iter().filter(|v| v.value < 0.5);
+    let calls = input.run.calls.iter();
+    let outcomes: BTreeMap<CallId, CallOutcome> = calls.map(|c| (c.id, c.end.outcome)).collect();
+    let mut causes: BTreeMap<&str, usize> = BTreeMap::new();
+    for value in not_ok {
+        let cause = match outcomes.get(&value.call) {
+            Some(CallOutcome::Answered) | None => "missed_expectation",
+            Some(outcome) => outcome.name(),
+        };
+        *causes.entry(cause).or_default() += 1;
+    }
+    let causes: Vec<String> = causes.iter().map(|(cause, n)| format!("{n} {cause}")).collect();
+    if causes.is_empty() { String::new() } else { format!(" [{}]", causes.join(", ")) }
+}
+
+/// Thresholds on quantiles that few values decide: judged, but to be taken with care.
+pub(super) fn notes(results: &[ThresholdResult]) -> Vec<String> {
+    let thin = |r: &ThresholdResult| match r.threshold.aggregate {
+        Aggregate::Quantile(percent) if r.measured.is_some() && r.n < values_needed(percent) => {
+            let (name, need) = (r.threshold.metric.name(), values_needed(percent));
+            let q = quantile(percent);
+            Some(format!("{name} {q} rests on {}; {need} make it steady", count(r.n, "value")))
+        }
+        Aggregate::Quantile(_) | Aggregate::Max | Aggregate::Rate => None,
+    };
+    results.iter().filter_map(thin).collect()
+}
