@@ -128,8 +128,12 @@ impl Primary {
     fn reasons(&self, comparison: &Comparison) -> Vec<String> {
         let Some(change) = &self.change else {
             let name = self.rule.primary.name();
-            let side = if self.values.0 == 0 { "baseline" } else { "run" };
-            return vec![format!("{name} cannot be compared: the {side} has no value of it")];
+            let why = match self.values {
+                (0, _) => "the baseline has no value of it",
+                (_, 0) => "the run has no value of it",
+                _ => "no step has values of it in both the baseline and the run",
+            };
+            return vec![format!("{name} cannot be compared: {why}")];
         };
         let what = sentence(change);
         let effect = number(self.min_effect_ms);

@@ -6,7 +6,7 @@ use super::*;
 use crate::record::{Outcome as CallOutcome, Run};
 use crate::scenario::{Aggregate, Op, Scenario};
 use crate::turn::Analysis;
-use crate::turn::testing::two_questions;
+use crate::turn::testing::{ask, listen, scenario, two_questions};
 
 #[test]
 fn the_same_agent_again_passes() {
@@ -228,6 +228,38 @@ fn against_a_baseline_without_replies_nothing_is_worse() {
     assert_eq!(verdict.outcome, Outcome::Improvement, "{:?}", verdict.reasons);
     let verdict = against(Some(&mute), &mute, &scenario);
     assert_eq!(verdict.outcome, Outcome::Inconclusive, "{:?}", verdict.reasons);
+}
+
+#[test]
+fn ten_calls_with_one_question_are_enough() {
+    let scenario = scenario(vec![listen("greeting"), ask("hours")]);
+    let base = Agent { jitter: 30.0, ..Agent::default() };
+    let slow = Agent { ttft: base.ttft + 400.0, ..base };
+    for seed in 0..10 {
+        let run = |agent: Agent, seed| agent.run("r", 10, seed, &scenario);
+        let old = run(base, seed * 3);
+        let same = against(Some(&old), &run(base, seed * 3 + 1), &scenario);
+        assert_eq!(same.outcome, Outcome::Pass, "{:?}", same.reasons);
+        let slow = against(Some(&old), &run(slow, seed * 3 + 2), &scenario);
+        assert_eq!(slow.outcome, Outcome::Regression, "{:?}", slow.reasons);
+        assert!(slow.reasons[0].contains("chiefly llm_node_ttft"), "{:?}", slow.reasons);
+    }
+}
+
+#[test]
+fn what_one_side_lacks_cannot_be_compared() {
+    let mut scenario = two_questions();
+    scenario.baseline.primary = Metric::LlmNodeTtft;
+    let (base, mute) = (Agent::default(), Agent { reports: false, ..Agent::default() });
+    let check = |old: Agent, new: Agent, side: &str| {
+        let old = old.run("a", 10, 1, &scenario);
+        let verdict = against(Some(&old), &new.run("b", 10, 2, &scenario), &scenario);
+        assert_eq!(verdict.outcome, Outcome::Inconclusive);
+        let want = format!("llm_node_ttft cannot be compared: the {side} has no value of it");
+        assert_eq!(verdict.reasons[0], want);
+    };
+    check(mute, base, "baseline");
+    check(base, mute, "run");
 }
 
 #[test]
