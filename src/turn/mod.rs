@@ -1,7 +1,7 @@
 //! What a recording means: [`Turn`]s with their replies and reported stages, and the values of
 //! every [`Metric`] made from them. Pure: the same recording always gives the same turns.
 //!
-//! What was heard ([`hear`]) decides how a turn went; what the agent reported ([`reported`]) is laid
+//! What was heard (`hear`) decides how a turn went; what the agent reported (`reported`) is laid
 //! beside it, and its clock is never set against ours.
 
 mod hear;
