@@ -1,0 +1,64 @@
+"""The worker process: registers with the server and hands each call to a job process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import signal
+
+from livekit.agents import AgentServer, JobExecutorType
+
+from session import entrypoint, prewarm
+
+_EXECUTORS = {"process": JobExecutorType.PROCESS, "thread": JobExecutorType.THREAD}
+
+logger = logging.getLogger("demo")
+
+
+def run() -> int:
+    """Serves calls until SIGINT or SIGTERM. Returns the exit code."""
+    level = os.environ.get("DEMO_LOG_LEVEL", "WARNING").upper()
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return asyncio.run(_serve())
+
+
+def _server() -> AgentServer:
+    server = AgentServer(
+        job_executor_type=_EXECUTORS[os.environ.get("DEMO_EXECUTOR", "process")],
+        num_idle_processes=int(os.environ.get("DEMO_IDLE_PROCESSES", "2")),
+        # never refuse a call for load: how the agent bears load is what is being looked at
+        load_threshold=math.inf,
+        load_fnc=lambda: 0.0,
+        # the port of the health check is of no interest here; a fixed one would forbid a second
+        # agent on the same machine
+        host="127.0.0.1",
+        port=0,
+        shutdown_process_timeout=2.0,
+        setup_fnc=prewarm,
+    )
+    server.rtc_session(entrypoint, agent_name=os.environ.get("DEMO_AGENT_NAME", "demo-agent"))
+    return server
+
+
+async def _serve() -> int:
+    server = _server()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    def on_registered(worker_id: str, _info: object) -> None:
+        # what waits for the agent reads this line
+        print(f"demo agent registered as {server._agent_name}, worker {worker_id}", flush=True)
+
+    server.on("worker_registered", on_registered)
+    serving = asyncio.create_task(server.run(devmode=True))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        # it does not end by itself, so this is an error: no server, or a refused key
+        logger.error("the worker ended: %s", serving.exception())
+        return 1
+    await server.aclose()
+    return 0
