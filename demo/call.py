@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import time
@@ -25,13 +26,23 @@ class Call:
         # the turn whose reply the model last began: the one the voice speaks; 0 is the greeting
         self.reply_turn = 0
         self._open = False
+        self._ends_at = math.inf
 
     def caller_spoke(self) -> int:
         """The turn that speech beginning now belongs to."""
-        if not self._open:
+        if not self._open or time.time() > self._ends_at:
             self._open = True
+            self._ends_at = math.inf
             self.turn += 1
         return self.turn
+
+    def turn_ends_at(self, at: float) -> None:
+        """The transcript is out and the turn ends then unless the caller speaks on.
+
+        The framework says so by completing the turn, but not where it drops it, as it does with
+        words spoken over an agent that cannot be interrupted.
+        """
+        self._ends_at = at
 
     def turn_over(self) -> None:
         """The turn was answered or given up: the caller's next words are a new turn."""

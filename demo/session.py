@@ -28,6 +28,9 @@ logger = logging.getLogger("demo")
 
 def prewarm(process: JobProcess) -> None:
     """Loads what the first call of a process would otherwise wait for."""
+    # a no-op where the fork server did it; under threads it happens here
+    import warm  # noqa: F401
+
     process.userdata["vad"] = silero.VAD.load(min_silence_duration=VAD_MIN_SILENCE_MS / 1000)
 
 

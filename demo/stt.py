@@ -20,6 +20,8 @@ from call import Call
 
 _INTERIM_EVERY = 0.3
 _LANGUAGE = "en"
+# the turn ends once its delay has passed; a late wake-up is not yet another turn
+_TURN_MARGIN = 0.1
 
 
 class ScriptedSTT(stt.STT):
@@ -108,6 +110,9 @@ class _Stream(stt.RecognizeStream):
                 self._call.turn_over()
                 continue
             self._call.heard_turn = turn
+            stages = script.stages(turn)
+            ends_ms = max(stages.transcription_delay_ms, stages.end_of_turn_delay_ms)
+            self._call.turn_ends_at(stopped_at + ends_ms / 1000 + _TURN_MARGIN)
             self._send(stt.SpeechEventType.FINAL_TRANSCRIPT, script.heard(turn))
             self._send_usage()
             self._call.truth.write(
