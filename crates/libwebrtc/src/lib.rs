@@ -1,1 +1,134 @@
-//! A pure-Rust media engine.
+//! A pure-Rust media engine under the name and the API of the `libwebrtc` crate.
+//!
+//! The official `livekit` crate talks to a crate called `libwebrtc`, which wraps a prebuilt C++ library. This crate
+//! takes its place through `[patch.crates-io]` and offers the part of that API which `livekit` uses: Opus audio and
+//! data channels for real, everything else as a clear refusal.
+//!
+//! # Layout
+//!
+//! ```text
+//! API shapes (peer_connection, data_channel, rtp_*, audio_*)      what an application holds
+//!       │ calls                          ▲ callbacks
+//!       ▼                                │
+//! driver: threads, sockets, timers ──────┘                        the only part that waits or reads a clock
+//!       │ datagrams, `now`               ▲ datagrams, events
+//!       ▼                                │
+//! peer: negotiation, channels, media routing over str0m ──► media: Opus, pacing ledger, playout
+//! ```
+//!
+//! `peer` and `media` never read a clock or a socket: time and datagrams come in as arguments, so two peers can be run
+//! against each other in virtual time.
+//!
+//! # What is supported
+//!
+//! | area | state |
+//! |---|---|
+//! | offers, answers, trickle, ICE restart, rollback | yes, by str0m |
+//! | data channels: ordered or not, reliable or not, negotiated or in-band | yes |
+//! | Opus audio both ways, several tracks, mute | yes |
+//! | ICE over UDP with IPv4 host candidates (default route and loopback) | yes |
+//! | STUN, TURN, ICE over TCP, IPv6, mDNS candidates | no: servers are ignored, such candidates are skipped with a debug log line |
+//! | `IceTransportsType::Relay` and `NoHost` | no: [`create_peer_connection`] refuses them |
+//! | video | m-lines are negotiated, no frame is decoded; publishing is refused |
+//! | frame encryption, desktop capture, audio devices | no: each call answers "unsupported", `false` or nothing |
+//! | bandwidth estimation, [`set_bitrate`] | limits are checked and otherwise without effect: audio does not adapt |
+//!
+//! [`create_peer_connection`]: peer_connection_factory::PeerConnectionFactory::create_peer_connection
+//! [`set_bitrate`]: peer_connection::PeerConnection::set_bitrate
+//!
+//! # Limits
+//!
+//! Every queue has a bound, kept as a constant next to it: bytes a data channel takes before `send` refuses, messages
+//! kept for a handler that is not there yet, transceivers, channels, candidates, description length, and microphone
+//! periods that are caught up after a stall.
+
+// The application's side.
+pub mod prelude;
+pub mod peer_connection_factory;
+pub mod peer_connection;
+pub mod session_description;
+pub mod ice_candidate;
+pub mod data_channel;
+pub mod rtp_transceiver;
+pub mod rtp_sender;
+pub mod rtp_receiver;
+pub mod rtp_parameters;
+pub mod media_stream;
+pub mod media_stream_track;
+pub mod stats;
+mod enum_dispatch;
+pub mod audio_frame;
+pub mod audio_source;
+pub mod audio_track;
+pub mod audio_stream;
+pub mod encoded;
+pub mod video_frame;
+pub mod video_source;
+pub mod video_track;
+pub mod video_stream;
+
+/// Helpers beside the connection itself.
+pub mod native {
+    pub mod apm;
+    pub mod audio_resampler;
+    pub mod frame_cryptor;
+    pub mod packet_trailer;
+
+    /// A random (version 4) UUID in its usual form of 36 characters.
+    pub fn create_random_uuid() -> String {
+        uuid::Uuid::new_v4().to_string()
+    }
+}
+
+// The engine's side.
+mod driver;
+mod peer;
+mod sdp;
+mod media;
+mod clock;
+
+use thiserror::Error;
+
+/// What a transceiver or an m-line carries.
+#[derive(Debug, Copy, Clone, PartialEq, Eq)]
+pub enum MediaType {
+    Audio,
+    Video,
+    Data,
+    Unsupported,
+}
+
+/// Who is to blame for an [`RtcError`].
+#[derive(Debug, Copy, Clone, PartialEq, Eq)]
+pub enum RtcErrorType {
+    /// The engine failed, or was asked for something it does not do.
+    Internal,
+    /// A description or candidate could not be understood or applied.
+    InvalidSdp,
+    /// The call does not fit the state of the object, for instance because it is closed.
+    InvalidState,
+}
+
+/// The error of every fallible call of this crate, except for sending data.
+#[derive(Error, Debug)]
+#[error("{error_type:?}: {message}")]
+pub struct RtcError {
+    pub error_type: RtcErrorType,
+    /// A lowercase fragment that names the value and what is wrong with it.
+    pub message: String,
+}
+
+impl RtcError {
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self { error_type: RtcErrorType::Internal, message: message.into() }
+    }
+
+    pub(crate) fn invalid_state(message: impl Into<String>) -> Self {
+        Self { error_type: RtcErrorType::InvalidState, message: message.into() }
+    }
+
+    /// The answer to everything this engine leaves out; `what` is a noun phrase.
+    pub(crate) fn unsupported(what: &str) -> Self {
+        Self::internal(format!("{what} is unsupported by the pure-Rust engine"))
+    }
+}

@@ -1,0 +1,158 @@
+//! The calls of the application's handles: lock the peer, do it, wake the task.
+
+use std::sync::Arc;
+
+use str0m::media::MediaKind;
+
+use super::{ChannelShared, Connection};
+use crate::{
+    MediaType, RtcError,
+    data_channel::{DataChannel, DataChannelInit},
+    ice_candidate::IceCandidate,
+    media_stream_track::MediaStreamTrack,
+    peer::{PeerError, TransceiverId},
+    peer_connection::OfferOptions,
+    peer_connection_factory::RtcConfiguration,
+    rtp_sender::RtpSender,
+    rtp_transceiver::{Handle, RtpTransceiver, RtpTransceiverInit},
+    session_description::SessionDescription,
+};
+
+impl Connection {
+    pub(crate) fn check_open(&self) -> Result<(), RtcError> {
+        if self.peer().is_closed() { Err(PeerError::Closed.into()) } else { Ok(()) }
+    }
+
+    pub(crate) fn set_configuration(&self, config: &RtcConfiguration) -> Result<(), RtcError> {
+        self.check_open()?;
+        if !config.ice_servers.is_empty() {
+            log::debug!("{} ice servers are not used: only host candidates are", config.ice_servers.len());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn create_offer(&self, options: &OfferOptions) -> Result<SessionDescription, RtcError> {
+        let offer = self.peer().create_offer(options);
+        self.wake();
+        Ok(offer?)
+    }
+
+    pub(crate) fn create_answer(&self) -> Result<SessionDescription, RtcError> {
+        Ok(self.peer().create_answer()?)
+    }
+
+    pub(crate) fn set_local_description(&self, description: SessionDescription) -> Result<(), RtcError> {
+        let result = self.peer().set_local_description(description);
+        self.wake();
+        Ok(result?)
+    }
+
+    pub(crate) fn set_remote_description(&self, description: SessionDescription) -> Result<(), RtcError> {
+        let result = self.peer().set_remote_description(description);
+        self.wake();
+        Ok(result?)
+    }
+
+    pub(crate) fn add_ice_candidate(&self, candidate: &IceCandidate) -> Result<(), RtcError> {
+        let result = self.peer().add_remote_candidate(candidate);
+        self.wake();
+        Ok(result?)
+    }
+
+    pub(crate) fn restart_ice(&self) {
+        self.peer().restart_ice();
+        self.wake();
+    }
+
+    pub(crate) fn create_data_channel(
+        self: &Arc<Self>,
+        label: &str,
+        init: &DataChannelInit,
+    ) -> Result<DataChannel, RtcError> {
+        // Held until the channel can be found: the task must not learn of its opening before.
+        let mut channels = self.channels.lock();
+        let key = self.peer().create_channel(label, init)?;
+        let shared = ChannelShared::created(Arc::downgrade(self), key, label);
+        channels.insert(key, shared.clone());
+        drop(channels);
+        self.wake();
+        Ok(DataChannel::new(shared))
+    }
+
+    pub(crate) fn transceivers(self: &Arc<Self>) -> Vec<RtpTransceiver> {
+        let peer = self.peer();
+        if peer.is_closed() {
+            return vec![];
+        }
+        peer.transceiver_ids().map(|id| self.transceiver(id)).collect()
+    }
+
+    pub(crate) fn add_transceiver(
+        self: &Arc<Self>,
+        track: MediaStreamTrack,
+        init: RtpTransceiverInit,
+    ) -> Result<RtpTransceiver, RtcError> {
+        let id = self.peer().add_transceiver(kind_of(&track), Some(track), init)?;
+        self.wake();
+        Ok(self.transceiver(id))
+    }
+
+    pub(crate) fn add_transceiver_for_media(
+        self: &Arc<Self>,
+        media_type: MediaType,
+        init: RtpTransceiverInit,
+    ) -> Result<RtpTransceiver, RtcError> {
+        let kind = match media_type {
+            MediaType::Audio => MediaKind::Audio,
+            MediaType::Video => MediaKind::Video,
+            MediaType::Data | MediaType::Unsupported => {
+                return Err(RtcError::unsupported("a transceiver for neither audio nor video"));
+            }
+        };
+        let id = self.peer().add_transceiver(kind, None, init)?;
+        self.wake();
+        Ok(self.transceiver(id))
+    }
+
+    pub(crate) fn add_track(
+        self: &Arc<Self>,
+        track: MediaStreamTrack,
+        stream_ids: Vec<String>,
+    ) -> Result<RtpTransceiver, RtcError> {
+        let id = self.peer().add_track(track, stream_ids)?;
+        self.wake();
+        Ok(self.transceiver(id))
+    }
+
+    pub(crate) fn remove_track(&self, sender: &RtpSender) -> Result<(), RtcError> {
+        if !sender.handle().belongs_to(self) {
+            return Err(PeerError::UnknownTransceiver.into());
+        }
+        let result = self.peer().remove_track(sender.handle().id);
+        self.wake();
+        Ok(result?)
+    }
+
+    pub(crate) fn set_local_track(&self, id: TransceiverId, track: Option<MediaStreamTrack>) -> Result<(), RtcError> {
+        let result = self.peer().set_local_track(id, track);
+        self.wake();
+        Ok(result?)
+    }
+
+    pub(crate) fn stop_transceiver(&self, id: TransceiverId) -> Result<(), RtcError> {
+        let result = self.peer().stop_transceiver(id);
+        self.wake();
+        Ok(result?)
+    }
+
+    fn transceiver(self: &Arc<Self>, id: TransceiverId) -> RtpTransceiver {
+        RtpTransceiver::new(Handle::new(Arc::downgrade(self), id))
+    }
+}
+
+fn kind_of(track: &MediaStreamTrack) -> MediaKind {
+    match track {
+        MediaStreamTrack::Audio(_) => MediaKind::Audio,
+        MediaStreamTrack::Video(_) => MediaKind::Video,
+    }
+}
