@@ -2,7 +2,10 @@
 //!
 //! A connection belongs to one of a few threads for its whole life. Each thread runs its own single-threaded runtime
 //! that nothing else uses, so an application that keeps its own runtime busy does not delay the microphone.
-#![expect(clippy::disallowed_methods, reason = "IO: this module waits, reads the clock and owns the sockets")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "IO: this module waits, reads the clock and owns the sockets"
+)]
 
 mod api;
 mod channel;
@@ -32,8 +35,9 @@ use crate::{
     data_channel::{DataChannel, DataChannelState},
     peer::{ChannelKey, Hub, Output, Peer, PeerConfig, PeerEvent},
     peer_connection::{
-        OnConnectionChange, OnDataChannel, OnIceCandidate, OnIceConnectionChange, OnIceGatheringChange,
-        OnNegotiationNeeded, OnSignalingChange, OnTrack, PeerConnectionState, TrackEvent,
+        OnConnectionChange, OnDataChannel, OnIceCandidate, OnIceConnectionChange,
+        OnIceGatheringChange, OnNegotiationNeeded, OnSignalingChange, OnTrack, PeerConnectionState,
+        TrackEvent,
     },
     peer_connection_factory::{IceTransportsType, RtcConfiguration},
     rtp_transceiver::{Handle, RtpTransceiver},
@@ -93,10 +97,16 @@ impl Owner {
     pub(crate) fn spawn(config: &RtcConfiguration) -> Result<Arc<Self>, RtcError> {
         match config.ice_transport_type {
             IceTransportsType::All => {}
-            IceTransportsType::Relay => return Err(RtcError::unsupported("a connection through relays only")),
-            IceTransportsType::NoHost => return Err(RtcError::unsupported("a connection without host candidates")),
+            IceTransportsType::Relay => {
+                return Err(RtcError::unsupported("a connection through relays only"));
+            }
+            IceTransportsType::NoHost => {
+                return Err(RtcError::unsupported("a connection without host candidates"));
+            }
         }
-        let io_error = |error: std::io::Error| RtcError::internal(format!("cannot open a udp socket: {error}"));
+        let io_error = |error: std::io::Error| {
+            RtcError::internal(format!("cannot open a udp socket: {error}"))
+        };
         let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).map_err(io_error)?;
         socket.set_nonblocking(true).map_err(io_error)?;
         let port = socket.local_addr().map_err(io_error)?.port();
@@ -161,7 +171,8 @@ impl Connection {
                 let transceiver = RtpTransceiver::new(Handle::new(Arc::downgrade(self), id));
                 let receiver = transceiver.receiver();
                 let Some(track) = receiver.track() else { return };
-                let event = TrackEvent { streams: receiver.streams(), receiver, track, transceiver };
+                let event =
+                    TrackEvent { streams: receiver.streams(), receiver, track, transceiver };
                 self.callbacks.track.call(|f| f(event));
             }
             PeerEvent::ChannelAdded { key, label } => {
@@ -266,7 +277,9 @@ impl Task {
         self.send_audio(socket);
         if self.connection.has_new_handler.swap(false, Ordering::AcqRel) {
             let channels: Vec<_> = self.connection.channels.lock().values().cloned().collect();
-            channels.iter().for_each(|channel| channel.deliver_waiting());
+            for channel in channels {
+                channel.deliver_waiting();
+            }
         }
         for _ in 0..DATAGRAMS_PER_TURN {
             let Ok((length, source)) = socket.try_recv_from(buffer) else { break };
@@ -297,7 +310,8 @@ impl Task {
             match output {
                 Output::Transmit(transmit) => {
                     // A full socket buffer loses the datagram, as any router on the way might.
-                    if let Err(error) = socket.try_send_to(&transmit.contents, transmit.destination) {
+                    if let Err(error) = socket.try_send_to(&transmit.contents, transmit.destination)
+                    {
                         log::debug!("cannot send to {}: {error}", transmit.destination);
                     }
                 }

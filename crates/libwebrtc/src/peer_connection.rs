@@ -124,6 +124,7 @@ impl PeerConnection {
     }
 
     /// Takes over the part of `config` that can change: its ICE servers (which are not used).
+    #[expect(clippy::needless_pass_by_value, reason = "signature of the API")]
     pub fn set_configuration(&self, config: RtcConfiguration) -> Result<(), RtcError> {
         self.owner.connection().set_configuration(&config)
     }
@@ -131,22 +132,36 @@ impl PeerConnection {
     /// Checks the limits against each other. Audio does not adapt to bandwidth, so they have no effect beyond that.
     pub fn set_bitrate(&self, settings: BitrateSettings) -> Result<(), RtcError> {
         self.owner.connection().check_open()?;
-        let ordered = |low: Option<u64>, high: Option<u64>| low.zip(high).is_none_or(|(low, high)| low <= high);
-        let BitrateSettings { min_bitrate_bps: min, start_bitrate_bps: start, max_bitrate_bps: max } = settings;
+        let ordered = |low: Option<u64>, high: Option<u64>| {
+            low.zip(high).is_none_or(|(low, high)| low <= high)
+        };
+        let BitrateSettings {
+            min_bitrate_bps: min,
+            start_bitrate_bps: start,
+            max_bitrate_bps: max,
+        } = settings;
         if ordered(min, start) && ordered(start, max) && ordered(min, max) {
             return Ok(());
         }
-        Err(RtcError::internal(format!("bitrates out of order: min {min:?}, start {start:?}, max {max:?}")))
+        Err(RtcError::internal(format!(
+            "bitrates out of order: min {min:?}, start {start:?}, max {max:?}"
+        )))
     }
 
     #[expect(clippy::unused_async, reason = "signature of the API")]
-    pub async fn create_offer(&self, options: OfferOptions) -> Result<SessionDescription, RtcError> {
+    pub async fn create_offer(
+        &self,
+        options: OfferOptions,
+    ) -> Result<SessionDescription, RtcError> {
         self.owner.connection().create_offer(&options)
     }
 
     /// The answer to the remote offer that was set last.
     #[expect(clippy::unused_async, reason = "signature of the API")]
-    pub async fn create_answer(&self, options: AnswerOptions) -> Result<SessionDescription, RtcError> {
+    pub async fn create_answer(
+        &self,
+        options: AnswerOptions,
+    ) -> Result<SessionDescription, RtcError> {
         let AnswerOptions {} = options;
         self.owner.connection().create_answer()
     }
@@ -171,14 +186,22 @@ impl PeerConnection {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "signature of the API")]
-    pub fn create_data_channel(&self, label: &str, init: DataChannelInit) -> Result<DataChannel, RtcError> {
+    pub fn create_data_channel(
+        &self,
+        label: &str,
+        init: DataChannelInit,
+    ) -> Result<DataChannel, RtcError> {
         self.owner.connection().create_data_channel(label, &init)
     }
 
     /// Sends `track` on a transceiver of its own.
-    pub fn add_track<T: AsRef<str>>(&self, track: MediaStreamTrack, streams_ids: &[T]) -> Result<RtpSender, RtcError> {
-        let stream_ids = streams_ids.iter().map(|id| id.as_ref().to_owned()).collect();
-        Ok(self.owner.connection().add_track(track, stream_ids)?.sender())
+    pub fn add_track<T: AsRef<str>>(
+        &self,
+        track: MediaStreamTrack,
+        streams_ids: &[T],
+    ) -> Result<RtpSender, RtcError> {
+        let ids = streams_ids.iter().map(|id| id.as_ref().to_owned()).collect();
+        Ok(self.owner.connection().add_track(track, ids)?.sender())
     }
 
     /// Stops sending; the other side learns of it with the next offer.

@@ -69,7 +69,9 @@ impl PeerConnectionFactory {
     /// A factory like any other: the options concern video, and a handshake in STUN messages that is not done here.
     /// The SCTP half of "warp" is [`RtcConfiguration::enable_sctp_snap`].
     pub fn with_options(zero_playout_delay: bool, enable_warp: bool) -> Self {
-        log::debug!("zero_playout_delay={zero_playout_delay} and enable_warp={enable_warp} have no effect");
+        log::debug!(
+            "zero_playout_delay={zero_playout_delay} and enable_warp={enable_warp} have no effect"
+        );
         Self::default()
     }
 
@@ -77,7 +79,11 @@ impl PeerConnectionFactory {
     ///
     /// # Errors
     /// When no socket can be had, or `config` allows only candidates that this engine has not.
-    pub fn create_peer_connection(&self, config: RtcConfiguration) -> Result<PeerConnection, RtcError> {
+    #[expect(clippy::needless_pass_by_value, reason = "signature of the API")]
+    pub fn create_peer_connection(
+        &self,
+        config: RtcConfiguration,
+    ) -> Result<PeerConnection, RtcError> {
         Ok(PeerConnection::new(Owner::spawn(&config)?))
     }
 
@@ -111,8 +117,8 @@ pub mod native {
 
     use super::PeerConnectionFactory;
     use crate::{
-        audio_source::native::NativeAudioSource, audio_track::RtcAudioTrack, video_source::native::NativeVideoSource,
-        video_track::RtcVideoTrack,
+        audio_source::native::NativeAudioSource, audio_track::RtcAudioTrack,
+        video_source::native::NativeVideoSource, video_track::RtcVideoTrack,
     };
 
     /// Tracks, and the audio devices of the machine. There is no access to devices here: there are none, every attempt
@@ -228,7 +234,9 @@ pub mod native {
         }
 
         fn create_device_audio_track(&self, label: &str) -> RtcAudioTrack {
-            log::error!("the track {label} will be silent: audio devices are unsupported by the pure-Rust engine");
+            log::error!(
+                "the track {label} will be silent: audio devices are unsupported by the pure-Rust engine"
+            );
             RtcAudioTrack::device(label.into())
         }
     }

@@ -10,11 +10,12 @@ pub use crate::{
     media_stream::MediaStream,
     media_stream_track::{MediaStreamTrack, RtcTrackState},
     peer_connection::{
-        AnswerOptions, BitrateSettings, IceConnectionState, IceGatheringState, OfferOptions, PeerConnection,
-        PeerConnectionState, SignalingState,
+        AnswerOptions, BitrateSettings, IceConnectionState, IceGatheringState, OfferOptions,
+        PeerConnection, PeerConnectionState, SignalingState,
     },
     peer_connection_factory::{
-        ContinualGatheringPolicy, IceServer, IceTransportsType, PeerConnectionFactory, RtcConfiguration,
+        ContinualGatheringPolicy, IceServer, IceTransportsType, PeerConnectionFactory,
+        RtcConfiguration,
     },
     rtp_parameters::*,
     rtp_receiver::RtpReceiver,
@@ -22,7 +23,8 @@ pub use crate::{
     rtp_transceiver::{RtpTransceiver, RtpTransceiverDirection, RtpTransceiverInit},
     session_description::{SdpType, SessionDescription},
     video_frame::{
-        BoxVideoBuffer, BoxVideoFrame, I420Buffer, VideoBuffer, VideoBufferType, VideoFrame, VideoRotation,
+        BoxVideoBuffer, BoxVideoFrame, I420Buffer, VideoBuffer, VideoBufferType, VideoFrame,
+        VideoRotation,
     },
     video_source::{RtcVideoSource, VideoResolution},
     video_track::RtcVideoTrack,

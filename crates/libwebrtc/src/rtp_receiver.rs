@@ -3,12 +3,8 @@
 use std::fmt::{self, Debug};
 
 use crate::{
-    RtcError,
-    media_stream::MediaStream,
-    media_stream_track::MediaStreamTrack,
-    rtp_parameters::RtpParameters,
-    rtp_transceiver::Handle,
-    stats::RtcStats,
+    RtcError, media_stream::MediaStream, media_stream_track::MediaStreamTrack,
+    rtp_parameters::RtpParameters, rtp_transceiver::Handle, stats::RtcStats,
 };
 
 /// A handle to the receiving half of a transceiver; see [`RtpTransceiver`] for its lifetime.
@@ -40,6 +36,7 @@ impl RtpReceiver {
     }
 
     /// The report of the stream that is received; empty before anything was.
+    #[expect(clippy::unused_async, reason = "signature of the API")]
     pub async fn get_stats(&self) -> Result<Vec<RtcStats>, RtcError> {
         Ok(self.handle.with(|t| t.inbound_stats()).unwrap_or_default())
     }

@@ -3,11 +3,8 @@
 use std::fmt::{self, Debug};
 
 use crate::{
-    RtcError,
-    media_stream_track::MediaStreamTrack,
-    rtp_parameters::RtpParameters,
-    rtp_transceiver::Handle,
-    stats::RtcStats,
+    RtcError, media_stream_track::MediaStreamTrack, rtp_parameters::RtpParameters,
+    rtp_transceiver::Handle, stats::RtcStats,
 };
 
 /// Which kind of video encoder to prefer. There is none here, so every choice is the same.
@@ -54,6 +51,7 @@ impl RtpSender {
     }
 
     /// The report of the stream that is sent; empty before anything was.
+    #[expect(clippy::unused_async, reason = "signature of the API")]
     pub async fn get_stats(&self) -> Result<Vec<RtcStats>, RtcError> {
         Ok(self.handle.with(|t| t.outbound_stats()).unwrap_or_default())
     }

@@ -78,7 +78,9 @@ impl Handle {
     }
 
     pub(crate) fn connection(&self) -> Result<std::sync::Arc<Connection>, RtcError> {
-        self.connection.upgrade().ok_or_else(|| RtcError::invalid_state("the peer connection is gone"))
+        self.connection
+            .upgrade()
+            .ok_or_else(|| RtcError::invalid_state("the peer connection is gone"))
     }
 
     pub(crate) fn belongs_to(&self, connection: &Connection) -> bool {
@@ -116,6 +118,7 @@ impl RtpTransceiver {
 
     /// Audio is always Opus, so any list that is empty or contains Opus is fine and changes nothing. Anything else is
     /// refused on an audio transceiver; on a video transceiver the list has no effect.
+    #[expect(clippy::needless_pass_by_value, reason = "signature of the API")]
     pub fn set_codec_preferences(&self, codecs: Vec<RtpCodecCapability>) -> Result<(), RtcError> {
         let has_opus = codecs.iter().any(|c| c.mime_type.eq_ignore_ascii_case("audio/opus"));
         let is_audio = self.handle.with(|t| t.is_audio()).unwrap_or(false);

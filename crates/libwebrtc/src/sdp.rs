@@ -53,7 +53,9 @@ pub(crate) fn sections(sdp: &str) -> Vec<Section> {
                 return sections;
             }
             sections.push(media_line(media));
-        } else if let (Some(section), Some(attribute)) = (sections.last_mut(), line.strip_prefix("a=")) {
+        } else if let (Some(section), Some(attribute)) =
+            (sections.last_mut(), line.strip_prefix("a="))
+        {
             read_attribute(section, &mut ssrc_msids, attribute);
         }
     }
@@ -64,14 +66,31 @@ pub(crate) fn sections(sdp: &str) -> Vec<Section> {
 /// Whether `sdp` names a candidate on this machine's loopback.
 pub(crate) fn has_loopback_candidate(sdp: &str) -> bool {
     sdp.lines().filter_map(|l| l.trim().strip_prefix("a=candidate:")).any(|c| {
-        c.split_whitespace().nth(4).and_then(|ip| ip.parse().ok()).is_some_and(|ip: std::net::IpAddr| ip.is_loopback())
+        c.split_whitespace()
+            .nth(4)
+            .and_then(|ip| ip.parse().ok())
+            .is_some_and(|ip: std::net::IpAddr| ip.is_loopback())
     })
+}
+
+/// Whether a candidate has a host name in place of its address, as browsers write it to hide the address (mDNS).
+pub(crate) fn is_host_name_candidate(line: &str) -> bool {
+    line.split_whitespace()
+        .nth(4)
+        .and_then(|host| host.rsplit_once('.'))
+        .is_some_and(|(_, domain)| domain == "local")
 }
 
 /// The outer form of a description: bounded, `v=0` first, and nothing but `key=value` lines.
 pub(crate) fn check_form(sdp: &str) -> Result<(), SdpParseError> {
     if sdp.len() > DESCRIPTION_MAX {
-        return Err(fault("", &format!("the description has {} bytes, at most {DESCRIPTION_MAX} are taken", sdp.len())));
+        return Err(fault(
+            "",
+            &format!(
+                "the description has {} bytes, at most {DESCRIPTION_MAX} are taken",
+                sdp.len()
+            ),
+        ));
     }
     let mut lines = sdp.lines();
     match lines.next() {
@@ -112,7 +131,15 @@ fn media_line(media: &str) -> Section {
         _ => SectionKind::Other,
     };
     let rejected = words.next() == Some("0");
-    Section { kind, mid: String::new(), rejected, sends: true, receives: true, msids: vec![], opus: None }
+    Section {
+        kind,
+        mid: String::new(),
+        rejected,
+        sends: true,
+        receives: true,
+        msids: vec![],
+        opus: None,
+    }
 }
 
 fn read_attribute(section: &mut Section, ssrc_msids: &mut Vec<(String, String)>, attribute: &str) {
@@ -134,7 +161,8 @@ fn read_attribute(section: &mut Section, ssrc_msids: &mut Vec<(String, String)>,
             }
         }
         "fmtp" => {
-            if let (Some((payload_type, parameters)), Some(opus)) = (value.split_once(' '), &mut section.opus)
+            if let (Some((payload_type, parameters)), Some(opus)) =
+                (value.split_once(' '), &mut section.opus)
                 && payload_type.parse() == Ok(opus.payload_type)
             {
                 opus.wants_dtx = parameters.split(';').any(|p| p.trim() == "usedtx=1");
@@ -191,7 +219,9 @@ mod tests {
 
     #[test]
     fn names_the_line_at_fault() {
-        let check = |text: &str, line: &str| assert_eq!(check_form(text).map_err(|e| e.line), Err(line.to_owned()));
+        let check = |text: &str, line: &str| {
+            assert_eq!(check_form(text).map_err(|e| e.line), Err(line.to_owned()));
+        };
         check("", "");
         check("hello", "hello");
         check("v=0\nm=audio\noops", "oops");

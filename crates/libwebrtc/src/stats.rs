@@ -154,7 +154,11 @@ pub mod dictionaries {
 
     use std::collections::HashMap;
 
-    use super::*;
+    use super::{
+        DataChannelState, Deserialize, DtlsRole, DtlsTransportState, IceCandidatePairState,
+        IceCandidateType, IceRole, IceServerTransportProtocol, IceTcpCandidateType,
+        IceTransportState, QualityLimitationReason,
+    };
 
     /// Every field is optional in JSON and spelled in camel case there.
     macro_rules! dictionaries {

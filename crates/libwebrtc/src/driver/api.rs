@@ -26,12 +26,18 @@ impl Connection {
     pub(crate) fn set_configuration(&self, config: &RtcConfiguration) -> Result<(), RtcError> {
         self.check_open()?;
         if !config.ice_servers.is_empty() {
-            log::debug!("{} ice servers are not used: only host candidates are", config.ice_servers.len());
+            log::debug!(
+                "{} ice servers are not used: only host candidates are",
+                config.ice_servers.len()
+            );
         }
         Ok(())
     }
 
-    pub(crate) fn create_offer(&self, options: &OfferOptions) -> Result<SessionDescription, RtcError> {
+    pub(crate) fn create_offer(
+        &self,
+        options: &OfferOptions,
+    ) -> Result<SessionDescription, RtcError> {
         let offer = self.peer().create_offer(options);
         self.wake();
         Ok(offer?)
@@ -41,13 +47,19 @@ impl Connection {
         Ok(self.peer().create_answer()?)
     }
 
-    pub(crate) fn set_local_description(&self, description: SessionDescription) -> Result<(), RtcError> {
+    pub(crate) fn set_local_description(
+        &self,
+        description: SessionDescription,
+    ) -> Result<(), RtcError> {
         let result = self.peer().set_local_description(description);
         self.wake();
         Ok(result?)
     }
 
-    pub(crate) fn set_remote_description(&self, description: SessionDescription) -> Result<(), RtcError> {
+    pub(crate) fn set_remote_description(
+        &self,
+        description: SessionDescription,
+    ) -> Result<(), RtcError> {
         let result = self.peer().set_remote_description(description);
         self.wake();
         Ok(result?)
@@ -133,7 +145,11 @@ impl Connection {
         Ok(result?)
     }
 
-    pub(crate) fn set_local_track(&self, id: TransceiverId, track: Option<MediaStreamTrack>) -> Result<(), RtcError> {
+    pub(crate) fn set_local_track(
+        &self,
+        id: TransceiverId,
+        track: Option<MediaStreamTrack>,
+    ) -> Result<(), RtcError> {
         let result = self.peer().set_local_track(id, track);
         self.wake();
         Ok(result?)

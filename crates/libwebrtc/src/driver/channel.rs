@@ -12,7 +12,10 @@ use parking_lot::Mutex;
 
 use super::{Connection, slot::Slot};
 use crate::{
-    data_channel::{DataBuffer, DataChannelError, DataChannelState, OnBufferedAmountChange, OnMessage, OnStateChange},
+    data_channel::{
+        DataBuffer, DataChannelError, DataChannelState, OnBufferedAmountChange, OnMessage,
+        OnStateChange,
+    },
     peer::ChannelKey,
 };
 
@@ -41,7 +44,12 @@ impl ChannelShared {
         Self::new(connection, key, label, DataChannelState::Open)
     }
 
-    fn new(connection: Weak<Connection>, key: ChannelKey, label: &str, state: DataChannelState) -> Arc<Self> {
+    fn new(
+        connection: Weak<Connection>,
+        key: ChannelKey,
+        label: &str,
+        state: DataChannelState,
+    ) -> Arc<Self> {
         Arc::new(Self {
             connection,
             key,
@@ -120,7 +128,10 @@ impl ChannelShared {
         {
             let mut early = self.early.lock();
             if early.len() >= EARLY_MESSAGES_MAX {
-                log::warn!("data channel {:?} has no message handler: dropping the oldest message", self.label);
+                log::warn!(
+                    "data channel {:?} has no message handler: dropping the oldest message",
+                    self.label
+                );
                 early.pop_front();
             }
             early.push_back((data, binary));

@@ -1,5 +1,4 @@
 //! The engine's threads.
-#![expect(clippy::disallowed_methods, reason = "IO: starts threads")]
 
 use std::sync::{
     OnceLock,
@@ -28,7 +27,8 @@ pub(crate) fn worker() -> Result<&'static Handle, RtcError> {
 
 fn start(index: usize) -> Option<Handle> {
     let runtime = Builder::new_current_thread().enable_io().enable_time().build();
-    let runtime = runtime.map_err(|error| log::error!("cannot start an engine runtime: {error}")).ok()?;
+    let runtime =
+        runtime.map_err(|error| log::error!("cannot start an engine runtime: {error}")).ok()?;
     let handle = runtime.handle().clone();
     let thread = std::thread::Builder::new().name(format!("rtc-{index}"));
     match thread.spawn(move || runtime.block_on(std::future::pending::<()>())) {

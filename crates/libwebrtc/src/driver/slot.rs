@@ -17,7 +17,10 @@ impl<F> Default for Slot<F> {
 
 impl<F> Slot<F> {
     pub(crate) fn set(&self, callback: Option<F>) {
-        let old = std::mem::replace(&mut *self.callback.lock(), callback.map(|f| Arc::new(Mutex::new(f))));
+        let old = std::mem::replace(
+            &mut *self.callback.lock(),
+            callback.map(|f| Arc::new(Mutex::new(f))),
+        );
         // Dropped here, without the lock: it may own anything.
         drop(old);
     }

@@ -24,7 +24,9 @@ impl Peer {
         for index in 0..self.transceivers.len() {
             let transceiver = &mut self.transceivers[index];
             transceiver.start_sender(now);
-            let Some(packet) = transceiver.sender.as_mut().and_then(|tx| tx.tick(now)) else { continue };
+            let Some(packet) = transceiver.sender.as_mut().and_then(|tx| tx.tick(now)) else {
+                continue;
+            };
             if self.write(TransceiverId::new(index), packet, now) {
                 // The engine stamps and releases what was written when time is passed to it.
                 self.input(Input::Timeout(now));
@@ -74,8 +76,13 @@ impl Peer {
     }
 
     fn write(&mut self, id: TransceiverId, packet: OutgoingPacket, now: Instant) -> bool {
-        let Some(transceiver) = self.transceivers.get(id.index()).filter(|t| t.is_active()) else { return false };
-        let Some((mid, payload_type)) = transceiver.mid().zip(transceiver.opus_payload_type()) else { return false };
+        let Some(transceiver) = self.transceivers.get(id.index()).filter(|t| t.is_active()) else {
+            return false;
+        };
+        let Some((mid, payload_type)) = transceiver.mid().zip(transceiver.opus_payload_type())
+        else {
+            return false;
+        };
         let mut engine = self.rtc.direct_api();
         let Some(stream) = engine.stream_tx_by_mid(mid, None) else { return false };
         stream.write_rtp(rtp(packet, payload_type, now));
@@ -99,9 +106,11 @@ impl Peer {
 
 fn rtp(packet: OutgoingPacket, payload_type: Pt, now: Instant) -> RtpWrite {
     let level = i8::try_from(packet.level).unwrap_or(i8::MAX);
-    let mut extensions = ExtensionValues::default();
-    extensions.audio_level = Some(-level);
-    extensions.voice_activity = Some(packet.level <= VOICE_LEVEL);
+    let extensions = ExtensionValues {
+        audio_level: Some(-level),
+        voice_activity: Some(packet.level <= VOICE_LEVEL),
+        ..ExtensionValues::default()
+    };
     RtpWrite::new(payload_type, packet.seq.into(), packet.rtp_time, now, packet.payload)
         .marker(packet.marker)
         .ext_vals(extensions)

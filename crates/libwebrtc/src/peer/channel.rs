@@ -54,7 +54,11 @@ pub(super) struct ChannelCounters {
 
 impl Peer {
     /// Declares a channel. It opens when SCTP is up, which takes an offer if none had an application m-line yet.
-    pub(crate) fn create_channel(&mut self, label: &str, init: &DataChannelInit) -> Result<ChannelKey, PeerError> {
+    pub(crate) fn create_channel(
+        &mut self,
+        label: &str,
+        init: &DataChannelInit,
+    ) -> Result<ChannelKey, PeerError> {
         self.check_open()?;
         if self.channels.len() >= CHANNELS_MAX {
             return Err(PeerError::TooMany { what: "data channels", max: CHANNELS_MAX });
@@ -80,11 +84,17 @@ impl Peer {
     }
 
     /// Queues a message.
-    pub(crate) fn send(&mut self, key: ChannelKey, data: &[u8], binary: bool) -> Result<(), DataChannelError> {
-        let channel = self.channels.iter_mut().find(|c| c.key == key).ok_or(DataChannelError::Send)?;
+    pub(crate) fn send(
+        &mut self,
+        key: ChannelKey,
+        data: &[u8],
+        binary: bool,
+    ) -> Result<(), DataChannelError> {
+        let channel =
+            self.channels.iter_mut().find(|c| c.key == key).ok_or(DataChannelError::Send)?;
         let is_open = channel.state == DataChannelState::Open;
-        let has_room =
-            channel.outstanding + data.len() <= SEND_BUFFER_MAX && channel.queue.len() < SEND_MESSAGES_MAX;
+        let has_room = channel.outstanding + data.len() <= SEND_BUFFER_MAX
+            && channel.queue.len() < SEND_MESSAGES_MAX;
         if !is_open || data.len() > MESSAGE_MAX || !has_room {
             return Err(DataChannelError::Send);
         }
@@ -104,7 +114,9 @@ impl Peer {
 
     pub(crate) fn stream_id(&mut self, key: ChannelKey) -> Option<u16> {
         let channel = self.channels.iter().find(|c| c.key == key)?;
-        channel.negotiated.or_else(|| self.rtc.direct_api().sctp_stream_id_by_channel_id(channel.id))
+        channel
+            .negotiated
+            .or_else(|| self.rtc.direct_api().sctp_stream_id_by_channel_id(channel.id))
     }
 
     pub(crate) fn close_channel(&mut self, key: ChannelKey) {
@@ -185,7 +197,10 @@ impl Peer {
                 match sctp.write(*binary, data) {
                     Ok(true) => {}
                     Ok(false) => break,
-                    Err(error) => log::warn!("dropping a message on data channel {:?}: {error}", channel.label),
+                    Err(error) => log::warn!(
+                        "dropping a message on data channel {:?}: {error}",
+                        channel.label
+                    ),
                 }
                 channel.queued -= data.len();
                 channel.queue.pop_front();
@@ -233,7 +248,10 @@ impl Peer {
     }
 
     fn free_stream_id(&mut self, id: i32) -> Result<u16, PeerError> {
-        let wanted = u16::try_from(id).ok().filter(|_| id <= STREAM_ID_MAX).ok_or(PeerError::ChannelId(id))?;
+        let wanted = u16::try_from(id)
+            .ok()
+            .filter(|_| id <= STREAM_ID_MAX)
+            .ok_or(PeerError::ChannelId(id))?;
         if self.is_stream_free(wanted) { Ok(wanted) } else { Err(PeerError::ChannelId(id)) }
     }
 

@@ -26,8 +26,6 @@ pub(crate) enum PeerError {
     ChannelId(i32),
     #[error("the transceiver does not belong to this connection")]
     UnknownTransceiver,
-    #[error("the track cannot be sent: {0}")]
-    Track(String),
 }
 
 impl PeerError {
@@ -50,7 +48,7 @@ impl From<PeerError> for RtcError {
             | PeerError::UnknownTransceiver
             | PeerError::ChannelId(_) => RtcErrorType::InvalidState,
             PeerError::RemoteDescription(_) | PeerError::Candidate(_) => RtcErrorType::InvalidSdp,
-            PeerError::Unsupported(_) | PeerError::TooMany { .. } | PeerError::Track(_) => RtcErrorType::Internal,
+            PeerError::Unsupported(_) | PeerError::TooMany { .. } => RtcErrorType::Internal,
         };
         Self { error_type, message: error.to_string() }
     }

@@ -5,33 +5,39 @@
 //! [`Peer::handle_datagram`].
 
 mod error;
+mod state;
+mod candidates;
 mod negotiation;
 mod transceiver;
+mod tracks;
 mod channel;
 mod audio;
 mod report;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{HashMap, VecDeque},
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     task::Waker,
     time::{Duration, Instant},
 };
 
 use str0m::{
-    Candidate, Event, IceConnectionState as IceState, Input, Output as RtcOutput, Rtc,
+    Candidate, Event, Input, Output as RtcOutput, Rtc,
     channel::ChannelId,
-    media::Mid,
     net::{Protocol, Receive, Transmit},
     rtp::Ssrc,
 };
 
+use self::{channel::Channel, negotiation::Negotiation};
 pub(crate) use self::{
     channel::ChannelKey,
     error::PeerError,
     transceiver::{Transceiver, TransceiverId},
 };
-use self::{channel::Channel, negotiation::Negotiation};
 use crate::{
     data_channel::DataChannelState,
     ice_candidate::IceCandidate,
@@ -46,8 +52,6 @@ pub(crate) const FAILED_AFTER: Duration = Duration::from_secs(10);
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 /// Longest wait asked for; the engine's "never" is decades away, which not every timer can count.
 const IDLE_MAX: Duration = Duration::from_secs(60);
-/// Events that may wait to be polled. They are polled after every input, so only a bug can pile them up.
-const EVENTS_MAX: usize = 1 << 16;
 /// Remote streams whose transceiver is remembered.
 const ROUTES_MAX: usize = 1024;
 /// Bytes of data channel messages that SCTP keeps itself; the rest waits in the channel.
@@ -77,9 +81,16 @@ pub(crate) enum PeerEvent {
     /// A transceiver began to receive.
     Track(TransceiverId),
     /// The other side opened a channel.
-    ChannelAdded { key: ChannelKey, label: String },
+    ChannelAdded {
+        key: ChannelKey,
+        label: String,
+    },
     ChannelState(ChannelKey, DataChannelState),
-    Message { key: ChannelKey, data: Vec<u8>, binary: bool },
+    Message {
+        key: ChannelKey,
+        data: Vec<u8>,
+        binary: bool,
+    },
     /// So many bytes of a channel were acknowledged.
     Acknowledged(ChannelKey, u64),
 }
@@ -223,7 +234,12 @@ impl Peer {
 
     /// A datagram was read from the socket at `arrival`. Anything may come from a network: what makes no sense is
     /// counted and ignored.
-    pub(crate) fn handle_datagram(&mut self, arrival: Instant, source: SocketAddr, contents: &[u8]) {
+    pub(crate) fn handle_datagram(
+        &mut self,
+        arrival: Instant,
+        source: SocketAddr,
+        contents: &[u8],
+    ) {
         self.now = self.now.max(arrival);
         self.counters.datagrams_received += 1;
         self.counters.bytes_received += contents.len() as u64;
@@ -304,31 +320,10 @@ impl Peer {
         self.close_by.is_some() && !self.rtc.is_alive() && self.events.is_empty()
     }
 
-    fn loopback(&self) -> SocketAddr {
-        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), self.host.port())
-    }
-
-    /// The socket is bound to all addresses, so it is for us to keep the loopback and the outside apart: what claims
-    /// to come from one and goes to the other would arrive with a source the other side does not expect.
-    fn is_routable(&self, transmit: &Transmit) -> bool {
-        !self.has_loopback || transmit.source.ip().is_loopback() == transmit.destination.ip().is_loopback()
-    }
-
-    /// Uses the loopback as well, once the other side turned out to live on it. It need not be told: it sees where our
-    /// checks come from.
-    fn use_loopback(&mut self) {
-        if self.has_loopback {
-            return;
-        }
-        if let Ok(candidate) = Candidate::host(self.loopback(), "udp") {
-            self.rtc.add_local_candidate(candidate);
-            self.has_loopback = true;
-        }
-    }
-
     fn deadline(&mut self, at: Instant) -> Instant {
         let failure = self.disconnected_since.map(|since| since + FAILED_AFTER);
-        let own = [failure, self.close_by, self.audio_deadline()];
+        let goodbye = self.close_by.filter(|_| self.rtc.is_alive());
+        let own = [failure, goodbye, self.audio_deadline()];
         own.into_iter().flatten().fold(at.min(self.now + IDLE_MAX), Instant::min)
     }
 
@@ -340,7 +335,10 @@ impl Peer {
     }
 
     fn handle_event(&mut self, event: Event) {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "events of modes that are not switched on")]
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "events of modes that are not switched on"
+        )]
         match event {
             Event::Connected => {
                 self.dtls_up = true;
@@ -356,103 +354,8 @@ impl Peer {
         }
     }
 
-    fn handle_ice_state(&mut self, state: IceState) {
-        self.disconnected_since = None;
-        let ice_state = match state {
-            IceState::New => IceConnectionState::New,
-            IceState::Checking => IceConnectionState::Checking,
-            IceState::Connected => IceConnectionState::Connected,
-            IceState::Completed => IceConnectionState::Completed,
-            IceState::Disconnected => IceConnectionState::Disconnected,
-        };
-        self.set_ice_state(ice_state);
-        match state {
-            IceState::New => {}
-            IceState::Checking => self.set_state(PeerConnectionState::Connecting),
-            IceState::Connected | IceState::Completed if self.dtls_up => self.set_state(PeerConnectionState::Connected),
-            IceState::Connected | IceState::Completed => {}
-            IceState::Disconnected => self.set_disconnected(),
-        }
-    }
-
-    /// The other side said goodbye. It says so over signalling as well, with the reason, so this is not yet a failure:
-    /// the application may be about to close.
-    fn handle_remote_close(&mut self) {
-        self.end_channels();
-        self.set_disconnected();
-    }
-
-    /// The engine gave up on the connection.
-    fn break_down(&mut self, error: &str0m::RtcError) {
-        log::warn!("peer connection failed: {error}");
-        self.rtc.disconnect();
-        self.end_channels();
-        self.disconnected_since = None;
-        self.set_state(PeerConnectionState::Failed);
-    }
-
-    fn set_disconnected(&mut self) {
-        if self.close_by.is_none() {
-            self.disconnected_since.get_or_insert(self.now);
-            self.set_state(PeerConnectionState::Disconnected);
-        }
-    }
-
-    fn set_state(&mut self, state: PeerConnectionState) {
-        if self.state != state && self.state != PeerConnectionState::Closed {
-            self.state = state;
-            self.push(PeerEvent::Connection(state));
-        }
-    }
-
-    fn set_ice_state(&mut self, state: IceConnectionState) {
-        if self.ice_state != state && self.ice_state != IceConnectionState::Closed {
-            self.ice_state = state;
-            self.push(PeerEvent::IceConnection(state));
-        }
-    }
-
-    fn set_signaling(&mut self, state: SignalingState) {
-        if self.negotiation.set_signaling(state) {
-            self.push(PeerEvent::Signaling(state));
-        }
-    }
-
-    /// Announces the host candidate, which is all there is to gather.
-    fn announce_candidates(&mut self, mid: &str) {
-        let Ok(candidate) = Candidate::host(self.host, "udp") else { return };
-        if let Ok(candidate) = IceCandidate::parse(mid, 0, &candidate.to_sdp_string()) {
-            self.set_gathering(IceGatheringState::Gathering);
-            self.push(PeerEvent::Candidate(candidate));
-            self.set_gathering(IceGatheringState::Complete);
-        }
-    }
-
-    fn set_gathering(&mut self, state: IceGatheringState) {
-        if self.gathering != state {
-            self.gathering = state;
-            self.push(PeerEvent::Gathering(state));
-        }
-    }
-
-    fn push(&mut self, event: PeerEvent) {
-        if self.events.len() < EVENTS_MAX {
-            self.events.push_back(event);
-            return;
-        }
-        // Losing an event would leave the application with a wrong picture for good.
-        self.events.clear();
-        self.rtc.disconnect();
-        self.state = PeerConnectionState::Failed;
-        self.events.push_back(PeerEvent::Connection(PeerConnectionState::Failed));
-    }
-
     fn check_open(&self) -> Result<(), PeerError> {
         if self.close_by.is_some() { Err(PeerError::Closed) } else { Ok(()) }
-    }
-
-    fn transceiver_by_mid(&mut self, mid: Mid) -> Option<&mut Transceiver> {
-        self.transceivers.iter_mut().find(|t| t.mid() == Some(mid))
     }
 
     pub(crate) fn transceiver_mut(&mut self, id: TransceiverId) -> Option<&mut Transceiver> {

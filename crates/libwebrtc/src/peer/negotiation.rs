@@ -5,24 +5,20 @@
 //! to the pending offer; a remote offer yields its answer when it is set, and `create_answer` hands that out.
 
 use str0m::{
-    Candidate,
     change::{SdpAnswer, SdpOffer, SdpPendingOffer},
     channel::{ChannelConfig, ChannelId},
     media::{Direction, MediaKind, Mid},
-    net::Protocol,
 };
 
-use super::{Peer, PeerError, PeerEvent, Transceiver, TransceiverId, transceiver::TRANSCEIVERS_MAX};
+use super::{
+    Peer, PeerError, PeerEvent, Transceiver, TransceiverId, transceiver::TRANSCEIVERS_MAX,
+};
 use crate::{
-    ice_candidate::IceCandidate,
-    peer_connection::{OfferOptions, PeerConnectionState, SignalingState},
+    peer_connection::{OfferOptions, SignalingState},
     rtp_transceiver::RtpTransceiverDirection,
     sdp::{self, Section, SectionKind},
     session_description::{SdpType, SessionDescription},
 };
-
-/// Remote candidates taken between two remote descriptions.
-const CANDIDATES_MAX: usize = 128;
 
 /// Where the exchange stands.
 pub(super) struct Negotiation {
@@ -40,8 +36,8 @@ pub(super) struct Negotiation {
     /// The anonymous channel that got us the application m-line, and its stream.
     placeholder: Option<(ChannelId, u16)>,
     wants_ice_restart: bool,
-    candidates_announced: bool,
-    remote_candidates: usize,
+    pub(super) candidates_announced: bool,
+    pub(super) remote_candidates: usize,
     needed: u32,
 }
 
@@ -96,11 +92,15 @@ impl Negotiation {
 }
 
 impl Peer {
-    pub(crate) fn create_offer(&mut self, options: &OfferOptions) -> Result<SessionDescription, PeerError> {
+    pub(crate) fn create_offer(
+        &mut self,
+        options: &OfferOptions,
+    ) -> Result<SessionDescription, PeerError> {
         self.check_open()?;
         self.add_receiving(SectionKind::Audio, options.offer_to_receive_audio)?;
         self.add_receiving(SectionKind::Video, options.offer_to_receive_video)?;
-        let restarts = (options.ice_restart || std::mem::take(&mut self.negotiation.wants_ice_restart))
+        let restarts = (options.ice_restart
+            || std::mem::take(&mut self.negotiation.wants_ice_restart))
             && self.negotiation.current_remote.is_some();
         let placeholder = if self.negotiation.has_application || self.channels.is_empty() {
             None
@@ -122,26 +122,27 @@ impl Peer {
             self.negotiation.candidates_announced = false;
         }
         if !changes.has_changes()
-            && let Some((mid, direction)) = self.transceivers.iter().find_map(Transceiver::negotiated)
+            && let Some((mid, direction)) =
+                self.transceivers.iter().find_map(Transceiver::negotiated)
         {
             // The engine makes no offer without a change, so change a direction there and back.
-            let other = if direction == Direction::SendRecv { Direction::SendOnly } else { Direction::SendRecv };
+            let other = if direction == Direction::SendRecv {
+                Direction::SendOnly
+            } else {
+                Direction::SendRecv
+            };
             changes.set_direction(mid, other);
             changes.set_direction(mid, direction);
         }
-        match changes.apply() {
-            Some((offer, pending)) => {
-                self.negotiation.pending = Some(pending);
-                Ok(SessionDescription::new(SdpType::Offer, &offer.to_sdp_string()))
-            }
-            None => {
-                // Only data channels, and nothing about them to say: repeat what holds.
-                let current = self.negotiation.current_local.as_ref().ok_or(PeerError::NothingToOffer)?;
-                let offer = SessionDescription::new(SdpType::Offer, current.text());
-                self.negotiation.pending = None;
-                Ok(offer)
-            }
+        if let Some((offer, pending)) = changes.apply() {
+            self.negotiation.pending = Some(pending);
+            return Ok(SessionDescription::new(SdpType::Offer, &offer.to_sdp_string()));
         }
+        // Only data channels, and nothing about them to say: repeat what holds.
+        let current = self.negotiation.current_local.as_ref().ok_or(PeerError::NothingToOffer)?;
+        let offer = SessionDescription::new(SdpType::Offer, current.text());
+        self.negotiation.pending = None;
+        Ok(offer)
     }
 
     pub(crate) fn create_answer(&mut self) -> Result<SessionDescription, PeerError> {
@@ -149,7 +150,10 @@ impl Peer {
         self.negotiation.answer.clone().ok_or(self.wrong_state("create an answer"))
     }
 
-    pub(crate) fn set_local_description(&mut self, description: SessionDescription) -> Result<(), PeerError> {
+    pub(crate) fn set_local_description(
+        &mut self,
+        description: SessionDescription,
+    ) -> Result<(), PeerError> {
         self.check_open()?;
         let signaling = self.negotiation.signaling;
         match description.sdp_type() {
@@ -157,7 +161,11 @@ impl Peer {
                 if !matches!(signaling, SignalingState::Stable | SignalingState::HaveLocalOffer) {
                     return Err(self.wrong_state("set a local offer"));
                 }
-                let repeats = self.negotiation.current_local.as_ref().is_some_and(|c| c.text() == description.text());
+                let repeats = self
+                    .negotiation
+                    .current_local
+                    .as_ref()
+                    .is_some_and(|c| c.text() == description.text());
                 if self.negotiation.pending.is_none() && !repeats {
                     return Err(PeerError::NotOurs);
                 }
@@ -185,7 +193,10 @@ impl Peer {
         Ok(())
     }
 
-    pub(crate) fn set_remote_description(&mut self, description: SessionDescription) -> Result<(), PeerError> {
+    pub(crate) fn set_remote_description(
+        &mut self,
+        description: SessionDescription,
+    ) -> Result<(), PeerError> {
         self.check_open()?;
         match description.sdp_type() {
             SdpType::Offer => self.set_remote_offer(&description)?,
@@ -194,7 +205,12 @@ impl Peer {
                     return Err(self.wrong_state("set a remote answer"));
                 }
                 // An application withdraws its offer by giving the answer in force once more.
-                if self.negotiation.current_remote.as_ref().is_some_and(|c| c.text() == description.text()) {
+                if self
+                    .negotiation
+                    .current_remote
+                    .as_ref()
+                    .is_some_and(|c| c.text() == description.text())
+                {
                     self.roll_back();
                     return Ok(());
                 }
@@ -215,34 +231,6 @@ impl Peer {
         Ok(())
     }
 
-    /// Takes a remote candidate, or skips it when it is of a kind that is not used.
-    pub(crate) fn add_remote_candidate(&mut self, candidate: &IceCandidate) -> Result<(), PeerError> {
-        self.check_open()?;
-        let line = candidate.line();
-        if line.is_empty() {
-            return Ok(());
-        }
-        let parsed = match Candidate::from_sdp_string(line) {
-            Ok(parsed) => parsed,
-            // A host name in place of the address (mDNS) is a valid candidate, only not for us.
-            Err(_) if line.split_whitespace().nth(4).is_some_and(|host| host.ends_with(".local")) => return Ok(()),
-            Err(error) => return Err(PeerError::Candidate(error.to_string())),
-        };
-        if parsed.proto() != Protocol::Udp || !parsed.addr().is_ipv4() {
-            log::debug!("skipping a candidate that is not IPv4 over UDP: {line}");
-            return Ok(());
-        }
-        if self.negotiation.remote_candidates >= CANDIDATES_MAX {
-            return Err(PeerError::TooMany { what: "remote candidates", max: CANDIDATES_MAX });
-        }
-        self.negotiation.remote_candidates += 1;
-        if parsed.addr().ip().is_loopback() {
-            self.use_loopback();
-        }
-        self.rtc.add_remote_candidate(parsed);
-        Ok(())
-    }
-
     pub(crate) fn restart_ice(&mut self) {
         self.negotiation.wants_ice_restart = true;
         self.need_negotiation();
@@ -257,7 +245,10 @@ impl Peer {
     }
 
     fn set_remote_offer(&mut self, description: &SessionDescription) -> Result<(), PeerError> {
-        if !matches!(self.negotiation.signaling, SignalingState::Stable | SignalingState::HaveRemoteOffer) {
+        if !matches!(
+            self.negotiation.signaling,
+            SignalingState::Stable | SignalingState::HaveRemoteOffer
+        ) {
             return Err(self.wrong_state("set a remote offer"));
         }
         let sections = sdp::sections(description.text());
@@ -266,7 +257,8 @@ impl Peer {
         let answer = self.rtc.sdp_api().accept_offer(offer).map_err(PeerError::remote)?;
         // An offer of ours that was only created, not set, is void now.
         self.negotiation.pending = None;
-        self.negotiation.answer = Some(SessionDescription::new(SdpType::Answer, &answer.to_sdp_string()));
+        self.negotiation.answer =
+            Some(SessionDescription::new(SdpType::Answer, &answer.to_sdp_string()));
         self.set_signaling(SignalingState::HaveRemoteOffer);
         self.apply_sections(&sections, SdpType::Offer);
         Ok(())
@@ -308,17 +300,33 @@ impl Peer {
 
     /// The transceiver of an m-line: the one that has it, or for an offer one made by `add_track` that waits for one,
     /// or a new one.
-    fn transceiver_for(&mut self, mid: Mid, kind: MediaKind, section: &Section, written_in: SdpType) -> TransceiverId {
+    fn transceiver_for(
+        &mut self,
+        mid: Mid,
+        kind: MediaKind,
+        section: &Section,
+        written_in: SdpType,
+    ) -> TransceiverId {
         let waiting = |t: &Transceiver| {
-            written_in == SdpType::Offer && section.receives && t.kind() == kind && t.waits_for_any_line()
+            written_in == SdpType::Offer
+                && section.receives
+                && t.kind() == kind
+                && t.waits_for_any_line()
         };
         let known = self.transceivers.iter().position(|t| t.mid() == Some(mid));
         if let Some(index) = known.or_else(|| self.transceivers.iter().position(waiting)) {
             self.transceivers[index].assign(mid);
             return TransceiverId::new(index);
         }
-        let track_id = section.msids.first().map(|(_, track)| track.clone()).filter(|id| !id.is_empty());
-        let mut transceiver = Transceiver::new(kind, RtpTransceiverDirection::RecvOnly, track_id, &self.hub, self.now);
+        let track_id =
+            section.msids.first().map(|(_, track)| track.clone()).filter(|id| !id.is_empty());
+        let mut transceiver = Transceiver::new(
+            kind,
+            RtpTransceiverDirection::RecvOnly,
+            track_id,
+            &self.hub,
+            self.now,
+        );
         transceiver.assign(mid);
         self.transceivers.push(transceiver);
         TransceiverId::new(self.transceivers.len() - 1)
@@ -343,15 +351,6 @@ impl Peer {
         if self.negotiation.signaling != SignalingState::Closed {
             self.set_signaling(SignalingState::Stable);
         }
-    }
-
-    fn announce(&mut self, local: &SessionDescription) {
-        if self.state == PeerConnectionState::Closed || self.negotiation.candidates_announced {
-            return;
-        }
-        self.negotiation.candidates_announced = true;
-        let mid = sdp::sections(local.text()).first().map(|s| s.mid.clone()).unwrap_or_default();
-        self.announce_candidates(&mid);
     }
 
     fn wrong_state(&self, action: &'static str) -> PeerError {

@@ -1,10 +1,13 @@
 //! The stats of a connection.
 
 use super::{Counters, Peer, Transceiver, channel::Channel};
-use crate::{media::{AudioRx, AudioTx}, stats::{
-    DataChannelStats, DtlsTransportState, IceTransportState, InboundRtpStats, OutboundRtpStats, PeerConnectionStats,
-    RtcStats, TransportStats,
-}};
+use crate::{
+    media::{AudioRx, AudioTx},
+    stats::{
+        DataChannelStats, DtlsTransportState, IceTransportState, InboundRtpStats, OutboundRtpStats,
+        PeerConnectionStats, RtcStats, TransportStats,
+    },
+};
 
 const TRANSPORT_ID: &str = "T01";
 
@@ -49,7 +52,8 @@ impl Peer {
 impl Transceiver {
     /// Nothing before the first packet.
     pub(crate) fn outbound_stats(&self) -> Vec<RtcStats> {
-        let Some(sent) = self.sender.as_ref().map(AudioTx::stats).filter(|sent| sent.packets > 0) else {
+        let Some(sent) = self.sender.as_ref().map(AudioTx::stats).filter(|sent| sent.packets > 0)
+        else {
             return vec![];
         };
         let mid = self.mid().map(|m| m.to_string()).unwrap_or_default();
@@ -66,7 +70,8 @@ impl Transceiver {
 
     /// Nothing before the first packet.
     pub(crate) fn inbound_stats(&self) -> Vec<RtcStats> {
-        let Some(received) = self.receiver.as_ref().map(AudioRx::stats).filter(|r| r.packets > 0) else {
+        let Some(received) = self.receiver.as_ref().map(AudioRx::stats).filter(|r| r.packets > 0)
+        else {
             return vec![];
         };
         let mid = self.mid().map(|m| m.to_string()).unwrap_or_default();

@@ -7,16 +7,18 @@ use str0m::{
     media::{Direction, MediaKind, Mid, Pt},
 };
 
-use super::{Hub, Peer, PeerError};
+use super::Hub;
 use crate::{
     audio_track::RtcAudioTrack,
     media::{AudioRx, AudioTx, RtpPosition, TxSettings},
     media_stream::MediaStream,
     media_stream_track::MediaStreamTrack,
     native::create_random_uuid,
-    rtp_parameters::{DegradationPreference, RtpCodecParameters, RtpEncodingParameters, RtpParameters},
-    rtp_transceiver::{RtpTransceiverDirection, RtpTransceiverInit},
-    sdp::{Opus, Section, SectionKind},
+    rtp_parameters::{
+        DegradationPreference, RtpCodecParameters, RtpEncodingParameters, RtpParameters,
+    },
+    rtp_transceiver::RtpTransceiverDirection,
+    sdp::{Opus, Section},
     video_track::RtcVideoTrack,
 };
 
@@ -44,11 +46,11 @@ pub(crate) struct Transceiver {
     offered_mid: Option<Mid>,
     direction: RtpTransceiverDirection,
     current: Option<RtpTransceiverDirection>,
-    local_track: Option<MediaStreamTrack>,
+    pub(super) local_track: Option<MediaStreamTrack>,
     /// Made by `add_track`: any fitting m-line of a remote offer will do.
-    takes_any_line: bool,
-    stream_id: String,
-    encodings: Vec<RtpEncodingParameters>,
+    pub(super) takes_any_line: bool,
+    pub(super) stream_id: String,
+    pub(super) encodings: Vec<RtpEncodingParameters>,
     degradation_preference: Option<DegradationPreference>,
     remote_track: MediaStreamTrack,
     remote_streams: Vec<String>,
@@ -133,7 +135,10 @@ impl Transceiver {
     }
 
     pub(crate) fn streams(&self) -> Vec<MediaStream> {
-        self.remote_streams.iter().map(|id| MediaStream::new(id.clone(), self.remote_track.clone())).collect()
+        self.remote_streams
+            .iter()
+            .map(|id| MediaStream::new(id.clone(), self.remote_track.clone()))
+            .collect()
     }
 
     /// The payload type to send Opus with, once known.
@@ -148,7 +153,11 @@ impl Transceiver {
     pub(crate) fn sender_parameters(&self) -> RtpParameters {
         RtpParameters {
             codecs: self.codecs(),
-            encodings: if self.encodings.is_empty() { vec![Default::default()] } else { self.encodings.clone() },
+            encodings: if self.encodings.is_empty() {
+                vec![RtpEncodingParameters::default()]
+            } else {
+                self.encodings.clone()
+            },
             degradation_preference: self.degradation_preference,
             ..RtpParameters::default()
         }
@@ -184,7 +193,9 @@ impl Transceiver {
     /// The m-line in the engine, if it has one that can still be changed.
     pub(super) fn negotiated(&self) -> Option<(Mid, Direction)> {
         let is_stopped = self.direction == RtpTransceiverDirection::Stopped;
-        self.mid.filter(|_| self.current.is_some() && !is_stopped).map(|mid| (mid, engine_direction(self.direction)))
+        self.mid
+            .filter(|_| self.current.is_some() && !is_stopped)
+            .map(|mid| (mid, engine_direction(self.direction)))
     }
 
     /// Puts the m-line into an offer.
@@ -197,7 +208,13 @@ impl Transceiver {
             None => {
                 let track = self.local_track.as_ref().map(MediaStreamTrack::id);
                 let direction = engine_direction(self.direction);
-                let mid = changes.add_media(self.kind, direction, Some(self.stream_id.clone()), track, None);
+                let mid = changes.add_media(
+                    self.kind,
+                    direction,
+                    Some(self.stream_id.clone()),
+                    track,
+                    None,
+                );
                 self.offered_mid = Some(mid);
             }
         }
@@ -308,85 +325,6 @@ impl Transceiver {
             channels: Some(2),
         };
         self.opus.map(opus).into_iter().collect()
-    }
-}
-
-impl Peer {
-    /// A transceiver that sends `track`, or waits for one.
-    pub(crate) fn add_transceiver(
-        &mut self,
-        kind: MediaKind,
-        track: Option<MediaStreamTrack>,
-        init: RtpTransceiverInit,
-    ) -> Result<TransceiverId, PeerError> {
-        self.check_open()?;
-        if matches!(track, Some(MediaStreamTrack::Video(_))) {
-            return Err(PeerError::Unsupported("publishing video"));
-        }
-        if self.transceivers.len() >= TRANSCEIVERS_MAX {
-            return Err(PeerError::TooMany { what: "transceivers", max: TRANSCEIVERS_MAX });
-        }
-        let mut transceiver = Transceiver::new(kind, init.direction, None, &self.hub, self.now);
-        transceiver.local_track = track;
-        transceiver.encodings = init.send_encodings;
-        if let Some(stream) = init.stream_ids.into_iter().next() {
-            transceiver.stream_id = stream;
-        }
-        self.transceivers.push(transceiver);
-        self.need_negotiation();
-        Ok(TransceiverId::new(self.transceivers.len() - 1))
-    }
-
-    /// The same, for the next fitting m-line whoever offers it.
-    pub(crate) fn add_track(
-        &mut self,
-        track: MediaStreamTrack,
-        stream_ids: Vec<String>,
-    ) -> Result<TransceiverId, PeerError> {
-        let direction = RtpTransceiverDirection::SendRecv;
-        let init = RtpTransceiverInit { direction, stream_ids, send_encodings: vec![] };
-        let id = self.add_transceiver(MediaKind::Audio, Some(track), init)?;
-        self.transceivers[id.index()].takes_any_line = true;
-        Ok(id)
-    }
-
-    pub(crate) fn remove_track(&mut self, id: TransceiverId) -> Result<(), PeerError> {
-        self.check_open()?;
-        self.transceiver_mut(id).ok_or(PeerError::UnknownTransceiver)?.stop_sending();
-        self.need_negotiation();
-        Ok(())
-    }
-
-    pub(crate) fn set_local_track(
-        &mut self,
-        id: TransceiverId,
-        track: Option<MediaStreamTrack>,
-    ) -> Result<(), PeerError> {
-        self.check_open()?;
-        if matches!(track, Some(MediaStreamTrack::Video(_))) {
-            return Err(PeerError::Unsupported("publishing video"));
-        }
-        self.transceiver_mut(id).ok_or(PeerError::UnknownTransceiver)?.set_local_track(track);
-        Ok(())
-    }
-
-    pub(crate) fn stop_transceiver(&mut self, id: TransceiverId) -> Result<(), PeerError> {
-        self.check_open()?;
-        self.transceiver_mut(id).ok_or(PeerError::UnknownTransceiver)?.stop();
-        self.need_negotiation();
-        Ok(())
-    }
-
-    /// Makes sure that there is a transceiver which receives media of a kind, if that is wanted.
-    pub(super) fn add_receiving(&mut self, kind: SectionKind, wanted: bool) -> Result<(), PeerError> {
-        let kind = if kind == SectionKind::Audio { MediaKind::Audio } else { MediaKind::Video };
-        let exists = self.transceivers.iter().any(|t| t.kind == kind && t.direction.receives());
-        if !wanted || exists {
-            return Ok(());
-        }
-        let direction = RtpTransceiverDirection::RecvOnly;
-        let init = RtpTransceiverInit { direction, stream_ids: vec![], send_encodings: vec![] };
-        self.add_transceiver(kind, None, init).map(|_| ())
     }
 }
 

@@ -1,0 +1,193 @@
+//! Two peers on a simulated network, in virtual time.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    task::Waker,
+    time::{Duration, Instant},
+};
+
+use super::{ChannelKey, Hub, Output, Peer, PeerConfig, PeerEvent};
+use crate::{
+    clock,
+    data_channel::{DataChannelInit, DataChannelState},
+    media::Grid,
+    peer_connection::{OfferOptions, PeerConnectionState},
+};
+
+/// One way through the network.
+const DELAY: Duration = Duration::from_millis(10);
+
+/// Index of a side.
+pub(super) const A: usize = 0;
+pub(super) const B: usize = 1;
+
+/// Two peers and what is on its way between them.
+pub(super) struct Pair {
+    pub(super) now: Instant,
+    pub(super) peers: [Peer; 2],
+    /// All events so far, except messages.
+    pub(super) events: [Vec<PeerEvent>; 2],
+    pub(super) messages: [Vec<(ChannelKey, Vec<u8>, bool)>; 2],
+    /// Nothing gets through while set.
+    pub(super) is_cut: bool,
+    /// Every datagram that was sent, for those who want to tamper with some.
+    pub(super) sent: Vec<Vec<u8>>,
+    in_flight: VecDeque<(Instant, usize, Vec<u8>)>,
+}
+
+impl Pair {
+    pub(super) fn new() -> Self {
+        let now = clock::now();
+        Self {
+            now,
+            peers: [A, B].map(|side| peer(address(side), now)),
+            events: [vec![], vec![]],
+            messages: [vec![], vec![]],
+            is_cut: false,
+            sent: vec![],
+            in_flight: VecDeque::new(),
+        }
+    }
+
+    /// A pair with a channel of A's making, connected.
+    pub(super) fn connected() -> (Self, ChannelKey) {
+        let mut pair = Self::new();
+        let key = pair.peers[A].create_channel("chat", &DataChannelInit::default()).unwrap();
+        pair.negotiate(A, &OfferOptions::default());
+        pair.run_until(|pair| {
+            pair.are_connected() && pair.is_open(A) && !pair.messages_channel(B).is_empty()
+        });
+        (pair, key)
+    }
+
+    pub(super) fn are_connected(&self) -> bool {
+        self.peers.iter().all(|p| p.connection_state() == PeerConnectionState::Connected)
+    }
+
+    /// An offer of one side, its answer, and all candidates.
+    pub(super) fn negotiate(&mut self, offerer: usize, options: &OfferOptions) {
+        let answerer = 1 - offerer;
+        let offer = self.peers[offerer].create_offer(options).unwrap();
+        self.peers[offerer].set_local_description(offer.clone()).unwrap();
+        self.peers[answerer].set_remote_description(offer).unwrap();
+        let answer = self.peers[answerer].create_answer().unwrap();
+        self.peers[answerer].set_local_description(answer.clone()).unwrap();
+        self.peers[offerer].set_remote_description(answer).unwrap();
+        self.settle();
+        for side in [A, B] {
+            let candidates: Vec<_> = self.events[side]
+                .iter()
+                .filter_map(|e| {
+                    if let PeerEvent::Candidate(candidate) = e {
+                        Some(candidate.clone())
+                    } else {
+                        None
+                    }
+                })
+                .collect();
+            for candidate in candidates {
+                self.peers[1 - side].add_remote_candidate(&candidate).unwrap();
+            }
+        }
+        self.settle();
+    }
+
+    /// Whether a channel of a side's making is open.
+    pub(super) fn is_open(&self, side: usize) -> bool {
+        self.events[side]
+            .iter()
+            .any(|e| matches!(e, PeerEvent::ChannelState(_, DataChannelState::Open)))
+    }
+
+    /// Keys of the channels the other side opened.
+    pub(super) fn messages_channel(&self, side: usize) -> Vec<ChannelKey> {
+        let added = |e: &PeerEvent| {
+            if let PeerEvent::ChannelAdded { key, .. } = e { Some(*key) } else { None }
+        };
+        self.events[side].iter().filter_map(added).collect()
+    }
+
+    pub(super) fn states(&self, side: usize) -> Vec<PeerConnectionState> {
+        let state =
+            |e: &PeerEvent| if let PeerEvent::Connection(state) = e { Some(*state) } else { None };
+        self.events[side].iter().filter_map(state).collect()
+    }
+
+    /// Runs for at most a virtual minute.
+    pub(super) fn run_until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+        let limit = self.now + Duration::from_secs(60);
+        while !done(self) {
+            assert!(
+                self.now < limit,
+                "nothing happened within a minute; events: {:?}",
+                self.events
+            );
+            self.step(limit);
+        }
+    }
+
+    pub(super) fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.step(end);
+        }
+    }
+
+    /// Goes to the next moment at which something is due.
+    fn step(&mut self, end: Instant) {
+        let deadlines = self.settle();
+        let arrival = self.in_flight.front().map(|(at, ..)| *at);
+        let next = deadlines.into_iter().chain(arrival).fold(end, Instant::min);
+        self.now = self.now.max(next);
+        while self.in_flight.front().is_some_and(|(at, ..)| *at <= self.now) {
+            let Some((at, side, datagram)) = self.in_flight.pop_front() else { return };
+            self.peers[side].handle_datagram(at, address(1 - side), &datagram);
+            self.drain(side);
+        }
+        for side in [A, B] {
+            self.peers[side].handle_timeout(self.now);
+        }
+    }
+
+    /// Everything that both sides have to do and say right now.
+    fn settle(&mut self) -> [Instant; 2] {
+        [A, B].map(|side| {
+            while self.peers[side].send_due_audio(self.now) {
+                self.drain(side);
+            }
+            self.drain(side)
+        })
+    }
+
+    fn drain(&mut self, side: usize) -> Instant {
+        loop {
+            match self.peers[side].poll() {
+                Output::Timeout(at) => return at,
+                Output::Transmit(transmit) => {
+                    self.sent.push(transmit.contents.to_vec());
+                    if !self.is_cut && transmit.destination == address(1 - side) {
+                        self.in_flight.push_back((
+                            self.now + DELAY,
+                            1 - side,
+                            transmit.contents.to_vec(),
+                        ));
+                    }
+                }
+                Output::Event(PeerEvent::Message { key, data, binary }) => {
+                    self.messages[side].push((key, data, binary));
+                }
+                Output::Event(event) => self.events[side].push(event),
+            }
+        }
+    }
+}
+
+pub(super) fn peer(host: SocketAddr, now: Instant) -> Peer {
+    let hub = Hub { waker: Waker::noop().clone(), grid: Grid::new(now) };
+    Peer::new(PeerConfig { host, sctp_snap: true, hub }, now).unwrap()
+}
+
+pub(super) fn address(side: usize) -> SocketAddr {
+    ["10.0.0.1:1000", "10.0.0.2:2000"][side].parse().unwrap()
+}
