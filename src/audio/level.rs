@@ -1,0 +1,315 @@
+//! How loud is audible: levels, the threshold above the background noise, and the first and last
+//! audible sample. The reasons for the numbers stand with the constants.
+
+use std::collections::VecDeque;
+
+/// Samples in a block of 10 ms, the step in which a level is judged: a pitch period of the lowest
+/// voices (80 Hz) still fits in, and it is the frame of WebRTC and of most voice detectors.
+pub(super) const BLOCK: usize = 480;
+
+/// Samples in a millisecond, the step in which an edge is refined.
+pub(super) const MS: usize = 48;
+const MS_SAMPLES: f64 = 48.0;
+
+/// Three blocks, the surroundings in which an edge is looked for.
+pub(super) type Window = [i16; 3 * BLOCK];
+const WINDOW_MS: usize = 30;
+
+/// A sound this much weaker than one close by is masked by it: nobody hears it, and it need not even be
+/// there, because codecs smear. Around a step in a tone, Opus at 32 kbit/s puts noise 17 to 40 dB below
+/// it, for 6 ms before and 15 ms behind.
+const MASKED_DB: f64 = 15.0;
+
+/// How long before a louder sound the weaker one is masked. The ear's own backward masking lasts 5 to
+/// 20 ms; a soft consonant is longer and stays.
+const MASKED_BEFORE_MS: usize = 10;
+
+/// How long behind. The ear's forward masking lasts longer, 100 ms and more; a voice that dies away
+/// by less than 0.75 dB per ms is heard to its end.
+const MASKED_BEHIND_MS: usize = 20;
+
+/// The lowest threshold. Speech in a call has an active level of −30 to −15 dBFS, so what is below is
+/// at least 20 dB under the voice and disappears in any room; the noise of dither, codecs and
+/// good microphones (−90 to −60 dBFS) is below it by a clear distance.
+const THRESHOLD_MIN_DBFS: f64 = -50.0;
+
+/// The distance of the threshold from the noise. The noise level is a minimum, so it lies a few dB
+/// under the mean of an uneven noise; 10 dB keeps those peaks out and still lets in a voice 15 dB above
+/// the noise, at which point speech starts to be hard to follow.
+const MARGIN_DB: f64 = 10.0;
+
+/// The loudest that counts as background noise. A louder sound is something the caller listens to,
+/// even when it never pauses: a held tone, music on hold.
+const NOISE_MAX_DBFS: f64 = -40.0;
+
+/// How far the noise of a recording lies below its loudest 30 ms at least. What is closer is a quiet
+/// sound of a clip without pauses, such as the "s" of a "yes" that was cut tightly.
+const NOISE_DISTANCE_DB: f64 = 35.0;
+
+/// Digital silence has no level; this stands for it (one step of 16 bit is −90.3 dBFS).
+pub(super) const SILENCE_DBFS: f64 = -100.0;
+
+/// Full scale squared.
+const FULL_POWER: f64 = 32_768.0 * 32_768.0;
+
+/// Mean square of the samples, 0 for none.
+pub(super) fn power(pcm: &[i16]) -> f64 {
+    let (sum, count) =
+        pcm.iter().fold((0.0, 0.0), |(sum, count), s| (sum + square(*s), count + 1.0));
+    if count > 0.0 { sum / count } else { 0.0 }
+}
+
+/// The level of a mean square in dBFS, never below [`SILENCE_DBFS`].
+pub(super) fn dbfs(power: f64) -> f64 {
+    (10.0 * (power / FULL_POWER).log10()).max(SILENCE_DBFS)
+}
+
+/// The mean square of a level in dBFS.
+pub(super) fn power_of(dbfs: f64) -> f64 {
+    FULL_POWER * 10f64.powf(dbfs / 10.0)
+}
+
+fn square(sample: i16) -> f64 {
+    f64::from(sample) * f64::from(sample)
+}
+
+/// The level from which something is audible.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Threshold {
+    power: f64,
+}
+
+impl Threshold {
+    /// The threshold where nothing is known of the noise.
+    pub(super) fn lowest() -> Self {
+        Self { power: power_of(THRESHOLD_MIN_DBFS) }
+    }
+
+    /// The threshold above noise of this mean square.
+    pub(super) fn above(noise: f64) -> Self {
+        let noise = noise.min(power_of(NOISE_MAX_DBFS));
+        Self { power: (noise * power_of(MARGIN_DB) / FULL_POWER).max(Self::lowest().power) }
+    }
+
+    /// The threshold of a recording, from the mean square of its quietest and its loudest 30 ms.
+    pub(super) fn of_recording(quietest: f64, loudest: f64) -> Self {
+        Self::above(quietest.min(loudest * power_of(-NOISE_DISTANCE_DB) / FULL_POWER))
+    }
+
+    /// Whether a mean square reaches it.
+    pub(super) fn reached_by(self, power: f64) -> bool {
+        power >= self.power
+    }
+
+    pub(super) fn dbfs(self) -> f64 {
+        dbfs(self.power)
+    }
+
+    /// Index of the first audible sample in the first two blocks of a window.
+    pub(super) fn first_audible(self, window: &Window) -> Option<usize> {
+        self.search(2 * BLOCK, MASKED_BEFORE_MS, |i| window[i])
+    }
+
+    /// Index of the last audible sample in the last block of a window.
+    pub(super) fn last_audible(self, window: &Window) -> Option<usize> {
+        let last = window.len() - 1;
+        self.search(BLOCK, MASKED_BEHIND_MS, |i| window[last - i]).map(|i| last - i)
+    }
+
+    /// The first of `count` samples that is audible with the millisecond it begins, in the direction
+    /// in which `sample` reads a window. What lies within `masked` ms further on can mask it.
+    fn search(self, count: usize, masked: usize, sample: impl Fn(usize) -> i16) -> Option<usize> {
+        let mut each_ms = [0.0; WINDOW_MS];
+        for (i, power) in each_ms.iter_mut().enumerate() {
+            *power = (i * MS..(i + 1) * MS).map(|i| square(sample(i))).sum::<f64>() / MS_SAMPLES;
+        }
+        // Sums of squares of 16-bit samples are whole numbers far below 2^53, so the running sum is
+        // exact and does not drift.
+        let mut sum = each_ms[0] * MS_SAMPLES;
+        for i in 0..count {
+            let own = square(sample(i));
+            if own >= self.power && sum >= self.power * MS_SAMPLES {
+                let near = &each_ms[i / MS..(i / MS + masked + 1).min(WINDOW_MS)];
+                let loudest = near.iter().copied().fold(0.0, f64::max);
+                let masked = loudest * power_of(-MASKED_DB) / FULL_POWER;
+                if own >= masked && sum >= masked * MS_SAMPLES {
+                    return Some(i);
+                }
+            }
+            sum += square(sample(i + MS)) - own;
+        }
+        None
+    }
+}
+
+/// Blocks in a bucket of 100 ms.
+const BUCKET: usize = 10;
+
+/// Buckets looked back over: 4 s. Longer than a voice goes without a hole of 30 ms (the closure of a
+/// "p", a breath), so the minimum is noise and not voice; short enough that a noise that began in the
+/// middle of a call is recognised as one soon.
+const BUCKETS: usize = 40;
+
+/// Blocks a level is averaged over before its minimum is taken, which takes the chance out of it.
+const SMOOTH: usize = 3;
+
+/// The background noise: the quietest 30 ms of the last 4 s.
+#[derive(Debug)]
+pub(super) struct Noise {
+    /// The last levels that followed each other without a hole.
+    recent: VecDeque<f64>,
+    /// The minimum of each bucket, the current one last.
+    minima: VecDeque<f64>,
+    in_bucket: usize,
+    /// Blocks learned from so far.
+    learned: u64,
+    /// The loudest 30 ms ever.
+    loudest: f64,
+}
+
+impl Noise {
+    pub(super) fn new() -> Self {
+        Self {
+            recent: VecDeque::with_capacity(SMOOTH + 1),
+            minima: VecDeque::with_capacity(BUCKETS + 1),
+            in_bucket: BUCKET,
+            learned: 0,
+            loudest: 0.0,
+        }
+    }
+
+    /// Takes in the mean square of the next block.
+    pub(super) fn learn(&mut self, power: f64) {
+        self.recent.push_back(power);
+        if self.recent.len() > SMOOTH {
+            self.recent.pop_front();
+        }
+        let (sum, count) = self.recent.iter().fold((0.0, 0.0), |(s, c), p| (s + p, c + 1.0));
+        let smooth = sum / count;
+        self.loudest = self.loudest.max(smooth);
+        if self.in_bucket == BUCKET {
+            self.in_bucket = 0;
+            self.minima.push_back(smooth);
+            if self.minima.len() > BUCKETS {
+                self.minima.pop_front();
+            }
+        } else if let Some(current) = self.minima.back_mut() {
+            *current = current.min(smooth);
+        }
+        self.in_bucket += 1;
+        self.learned += 1;
+    }
+
+    /// The next block does not follow the last one.
+    pub(super) fn hole(&mut self) {
+        self.recent.clear();
+    }
+
+    /// Blocks learned from so far.
+    pub(super) fn learned(&self) -> u64 {
+        self.learned
+    }
+
+    /// Mean square of the loudest 30 ms ever.
+    pub(super) fn loudest(&self) -> f64 {
+        self.loudest
+    }
+
+    /// Mean square of the noise, 0 before anything was learned.
+    pub(super) fn power(&self) -> f64 {
+        self.minima.iter().copied().reduce(f64::min).unwrap_or(0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels() {
+        assert!((dbfs(power(&[i16::MIN; 100]))).abs() < 1e-9);
+        assert!((dbfs(power(&[0; 100])) - SILENCE_DBFS).abs() < 1e-9);
+        assert!((dbfs(power(&[])) - SILENCE_DBFS).abs() < 1e-9);
+        assert!((dbfs(power_of(-33.0)) + 33.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_threshold_follows_the_noise_between_its_limits() {
+        for (noise, threshold) in
+            [(-90.0, -50.0), (-60.0, -50.0), (-55.0, -45.0), (-40.0, -30.0), (-10.0, -30.0)]
+        {
+            let found = Threshold::above(power_of(noise)).dbfs();
+            assert!((found - threshold).abs() < 1e-6, "noise {noise}: {found}");
+        }
+    }
+
+    #[test]
+    fn the_threshold_of_a_recording_keeps_its_distance_from_the_voice() {
+        for (quietest, loudest, threshold) in [
+            (-90.0, -20.0, -50.0),
+            (-52.0, -15.0, -42.0),
+            (-35.0, -15.0, -40.0),
+            (-31.0, -30.0, -50.0),
+        ] {
+            let found = Threshold::of_recording(power_of(quietest), power_of(loudest)).dbfs();
+            assert!((found - threshold).abs() < 1e-6, "{quietest}, {loudest}: {found}");
+        }
+    }
+
+    /// First and last audible sample of a window that is silent but for these samples.
+    fn edges(sounds: &[(std::ops::Range<usize>, i16)]) -> (Option<usize>, Option<usize>) {
+        let mut window = [0; 3 * BLOCK];
+        for (range, value) in sounds {
+            window[range.clone()].fill(*value);
+        }
+        (Threshold::lowest().first_audible(&window), Threshold::lowest().last_audible(&window))
+    }
+
+    #[test]
+    fn edges_are_found_to_the_sample() {
+        assert_eq!(edges(&[(300..1101, 2000)]), (Some(300), Some(1100)));
+        assert_eq!(edges(&[(0..1440, -2000)]), (Some(0), Some(1439)));
+        assert_eq!(edges(&[(960..1440, 2000)]), (None, Some(1439)));
+        assert_eq!(edges(&[(0..960, 2000)]), (Some(0), None));
+        assert_eq!(edges(&[(0..1440, 50)]), (None, None));
+        // 20 samples are no millisecond.
+        assert_eq!(edges(&[(300..320, 130), (1000..1020, 130)]), (None, None));
+    }
+
+    #[test]
+    fn what_is_masked_is_not_heard() {
+        // 26 dB weaker, 6 ms before and 15 ms behind; then 10 dB weaker.
+        assert_eq!(
+            edges(&[(300..588, 200), (588..700, 4000), (700..1420, 200)]),
+            (Some(588), None)
+        );
+        assert_eq!(
+            edges(&[(300..588, 1300), (588..700, 4000), (700..1420, 1300)]),
+            (Some(300), Some(1419))
+        );
+        // Further away it is heard.
+        assert_eq!(edges(&[(20..588, 200), (588..700, 4000)]).0, Some(20));
+    }
+
+    #[test]
+    fn noise_is_the_quietest_of_four_seconds() {
+        let mut noise = Noise::new();
+        assert!(noise.power() <= 0.0);
+        (0..3).for_each(|_| noise.learn(100.0));
+        (0..390).for_each(|_| noise.learn(900.0));
+        assert!((noise.power() - 100.0).abs() < 1e-9);
+        (0..20).for_each(|_| noise.learn(900.0));
+        assert!((noise.power() - 900.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_quiet_block_is_not_the_noise() {
+        let mut noise = Noise::new();
+        (0..20).for_each(|_| noise.learn(900.0));
+        noise.learn(0.0);
+        assert!((noise.power() - 600.0).abs() < 1e-9);
+        noise.hole();
+        noise.learn(300.0);
+        assert!((noise.power() - 300.0).abs() < 1e-9);
+    }
+}
