@@ -1,0 +1,349 @@
+//! The ear of a caller: finds when the agent's voice begins and ends, from decoded packets and the
+//! times they arrived.
+//!
+//! # Which moment
+//!
+//! A sample is heard when its packet arrived plus its place in the packet: the earliest moment at which
+//! anybody could have heard it. There is no jitter buffer in it; what one would add belongs to the
+//! listener's device and not to the agent. It follows that packets which arrive in one burst after a
+//! stall overlap, as each could have been played at once. Times of events never go back all the same.
+//!
+//! How long it was silent is measured in the stream's own time (`rtp_time`) and not by arrival,
+//! so neither a late packet nor a burst makes or hides a pause. Only when no packet comes for
+//! [`NO_PACKETS`] is that taken for silence too ([`Ear::advance`]).
+//!
+//! # What is voice
+//!
+//! The rules of the [module](super), with the noise learned as the stream goes on: the quietest 30 ms
+//! of the last 4 s, at most −40 dBFS. Comfort noise is learned within a block and stays silent; a
+//! noise that sets in later is heard as a sound for up to 4 s, as a person would. Where nothing
+//! was sent (DTX, loss, mute) nothing is learned.
+//!
+//! An event is emitted when it is certain and carries the moment at which it happened: a beginning is
+//! known 30 to 40 ms later, an end [`END_SILENCE`] later.
+//!
+//! Spoken replies have gaps between sentences that last longer than [`END_SILENCE`], so one reply
+//! may be several voices here. Whether a reply is over is for the script to say, with
+//! [`Ear::silent_since`] and a patience of its own.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::burst::{Burst, Bursts, HOLE_BLOCKS};
+use super::level::{BLOCK, Noise, Threshold, dbfs, power};
+use super::{RATE, duration_of};
+
+/// Silence after which a voice has ended. Longer than the closure of a plosive (120 ms) and the gaps
+/// between words of fluent speech, shorter than a pause between sentences.
+pub const END_SILENCE: Duration = Duration::from_millis(200);
+const END_SILENCE_SAMPLES: u64 = 200 * 48;
+
+/// How long no packet may come before that is silence: a sender that pauses in silence (DTX) still
+/// sends one each 400 ms, and a stall of the network is rarely longer.
+pub const NO_PACKETS: Duration = Duration::from_millis(400);
+
+/// A packet older than this by its RTP time is not late but the beginning of another stream.
+const LATE_MAX: u32 = 2 * RATE;
+/// A hole longer than this by its RTP time is none but the beginning of another stream.
+const HOLE_MAX: u32 = 60 * RATE;
+
+/// Samples whose moment may still be asked for: a burst is decided on within 80 ms.
+const HISTORY: u64 = 10 * BLOCK as u64;
+
+/// Blocks the noise has to be known for before it decides where a voice began.
+const NOISE_KNOWN_BLOCKS: u64 = 4;
+
+/// Decoded samples and when they came.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard<'a> {
+    /// When the packet arrived, on the caller's clock.
+    pub at: Duration,
+    /// RTP time of its first sample: a clock of 48 kHz with any beginning that wraps around. Where the
+    /// samples come without one, count them.
+    pub rtp_time: u32,
+    /// The samples, 48 kHz mono. Samples concealed for lost packets come as those of a packet that
+    /// arrived with the next one.
+    pub pcm: &'a [i16],
+}
+
+/// What was heard. Beginnings and ends alternate, a beginning first, and their times never go back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A voice began.
+    VoiceStarted {
+        /// The moment of its first audible sample.
+        at: Duration,
+    },
+    /// The voice ended.
+    VoiceEnded {
+        /// The moment of its last audible sample.
+        at: Duration,
+    },
+}
+
+/// The ear, between two packets.
+#[derive(Debug)]
+pub struct Ear {
+    bursts: Bursts,
+    noise: Noise,
+    timeline: Timeline,
+    /// The block that is not full yet, and the position of its first sample.
+    block: Vec<i16>,
+    block_at: u64,
+    is_speaking: bool,
+    /// Whether the last block was part of a voice.
+    is_audible: bool,
+    last_audible: Option<Edge>,
+    /// The time of the last event, before which none can be.
+    last_event: Duration,
+}
+
+/// A sample by its position and its moment.
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    position: u64,
+    at: Duration,
+}
+
+impl Default for Ear {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Ear {
+    /// An ear that has heard nothing.
+    pub fn new() -> Self {
+        Self {
+            bursts: Bursts::new(),
+            noise: Noise::new(),
+            timeline: Timeline::new(),
+            block: Vec::with_capacity(BLOCK),
+            block_at: 0,
+            is_speaking: false,
+            is_audible: false,
+            last_audible: None,
+            last_event: Duration::ZERO,
+        }
+    }
+
+    /// Takes in a packet and says what became certain with it, mostly nothing.
+    ///
+    /// Packets come in the order of their RTP times. One that comes after its successor is left out: its
+    /// place has passed. A jump of the RTP time by more than a minute, or back by more than two
+    /// seconds, is a new stream that follows the old one.
+    pub fn hear(&mut self, heard: Heard<'_>) -> Vec<Event> {
+        let mut events = Vec::new();
+        let arrival = self.timeline.arrive(&heard);
+        if arrival.hole > 0 {
+            self.pass_hole(arrival.position, &mut events);
+        }
+        let mut pcm = heard.pcm.get(arrival.skip..).unwrap_or_default();
+        while !pcm.is_empty() {
+            let (now, later) = pcm.split_at(pcm.len().min(BLOCK - self.block.len()));
+            self.block.extend_from_slice(now);
+            pcm = later;
+            if self.block.len() == BLOCK {
+                self.finish_block(&mut events);
+            }
+        }
+        events
+    }
+
+    /// Notices that no packet comes any more. Call it with the current time now and then, each 100 ms
+    /// for example; it does nothing while packets come.
+    pub fn advance(&mut self, now: Duration) -> Vec<Event> {
+        let mut events = Vec::new();
+        if self.timeline.last_heard.is_some_and(|last| now >= last.saturating_add(NO_PACKETS)) {
+            let position = self.timeline.pause();
+            self.pass_hole(position, &mut events);
+        }
+        events
+    }
+
+    /// The moment of the last audible sample, when there was one and the last 10 ms were silent.
+    /// `None` while the agent is audible and before it ever was.
+    pub fn silent_since(&self) -> Option<Duration> {
+        self.last_audible.filter(|_| !self.is_audible).map(|edge| edge.at)
+    }
+
+    /// Whether a voice has begun and not ended.
+    pub fn is_speaking(&self) -> bool {
+        self.is_speaking
+    }
+
+    /// The background noise as it is known now, RMS in dBFS. Above −40 it cannot be told from a voice.
+    pub fn noise_dbfs(&self) -> f64 {
+        dbfs(self.noise.power())
+    }
+
+    /// Silence that was not sent: ends the block before it and lets any burst end, then goes on at
+    /// `position`.
+    fn pass_hole(&mut self, position: u64, events: &mut Vec<Event>) {
+        if !self.block.is_empty() {
+            self.finish_block(events);
+        }
+        // So many blocks of silence close a burst; more would change nothing.
+        for _ in 0..=HOLE_BLOCKS {
+            if self.block_at + BLOCK as u64 > position {
+                break;
+            }
+            self.finish_block(events);
+        }
+        self.noise.hole();
+        self.block_at = position;
+        self.is_audible = false;
+        self.end_if_silent(events);
+    }
+
+    /// Judges the block as far as it is filled; the rest of it is silence that was not sent.
+    fn finish_block(&mut self, events: &mut Vec<Event>) {
+        let block_at = self.block_at;
+        if self.block.len() == BLOCK {
+            self.noise.learn(power(&self.block));
+        }
+        let threshold = Threshold::above(self.noise.power());
+        // What is known of the noise from the beginning of a voice only would set its edge too late.
+        let onset =
+            if self.noise.learned() > NOISE_KNOWN_BLOCKS { threshold } else { Threshold::lowest() };
+        let found = self.bursts.block(block_at, &self.block, threshold, onset);
+        self.block.clear();
+        self.block_at += BLOCK as u64;
+        self.is_audible = found.is_some_and(|burst| burst.last >= block_at);
+        if let Some(burst) = found {
+            self.voice(burst, events);
+        }
+        self.end_if_silent(events);
+        self.timeline.forget_before(self.block_at.saturating_sub(HISTORY));
+    }
+
+    fn voice(&mut self, burst: Burst, events: &mut Vec<Event>) {
+        let is_apart = self
+            .last_audible
+            .is_some_and(|edge| burst.first.saturating_sub(edge.position) >= END_SILENCE_SAMPLES);
+        if self.is_speaking && is_apart {
+            self.end(events);
+        }
+        if !self.is_speaking {
+            self.is_speaking = true;
+            let at = self.timeline.moment(burst.first).max(self.last_event);
+            self.last_event = at;
+            events.push(Event::VoiceStarted { at });
+        }
+        if self.last_audible.is_none_or(|edge| edge.position < burst.last) {
+            let at = self.timeline.moment(burst.last).max(self.last_event);
+            self.last_audible = Some(Edge { position: burst.last, at });
+        }
+    }
+
+    fn end_if_silent(&mut self, events: &mut Vec<Event>) {
+        let is_over = self
+            .last_audible
+            .is_some_and(|edge| self.block_at.saturating_sub(edge.position) >= END_SILENCE_SAMPLES);
+        if is_over && !self.bursts.undecided() {
+            self.end(events);
+        }
+    }
+
+    fn end(&mut self, events: &mut Vec<Event>) {
+        if let (true, Some(edge)) = (self.is_speaking, self.last_audible) {
+            self.is_speaking = false;
+            self.last_event = self.last_event.max(edge.at);
+            events.push(Event::VoiceEnded { at: self.last_event });
+        }
+    }
+}
+
+/// Which moment a position in the stream has: positions count samples from the first packet on, holes
+/// included.
+#[derive(Debug)]
+struct Timeline {
+    /// The packets whose samples may still be asked for, oldest first.
+    packets: VecDeque<Edge>,
+    /// RTP time and position of the sample after the last packet.
+    next: Option<(u32, u64)>,
+    /// When the last sample of the last packet was heard; `None` before the first and in a pause.
+    last_heard: Option<Duration>,
+}
+
+/// Where a packet goes.
+struct Arrival {
+    /// Position of its first sample that is new.
+    position: u64,
+    /// Samples at its beginning that were heard before.
+    skip: usize,
+    /// Samples that are missing in front of it.
+    hole: u64,
+}
+
+impl Timeline {
+    fn new() -> Self {
+        Self { packets: VecDeque::new(), next: None, last_heard: None }
+    }
+
+    fn arrive(&mut self, heard: &Heard<'_>) -> Arrival {
+        let (expected, next) = self.next.unwrap_or((heard.rtp_time, 0));
+        let ahead = heard.rtp_time.wrapping_sub(expected);
+        let behind = expected.wrapping_sub(heard.rtp_time);
+        let (skip, hole) = if ahead <= HOLE_MAX {
+            (0, ahead)
+        } else if behind <= LATE_MAX {
+            (behind, 0)
+        } else {
+            // Another stream: it follows, and what lies between is as good as nothing.
+            (0, 0)
+        };
+        let arrival = Arrival {
+            position: next + u64::from(hole),
+            skip: skip.try_into().unwrap_or(usize::MAX),
+            hole: hole.into(),
+        };
+        let Some(fresh) = heard.pcm.get(arrival.skip..).filter(|fresh| !fresh.is_empty()) else {
+            return Arrival { position: next, hole: 0, ..arrival };
+        };
+        let length = heard.pcm.len() as u64;
+        let at = heard.at.saturating_add(duration_of(arrival.skip as u64));
+        // A clock that goes back is none; its packet came with the one before.
+        let at = self.packets.back().map_or(at, |before| before.at.max(at));
+        self.packets.push_back(Edge { position: arrival.position, at });
+        let fresh = fresh.len() as u64;
+        #[expect(clippy::cast_possible_truncation, reason = "RTP time wraps around")]
+        let rtp_next = heard.rtp_time.wrapping_add(length as u32);
+        self.next = Some((rtp_next, arrival.position + fresh));
+        self.last_heard = Some(at.saturating_add(duration_of(fresh)));
+        arrival
+    }
+
+    /// The stream has stopped: what comes next is no continuation even where its RTP time is one. The
+    /// answer is the position it will have, more than [`END_SILENCE`] further.
+    fn pause(&mut self) -> u64 {
+        let pause = END_SILENCE_SAMPLES + BLOCK as u64;
+        self.last_heard = None;
+        let Some((_, position)) = &mut self.next else { return 0 };
+        *position += pause;
+        *position
+    }
+
+    /// The moment of a sample.
+    fn moment(&self, position: u64) -> Duration {
+        let packet = self
+            .packets
+            .iter()
+            .rev()
+            .find(|packet| packet.position <= position)
+            .or(self.packets.front());
+        packet.map_or(Duration::ZERO, |packet| {
+            packet.at.saturating_add(duration_of(position.saturating_sub(packet.position)))
+        })
+    }
+
+    /// Lets go of the packets that end before a position.
+    fn forget_before(&mut self, position: u64) {
+        while self.packets.get(1).is_some_and(|second| second.position <= position) {
+            self.packets.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
