@@ -11,6 +11,11 @@ pub(super) const BLOCK: usize = 480;
 pub(super) const MS: usize = 48;
 const MS_SAMPLES: f64 = 48.0;
 
+/// How long a sound reaches the threshold on average from its edge on: a single millisecond does so by
+/// chance in a rumbling noise.
+const LASTING_MS: usize = 5;
+const LASTING_SAMPLES: f64 = 240.0;
+
 /// Three blocks, the surroundings in which an edge is looked for.
 pub(super) type Window = [i16; 3 * BLOCK];
 const WINDOW_MS: usize = 30;
@@ -116,27 +121,29 @@ impl Threshold {
         self.search(BLOCK, MASKED_BEHIND_MS, |i| window[last - i]).map(|i| last - i)
     }
 
-    /// The first of `count` samples that is audible with the millisecond it begins, in the direction
+    /// The first of `count` samples that is audible with the milliseconds it begins, in the direction
     /// in which `sample` reads a window. What lies within `masked` ms further on can mask it.
     fn search(self, count: usize, masked: usize, sample: impl Fn(usize) -> i16) -> Option<usize> {
         let mut each_ms = [0.0; WINDOW_MS];
         for (i, power) in each_ms.iter_mut().enumerate() {
             *power = (i * MS..(i + 1) * MS).map(|i| square(sample(i))).sum::<f64>() / MS_SAMPLES;
         }
-        // Sums of squares of 16-bit samples are whole numbers far below 2^53, so the running sum is
-        // exact and does not drift.
-        let mut sum = each_ms[0] * MS_SAMPLES;
+        // Sums of squares of 16-bit samples are whole numbers far below 2^53, so the running sums are
+        // exact and do not drift.
+        let mut short = each_ms[0] * MS_SAMPLES;
+        let mut long = each_ms[..LASTING_MS].iter().sum::<f64>() * MS_SAMPLES;
         for i in 0..count {
             let own = square(sample(i));
-            if own >= self.power && sum >= self.power * MS_SAMPLES {
+            let level = own.min(short / MS_SAMPLES);
+            if level >= self.power && long >= self.power * LASTING_SAMPLES {
                 let near = &each_ms[i / MS..(i / MS + masked + 1).min(WINDOW_MS)];
                 let loudest = near.iter().copied().fold(0.0, f64::max);
-                let masked = loudest * power_of(-MASKED_DB) / FULL_POWER;
-                if own >= masked && sum >= masked * MS_SAMPLES {
+                if level >= loudest * power_of(-MASKED_DB) / FULL_POWER {
                     return Some(i);
                 }
             }
-            sum += square(sample(i + MS)) - own;
+            short += square(sample(i + MS)) - own;
+            long += square(sample(i + LASTING_MS * MS)) - own;
         }
         None
     }
@@ -274,6 +281,12 @@ mod tests {
         assert_eq!(edges(&[(0..1440, 50)]), (None, None));
         // 20 samples are no millisecond.
         assert_eq!(edges(&[(300..320, 130), (1000..1020, 130)]), (None, None));
+    }
+
+    #[test]
+    fn a_single_millisecond_is_no_edge() {
+        let sounds = [(300..348, 130), (700..1100, 130), (1300..1348, 130)];
+        assert_eq!(edges(&sounds), (Some(700), Some(1099)));
     }
 
     #[test]

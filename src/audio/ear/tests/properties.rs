@@ -19,7 +19,7 @@ fn jittered(pcm: &[i16], seed: u64, jitter_ms: u64) -> Vec<Packet> {
         .collect()
 }
 
-/// Some seconds with voices, clicks and noise anywhere.
+/// Four seconds with one voice for certain, and voices, clicks and noise anywhere.
 fn anything(seed: u64) -> Vec<i16> {
     let mut random = Random(seed);
     let mut pick = |from: u64, to: u64| from + random.next() % (to - from);
@@ -28,6 +28,7 @@ fn anything(seed: u64) -> Vec<i16> {
         -50.0 - Duration::from_millis(pick(0, 40_000)).as_secs_f64(),
         pick(0, 1000),
     );
+    mix(&mut pcm, 48_000, &burst(400, -12.0));
     for _ in 0..pick(1, 8) {
         let at = usize::try_from(pick(0, 180_000)).expect("small");
         let ms = usize::try_from(pick(1, 700)).expect("small");
