@@ -6,9 +6,23 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::ops::Range;
 use std::time::Duration;
 
+mod file;
+mod ambiguous;
+mod syntax;
+mod fields;
+mod check;
+mod turns;
+mod threshold;
+mod duration;
+mod diagnostic;
+#[cfg(test)]
+mod tests;
+
+pub use diagnostic::{Fault, Faults, Style};
+
 /// A checked scenario: who is called, what is said, how many calls there are and what is good enough.
 ///
-/// Only `Scenario::parse` makes one, so holding one means that it is valid: it has at least one
+/// Only [`Scenario::parse`] makes one, so holding one means that it is valid: it has at least one
 /// step, step ids are unique, every wait is bounded and no step asks for what cannot happen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {

@@ -1,0 +1,448 @@
+//! Turns the tree of a file into a [`Scenario`], collecting every fault on the way: each part is checked
+//! whether or not the parts before it were sound.
+
+use std::num::{NonZeroU16, NonZeroU32};
+use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
+
+use super::diagnostic::{Faults, quoted, shortened};
+use super::fields::{Checked, Field, Fields, Look, one_of, similar};
+use super::file::{self, Node, Value};
+use super::threshold::{self, percentage, quantile};
+use super::{Act, Agent, BaselineRule, Load, Metric, Scenario, Step, Threshold, duration, turns};
+
+/// The version of the grammar that this build reads.
+const VERSION: u64 = 1;
+/// The name becomes part of room names.
+const MAX_NAME: usize = 64;
+const MAX_AGENT_NAME: usize = 256;
+/// What a LiveKit server takes as metadata unless it is told otherwise.
+const MAX_METADATA: usize = 64 * 1024;
+const JOIN_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(120);
+const DEFAULT_JOIN_TIMEOUT: Duration = Duration::from_secs(20);
+const MAX_CALL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
+const DEFAULT_MAX_CALL: Duration = Duration::from_secs(300);
+const CALLS: RangeInclusive<u64> = 1..=100_000;
+const CONCURRENCY: RangeInclusive<u64> = 1..=1_000;
+const EFFECT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(60);
+
+/// Words of the grammar that this version lacks.
+const LATER_ROOT: &[&str] = &["tags", "userdata", "caller"];
+const LATER_AGENT: &[&str] = &["userdata"];
+const LATER_HANGUP: &[&str] = &["by", "after"];
+const LATER_LOAD: &[&str] =
+    &["rate", "duration", "max_concurrent", "warmup_calls", "stages", "gracefulStop"];
+const LATER_EXECUTOR: &[&str] = &[
+    "constant-arrival-rate",
+    "ramping-arrival-rate",
+    "constant-concurrency",
+    "ramping-concurrency",
+];
+const LATER_BASELINE: &[&str] = &["runs"];
+
+const EXAMPLE: &str = "`version: 1`, `name: greeting` and `turns:`";
+
+impl Scenario {
+    /// Reads a scenario file. Never panics and reads nothing but `text`, whatever `text` is.
+    ///
+    /// # Errors
+    /// Every fault of the file. Only a text that is not YAML, or of another version, gives a single one.
+    pub fn parse(text: &str) -> Result<Self, Faults> {
+        let mut faults = Vec::new();
+        let tree = file::read(text, &mut faults)?;
+        let mut look = Look { source: text, faults };
+        let checked = scenario(&tree, &mut look);
+        match (checked, Faults::from_vec(look.faults)) {
+            (_, Some(faults)) => Err(faults),
+            (Ok(scenario), None) => Ok(scenario),
+            (Err(_), None) => unreachable!("a `Reported` is only made along with a fault"),
+        }
+    }
+}
+
+fn scenario(tree: &Node, look: &mut Look<'_>) -> Checked<Scenario> {
+    if matches!(tree.value, Value::Null) {
+        let help = format!("write {EXAMPLE}");
+        return Err(look.report("scenario::empty", &(0..0), "the file is empty", "", help));
+    }
+    let root = Field { name: "scenario", at: first_word(look.source), value: tree };
+    let mut fields = Fields::of(&root, "the scenario", EXAMPLE, look)?;
+
+    // A file of another version has another grammar, so nothing else about it is worth saying.
+    let version = fields.require("version", "`version: 1`", look);
+    if let Ok(field) = &version
+        && let Value::Number(number) = &field.value.value
+        && number.as_u64() != Some(VERSION)
+    {
+        return Err(look.report(
+            "scenario::version",
+            &field.value.span,
+            format!("scenario version {number} cannot be read"),
+            format!("this build reads version {VERSION}"),
+            format!("write `version: {VERSION}`, or use a build of loadcall that reads {number}"),
+        ));
+    }
+    let version = version.and_then(|field| field.whole(&(VERSION..=VERSION), look));
+
+    let name = fields.require("name", "`name: …`, such as `name: greeting`", look);
+    let name = name.and_then(|field| name_of(&field, look));
+    let agent = fields.take("agent").map_or(Ok(anyone()), |field| agent(&field, look));
+    let steps = fields.require("turns", "`turns:`, a list of what is said and expected", look);
+    let steps = steps.and_then(|field| Ok((turns::turns(&field, look)?, field.at)));
+    let hangup = fields.take("hangup");
+    let max_call = hangup.map_or(Ok((DEFAULT_MAX_CALL, None)), |field| hangup_of(&field, look));
+    let load = fields.take("load").map_or(Ok(Load::Once), |field| load(&field, look));
+    let thresholds =
+        fields.take("thresholds").map_or(Ok(Vec::new()), |field| thresholds(&field, look));
+    let baseline =
+        fields.take("baseline").map_or(Ok(DEFAULT_BASELINE), |field| baseline(&field, look));
+    fields.finish(LATER_ROOT, look)?;
+
+    let (steps, turns_at) = steps?;
+    let (max_call, hangup_at) = max_call?;
+    fits(&steps, max_call, &hangup_at.unwrap_or(turns_at), look)?;
+    version?;
+    Ok(Scenario {
+        name: name?,
+        agent: agent?,
+        steps,
+        max_call,
+        load: load?,
+        thresholds: thresholds?,
+        baseline: baseline?,
+    })
+}
+
+/// The first word of the file that is no comment: where to point when the file as a whole is at fault.
+fn first_word(source: &str) -> Range<usize> {
+    let mut start = 0;
+    for line in source.split_inclusive('\n') {
+        let blank = |c: char| c.is_whitespace() || c == '\u{feff}';
+        let text = line.trim_start_matches(blank);
+        if !text.is_empty() && !text.starts_with(['#', '%']) && text.trim_end() != "---" {
+            let from = start + line.len() - text.len();
+            let end = text.find([':', '\n', '\r']).unwrap_or(text.len());
+            return from..from + end;
+        }
+        start += line.len();
+    }
+    0..0
+}
+
+fn name_of(field: &Field<'_>, look: &mut Look<'_>) -> Checked<String> {
+    let name = field.line(MAX_NAME, "a short name, such as `greeting`", look)?;
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    let begins = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if begins && name.chars().all(fits) {
+        return Ok(name.to_owned());
+    }
+    let proposal: String =
+        name.to_ascii_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).collect();
+    let proposal = proposal.trim_matches(['-', '_', '.']);
+    let help = if proposal.is_empty() { "greeting" } else { proposal };
+    Err(look.report(
+        "scenario::bad_name",
+        &field.value.span,
+        format!("`name` cannot be {}", quoted(name)),
+        "lower-case letters, digits, `-`, `_` and `.`, a letter or digit first",
+        format!("write `{}`; it becomes part of room names", shortened(help)),
+    ))
+}
+
+/// The agent of a scenario that says nothing about it: whichever the server dispatches.
+fn anyone() -> Agent {
+    Agent {
+        name: String::new(),
+        metadata: String::new(),
+        join_timeout: DEFAULT_JOIN_TIMEOUT,
+    }
+}
+
+fn agent(field: &Field<'_>, look: &mut Look<'_>) -> Checked<Agent> {
+    let mut fields = Fields::of(field, "`agent`", "`{name: my-agent}`", look)?;
+    let name = fields.take("name").map_or(Ok(String::new()), |field| {
+        // `""` says it openly: automatic dispatch.
+        if matches!(&field.value.value, Value::Text(text) if text.is_empty()) {
+            return Ok(String::new());
+        }
+        let example = "the name the agent registers with, or `\"\"` for automatic dispatch";
+        field.line(MAX_AGENT_NAME, example, look).map(str::to_owned)
+    });
+    let metadata =
+        fields.take("metadata").map_or(Ok(String::new()), |field| metadata(&field, look));
+    let join_timeout = fields
+        .take("join_timeout")
+        .map_or(Ok(DEFAULT_JOIN_TIMEOUT), |field| field.duration(&JOIN_TIMEOUT, look));
+    fields.finish(LATER_AGENT, look)?;
+    Ok(Agent { name: name?, metadata: metadata?, join_timeout: join_timeout? })
+}
+
+/// What the agent gets: a text as it is (it may be JSON already), anything else as JSON in the order of
+/// the file.
+fn metadata(field: &Field<'_>, look: &mut Look<'_>) -> Checked<String> {
+    let text = match &field.value.value {
+        Value::Null => String::new(),
+        Value::Text(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Map(_) | Value::Refused => {
+            serde_json::to_string(field.value).map_err(|error| {
+                let message = format!("`metadata` cannot be written as JSON: {error}");
+                look.report("scenario::bad_metadata", &field.at, message, "", "write a mapping")
+            })?
+        }
+    };
+    if text.len() <= MAX_METADATA {
+        return Ok(text);
+    }
+    let message = format!("`metadata` is at most {} KiB of JSON", MAX_METADATA / 1024);
+    let label = format!("{} KiB", text.len().div_ceil(1024));
+    let help = "send less, or a name by which the agent finds the rest";
+    Err(look.report("scenario::too_large", &field.at, message, label, help))
+}
+
+fn hangup_of(
+    field: &Field<'_>,
+    look: &mut Look<'_>,
+) -> Checked<(Duration, Option<Range<usize>>)> {
+    let mut fields = Fields::of(field, "`hangup`", "`{max_call: 90s}`", look)?;
+    let max_call = fields.take("max_call").map_or(Ok((DEFAULT_MAX_CALL, None)), |field| {
+        Ok((field.duration(&MAX_CALL, look)?, Some(field.value.span.clone())))
+    });
+    fields.finish(LATER_HANGUP, look)?;
+    max_call
+}
+
+/// A script whose fixed waits alone outlast the call could never be performed to its end.
+fn fits(
+    steps: &[Step],
+    max_call: Duration,
+    at: &Range<usize>,
+    look: &mut Look<'_>,
+) -> Checked<()> {
+    let fixed = |step: &Step| match &step.act {
+        Act::Listen => Duration::ZERO,
+        Act::Say { start, .. } => start.delay,
+        Act::Silence { length } => *length,
+    };
+    let total: Duration = steps.iter().map(fixed).sum();
+    if total <= max_call {
+        return Ok(());
+    }
+    let (total, limit) = (duration::show(total), duration::show(max_call));
+    Err(look.report(
+        "scenario::out_of_range",
+        at,
+        format!("the call ends after `{limit}`, before the turns are over"),
+        format!("silences and delays alone take {total}"),
+        "write a longer `hangup: {max_call: …}`, or shorter waits",
+    ))
+}
+
+fn load(field: &Field<'_>, look: &mut Look<'_>) -> Checked<Load> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Executor {
+        Once,
+        Repeat,
+    }
+    const WORDS: &[(&str, Executor)] = &[("once", Executor::Once), ("repeat", Executor::Repeat)];
+    const EXAMPLE: &str = "`{executor: repeat, calls: 10, concurrency: 5}`";
+
+    let mut fields = Fields::of(field, "`load`", EXAMPLE, look)?;
+    let executor = fields.require("executor", "`executor: repeat`, or `once` for one call", look);
+    // The other keys belong to the executor: without one nothing can be said about them.
+    let executor = executor?.word(WORDS, LATER_EXECUTOR, look)?;
+    let calls = fields.take("calls");
+    let concurrency = fields.take("concurrency");
+    if executor == Executor::Once {
+        let mut outcome = fields.finish(LATER_LOAD, look);
+        for field in [calls, concurrency].into_iter().flatten() {
+            outcome = Err(look.report(
+                "scenario::unknown_key",
+                &field.at,
+                format!("{} has no meaning with `executor: once`", quoted(field.name)),
+                "`once` places one call",
+                "remove it, or write `executor: repeat`",
+            ));
+        }
+        return outcome.map(|()| Load::Once);
+    }
+    let calls = calls.ok_or(()).or_else(|()| fields.require("calls", "`calls: 10`", look));
+    let calls = calls.and_then(|field| field.whole(&CALLS, look));
+    let concurrency = concurrency.map_or(Ok((1, field.at.clone())), |field| {
+        Ok((field.whole(&CONCURRENCY, look)?, field.value.span.clone()))
+    });
+    fields.finish(LATER_LOAD, look)?;
+    let (calls, (concurrency, at)) = (calls?, concurrency?);
+    if concurrency > calls {
+        return Err(look.report(
+            "scenario::out_of_range",
+            &at,
+            format!("`concurrency` {concurrency} is more than there are calls"),
+            format!("`calls` is {calls}"),
+            format!("write `concurrency: {calls}`, or more `calls`"),
+        ));
+    }
+    let calls = u32::try_from(calls).ok().and_then(NonZeroU32::new);
+    let concurrency = u16::try_from(concurrency).ok().and_then(NonZeroU16::new);
+    Ok(Load::Repeat {
+        calls: calls.unwrap_or(NonZeroU32::MIN),
+        concurrency: concurrency.unwrap_or(NonZeroU16::MIN),
+    })
+}
+
+fn thresholds(field: &Field<'_>, look: &mut Look<'_>) -> Checked<Vec<Threshold>> {
+    const EXAMPLE: &str = "`{heard_e2e_latency: [\"p(95)<2500ms\"]}`";
+    let Value::Map(_) = &field.value.value else {
+        return Fields::of(field, "`thresholds`", EXAMPLE, look).map(|_| Vec::new());
+    };
+    let fields = Fields::of(field, "`thresholds`", EXAMPLE, look)?;
+    let entries: Vec<Checked<Vec<Threshold>>> =
+        fields.all().map(|field| thresholds_of(&field, look)).collect();
+    let entries: Checked<Vec<Vec<Threshold>>> = entries.into_iter().collect();
+    Ok(entries?.into_iter().flatten().collect())
+}
+
+/// The limits on one metric: a text, or a list of texts.
+fn thresholds_of(field: &Field<'_>, look: &mut Look<'_>) -> Checked<Vec<Threshold>> {
+    let metric = metric(field.name, &field.at, look);
+    let items = match &field.value.value {
+        Value::List(items) => items.as_slice(),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::Text(_)
+        | Value::Map(_)
+        | Value::Refused => std::slice::from_ref(field.value),
+    };
+    if items.is_empty() {
+        let message = format!("{} has no limit", quoted(field.name));
+        let help = "write one, such as `\"p(95)<2500ms\"`, or remove the metric";
+        return Err(look.report("scenario::empty", &field.at, message, "an empty list", help));
+    }
+    let metric = metric?;
+    let example =
+        if metric.is_rate() { "`\"rate>0.99\"`" } else { "`\"p(95)<2500ms\"`" };
+    let checked: Vec<Checked<Threshold>> = items
+        .iter()
+        .map(|value| {
+            if matches!(value.value, Value::Map(_)) {
+                let help = format!("write the expression alone: {example}");
+                return Err(look.unsupported(value, "a threshold with options", &help));
+            }
+            let field = Field { name: field.name, at: field.at.clone(), value };
+            let text = field.text(example, look)?;
+            threshold::parse(metric, text).map_err(|error| {
+                let span = within(value, &error.at, text, look.source);
+                let message = format!("invalid threshold {}", quoted(text));
+                look.report("scenario::bad_threshold", &span, message, error.label, error.help)
+            })
+        })
+        .collect();
+    checked.into_iter().collect()
+}
+
+/// The place of a part of a text, when the text is written as it reads; else the place of the text.
+fn within(node: &Node, part: &Range<usize>, text: &str, source: &str) -> Range<usize> {
+    let raw = source.get(node.span.clone()).unwrap_or_default();
+    let inner = raw.strip_prefix(['"', '\'']).unwrap_or(raw);
+    if !inner.starts_with(text) {
+        return node.span.clone();
+    }
+    let begin = node.span.start + raw.len() - inner.len();
+    begin + part.start..begin + part.end
+}
+
+fn metric(name: &str, at: &Range<usize>, look: &mut Look<'_>) -> Checked<Metric> {
+    if let Some(metric) = Metric::named(name) {
+        return Ok(metric);
+    }
+    let names: Vec<&str> = Metric::ALL.into_iter().map(Metric::name).collect();
+    let help = similar(name, &names).map_or_else(
+        || format!("the metrics are {}", one_of(&names).replace(" or ", " and ")),
+        |name| format!("did you mean `{name}`?"),
+    );
+    let message = format!("there is no metric {}", quoted(name));
+    Err(look.report("scenario::unknown_metric", at, message, "unknown metric", help))
+}
+
+const DEFAULT_BASELINE: BaselineRule = BaselineRule {
+    primary: Metric::HeardE2eLatency,
+    quantile: 50.0,
+    min_effect_rel: 0.08,
+    min_effect_abs_ms: 60.0,
+};
+
+fn baseline(field: &Field<'_>, look: &mut Look<'_>) -> Checked<BaselineRule> {
+    let example = "`{primary: heard_e2e_latency.p50, min_effect: {rel: 8%, abs: 60ms}}`";
+    let default = DEFAULT_BASELINE;
+    let mut fields = Fields::of(field, "`baseline`", example, look)?;
+    let primary = fields
+        .take("primary")
+        .map_or(Ok((default.primary, default.quantile)), |field| primary(&field, look));
+    let effect = fields
+        .take("min_effect")
+        .map_or(Ok((default.min_effect_rel, default.min_effect_abs_ms)), |field| {
+            min_effect(&field, look)
+        });
+    fields.finish(LATER_BASELINE, look)?;
+    let ((primary, quantile), (min_effect_rel, min_effect_abs_ms)) = (primary?, effect?);
+    Ok(BaselineRule { primary, quantile, min_effect_rel, min_effect_abs_ms })
+}
+
+fn primary(field: &Field<'_>, look: &mut Look<'_>) -> Checked<(Metric, f64)> {
+    let text = field.text("`heard_e2e_latency.p50`", look)?;
+    let span = &field.value.span;
+    let (name, quantile_text) = text.split_once('.').unwrap_or((text, ""));
+    let metric = metric(name, span, look)?;
+    if metric.is_rate() {
+        return Err(look.report(
+            "scenario::bad_baseline",
+            span,
+            format!("`primary` cannot be {}", quoted(text)),
+            "a share of calls, not a time",
+            "write a latency, such as `heard_e2e_latency.p50`; a threshold can limit the share",
+        ));
+    }
+    let quantile = quantile_text.strip_prefix('p').and_then(quantile);
+    quantile.map(|quantile| (metric, quantile)).ok_or_else(|| {
+        look.report(
+            "scenario::bad_baseline",
+            span,
+            format!("`primary` cannot be {}", quoted(text)),
+            "no percentile",
+            format!("write `{name}.p50`"),
+        )
+    })
+}
+
+fn min_effect(field: &Field<'_>, look: &mut Look<'_>) -> Checked<(f64, f64)> {
+    let default = DEFAULT_BASELINE;
+    let mut fields = Fields::of(field, "`min_effect`", "`{rel: 8%, abs: 60ms}`", look)?;
+    let rel = fields
+        .take("rel")
+        .map_or(Ok(default.min_effect_rel), |field| relative(&field, look));
+    let abs = fields.take("abs").map_or(Ok(default.min_effect_abs_ms), |field| {
+        Ok(field.duration(&EFFECT, look)?.as_secs_f64() * 1_000.0)
+    });
+    fields.finish(&[], look)?;
+    Ok((rel?, abs?))
+}
+
+/// A share with its sign, `8%`: a bare `8` or `0.08` could be read either way.
+fn relative(field: &Field<'_>, look: &mut Look<'_>) -> Checked<f64> {
+    let text = match &field.value.value {
+        Value::Text(text) => text.as_str(),
+        Value::Number(_) => look.source.get(field.value.span.clone()).unwrap_or_default(),
+        Value::Null | Value::Bool(_) | Value::List(_) | Value::Map(_) | Value::Refused => {
+            field.text("`8%`", look)?
+        }
+    };
+    percentage(text).ok_or_else(|| {
+        look.report(
+            "scenario::bad_baseline",
+            &field.value.span,
+            format!("`rel` cannot be {}", quoted(text)),
+            "not a share of the baseline",
+            "write it in percent, from `0%` to `100%`: `8%`",
+        )
+    })
+}

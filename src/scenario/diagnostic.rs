@@ -1,0 +1,185 @@
+//! A fault of a scenario file, and how it looks: code, place, source line, caret and remedy, drawn by
+//! the renderer that rustc and cargo use. Finds no faults itself.
+
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untrusted_str};
+
+use super::ClipRef;
+
+/// More faults than this are counted, not drawn: nobody reads them, and a hostile file can hold 10⁵.
+const MAX_DRAWN: usize = 100;
+/// Text of the user's is quoted in a message up to this many characters.
+const MAX_QUOTED: usize = 48;
+
+/// One thing that is wrong in a scenario file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Stable name of the kind of fault, such as `scenario::unknown_key`.
+    pub code: &'static str,
+    /// The place, in bytes of the scenario text.
+    pub span: Range<usize>,
+    /// What is wrong, naming the value.
+    pub message: String,
+    /// Stands beside the caret; may be empty.
+    pub label: String,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+/// Whether a rendered fault carries ANSI colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    Plain,
+    Coloured,
+}
+
+impl Fault {
+    /// A clip that does not exist; `similar` is the name of one that does.
+    pub fn missing_clip(clip: &ClipRef, similar: Option<&str>) -> Self {
+        Self {
+            code: "scenario::missing_clip",
+            span: clip.span.clone(),
+            message: format!("clip {} does not exist", quoted(&clip.file)),
+            label: "not found".to_owned(),
+            help: Some(similar.map_or_else(
+                || "write the path of a WAV file, relative to the scenario file".to_owned(),
+                |name| format!("a clip with a similar name exists: {}", quoted(name)),
+            )),
+        }
+    }
+
+    /// A clip that exists but cannot be played; `why` says what is wrong with it and what to do.
+    pub fn bad_clip(clip: &ClipRef, why: &str) -> Self {
+        Self {
+            code: "scenario::bad_clip",
+            span: clip.span.clone(),
+            message: format!("clip {} cannot be used", quoted(&clip.file)),
+            label: why.to_owned(),
+            help: None,
+        }
+    }
+
+    /// Draws this fault. `source` is the text that was parsed, `path` the name to show for it. Ends
+    /// without a newline.
+    pub fn render(&self, path: &str, source: &str, style: Style) -> String {
+        let line = Line::of(source, &self.span);
+        let annotation = AnnotationKind::Primary
+            .span(line.span)
+            .label((!self.label.is_empty()).then_some(self.label.as_str()));
+        let snippet =
+            Snippet::source(line.text).line_start(line.number).path(path).annotation(annotation);
+        let title = Level::ERROR.primary_title(self.message.as_str()).id(self.code);
+        let mut group = title.element(snippet);
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
+        }
+        let renderer = match style {
+            Style::Plain => Renderer::plain(),
+            Style::Coloured => Renderer::styled(),
+        };
+        renderer.render(&[group]).trim_end().to_owned()
+    }
+}
+
+/// Every fault found in one look at a scenario, in the order of the text; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// The faults in the order of the text, or `None` when there are none.
+    pub fn from_vec(mut faults: Vec<Fault>) -> Option<Self> {
+        faults.sort_by_key(|fault| (fault.span.start, fault.span.end));
+        // An alias shows its target's faults once for every use of it.
+        faults.dedup();
+        (!faults.is_empty()).then_some(Self(faults))
+    }
+
+    pub fn iter(&self) -> std::slice::Iter<'_, Fault> {
+        self.0.iter()
+    }
+
+    #[expect(clippy::len_without_is_empty, reason = "never empty")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Draws every fault, a blank line between two. Arguments as for [`Fault::render`].
+    pub fn render(&self, path: &str, source: &str, style: Style) -> String {
+        let drawn = self.iter().take(MAX_DRAWN).map(|fault| fault.render(path, source, style));
+        let mut blocks: Vec<String> = drawn.collect();
+        if let Some(more) = self.len().checked_sub(MAX_DRAWN).filter(|more| *more > 0) {
+            blocks.push(format!("… and {more} more"));
+        }
+        blocks.join("\n\n")
+    }
+}
+
+impl From<Fault> for Faults {
+    fn from(fault: Fault) -> Self {
+        Self(vec![fault])
+    }
+}
+
+impl<'a> IntoIterator for &'a Faults {
+    type Item = &'a Fault;
+    type IntoIter = std::slice::Iter<'a, Fault>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [only] => f.write_str(&only.message),
+            [first, ..] => write!(f, "{} faults, the first: {}", self.len(), first.message),
+            [] => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// The first line of a span. Only that line is given to the renderer, which would otherwise read the
+/// whole file anew for every fault.
+struct Line<'s> {
+    text: &'s str,
+    number: usize,
+    /// Within `text`.
+    span: Range<usize>,
+}
+
+impl<'s> Line<'s> {
+    fn of(source: &'s str, span: &Range<usize>) -> Self {
+        // A byte order mark takes no room on the screen, so it must take none in the column either.
+        let bom = source.len() - source.trim_start_matches('\u{feff}').len();
+        let start = source.floor_char_boundary(span.start.clamp(bom, source.len()));
+        let begin = source[bom..start].rfind('\n').map_or(bom, |at| bom + at + 1);
+        let end = source[start..].find('\n').map_or(source.len(), |at| start + at);
+        let text = source[begin..end].trim_end_matches('\r');
+        let from = (start - begin).min(text.len());
+        let to = text.ceil_char_boundary(span.end.saturating_sub(begin).clamp(from, text.len()));
+        let number = source[..begin].bytes().filter(|byte| *byte == b'\n').count() + 1;
+        Self { text, number, span: from..to }
+    }
+}
+
+/// User text for use inside a message: in backticks, on one line, at most 48 characters.
+pub(super) fn quoted(text: &str) -> String {
+    format!("`{}`", shortened(text))
+}
+
+/// User text without control characters, cut after 48 characters.
+pub(super) fn shortened(text: &str) -> String {
+    let mut out = String::new();
+    for (count, c) in text.chars().enumerate() {
+        if count == MAX_QUOTED {
+            out.push('…');
+            break;
+        }
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}

@@ -1,0 +1,131 @@
+//! Says in our words why a text is no YAML file that a scenario can be, and what to do about it.
+
+use std::ops::Range;
+
+use super::diagnostic::Fault;
+use super::file::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
+
+/// Why the YAML engine gave up.
+pub(super) enum Refusal {
+    SecondDocument,
+    UnknownAnchor,
+    Recursive,
+    TooMuch(Limit),
+    /// The text breaks YAML's grammar; holds the engine's message.
+    Grammar(String),
+}
+
+/// What there was too much of.
+#[derive(Clone, Copy)]
+pub(super) enum Limit {
+    Bytes,
+    Depth,
+    Nodes,
+}
+
+/// The fault of a file that could not be read as YAML. `span` is where the engine stopped.
+pub(super) fn fault(source: &str, refusal: Refusal, span: Range<usize>) -> Fault {
+    let (message, label, help) = match refusal {
+        Refusal::TooMuch(limit) => return too_large(limit, span),
+        Refusal::SecondDocument => (
+            "a scenario file holds one document",
+            "a second one begins here",
+            "remove it, or put it into a file of its own".to_owned(),
+        ),
+        Refusal::UnknownAnchor => (
+            "an alias names nothing",
+            "no such anchor before this line",
+            "put `*…` in quotes if a text is meant, or mark the value to repeat with `&name`"
+                .to_owned(),
+        ),
+        Refusal::Recursive => (
+            "an alias repeats the value it is part of",
+            "repeats itself",
+            "write the value out".to_owned(),
+        ),
+        Refusal::Grammar(engine) => return grammar(source, &engine, span),
+    };
+    syntax(message.to_owned(), label, help, span)
+}
+
+/// The fault of a file that exceeds a limit of ours.
+pub(super) fn too_large(limit: Limit, span: Range<usize>) -> Fault {
+    let (message, help) = match limit {
+        Limit::Bytes => (
+            format!("a scenario file is at most {} KiB long", MAX_BYTES / 1024),
+            "is this the file you mean?",
+        ),
+        Limit::Depth => (
+            format!("lists and mappings are nested at most {MAX_DEPTH} deep"),
+            "close the brackets before, or flatten the value",
+        ),
+        Limit::Nodes => (
+            format!("a scenario file holds at most {MAX_NODES} values, repeated ones included"),
+            "split the scenario, or repeat less through aliases",
+        ),
+    };
+    Fault {
+        code: "scenario::too_large",
+        span,
+        message,
+        label: String::new(),
+        help: Some(help.to_owned()),
+    }
+}
+
+/// The engine's messages about grammar are many; those that people meet get a remedy.
+fn grammar(source: &str, engine: &str, span: Range<usize>) -> Fault {
+    let has = |part: &str| engine.contains(part);
+    let rest = source.get(span.start..).unwrap_or_default();
+    let character = rest.chars().next();
+    if has("recursion limit") {
+        return too_large(Limit::Depth, span);
+    }
+    let (message, help) = if has("tabs disallowed") || character == Some('\t') {
+        ("a tab indents this line", "indent with spaces")
+    } else if has("unclosed bracket") {
+        ("a bracket is not closed", "close `[` with `]` and `{` with `}`")
+    } else if has("misplaced bracket") {
+        ("a bracket closes nothing", "remove it, or put the text that contains it in quotes")
+    } else if has("unclosed quote") {
+        ("a quoted text is not closed", "end it with the quote it began with")
+    } else if has("trailing content after") {
+        (
+            "something follows a quoted text",
+            "put the whole text in quotes; inside '…' write '' for a quote, inside \"…\" write \\\"",
+        )
+    } else if has("mapping values are not allowed") {
+        (
+            "a `:` stands where no value can follow",
+            "put a text with `: ` in it in quotes; begin the keys of one mapping in the same column",
+        )
+    } else if has("did not find expected ',' or") || has("implicit flow mapping") {
+        ("an entry does not end where it should", "put one `,` between two entries")
+    } else if has("expected '-' indicator") {
+        ("this line is no item of the list above", "begin it with `- `, or indent it otherwise")
+    } else if has("did not find expected key") {
+        (
+            "this line is no key of the mapping above",
+            "begin the keys of one mapping in the same column",
+        )
+    } else if has("unsupported tag") {
+        ("tags are not understood here", "put a text that begins with `!` in quotes")
+    } else if has("unexpected character") && matches!(character, Some('@' | '%' | '`')) {
+        ("a text cannot begin like this", "put the text in quotes")
+    } else if has("unexpected character") {
+        ("a character is not allowed here", "remove it")
+    } else {
+        return syntax(
+            format!("this is not YAML: {engine}"),
+            "",
+            "look at the indentation, brackets and quotes here and in the line before".to_owned(),
+            span,
+        );
+    };
+    syntax(message.to_owned(), "", help.to_owned(), span)
+}
+
+fn syntax(message: String, label: &str, help: String, span: Range<usize>) -> Fault {
+    let label = label.to_owned();
+    Fault { code: "scenario::syntax", span, message, label, help: Some(help) }
+}

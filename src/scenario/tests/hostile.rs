@@ -1,0 +1,1 @@
+//! Texts that nobody in good faith wrote.
