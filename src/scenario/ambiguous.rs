@@ -83,9 +83,9 @@ fn is_zero_led(digits: &str) -> bool {
 }
 
 fn is_binary(digits: &str) -> bool {
-    digits
-        .strip_prefix("0b")
-        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|c| matches!(c, b'0' | b'1' | b'_')))
+    digits.strip_prefix("0b").is_some_and(|rest| {
+        !rest.is_empty() && rest.bytes().all(|c| matches!(c, b'0' | b'1' | b'_'))
+    })
 }
 
 fn is_underscored(digits: &str) -> bool {
@@ -104,7 +104,8 @@ fn is_sexagesimal(digits: &str) -> bool {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
     whole.contains(':')
         && number(first)
-        && groups.all(|group| number(group) && (group.len() == 1 || (group.len() == 2 && group < "6")))
+        && groups
+            .all(|group| number(group) && (group.len() == 1 || (group.len() == 2 && group < "6")))
         && fraction.bytes().all(|c| c.is_ascii_digit() || c == b'_')
 }
 
@@ -139,9 +140,35 @@ mod tests {
     #[test]
     fn readings_that_differ_are_found() {
         for raw in [
-            "yes", "Yes", "YES", "no", "on", "Off", "OFF", "y", "N", "012", "-012", "00", "08", "0o14",
-            "0b101", "1_000", "0xff_ff", "1_0.5", "1:30", "1:30:00", "1:6", "190:20:30.15", "-1:30", "1e3",
-            "1.5e3", "1E+3", "2026-01-31", "2026-01-31T10:00:00Z", "2026-01-31 10:00:00",
+            "yes",
+            "Yes",
+            "YES",
+            "no",
+            "on",
+            "Off",
+            "OFF",
+            "y",
+            "N",
+            "012",
+            "-012",
+            "00",
+            "08",
+            "0o14",
+            "0b101",
+            "1_000",
+            "0xff_ff",
+            "1_0.5",
+            "1:30",
+            "1:30:00",
+            "1:6",
+            "190:20:30.15",
+            "-1:30",
+            "1e3",
+            "1.5e3",
+            "1E+3",
+            "2026-01-31",
+            "2026-01-31T10:00:00Z",
+            "2026-01-31 10:00:00",
         ] {
             assert!(ambiguous(raw).is_some(), "{raw}");
         }
@@ -150,9 +177,40 @@ mod tests {
     #[test]
     fn readings_that_agree_are_left_alone() {
         for raw in [
-            "", "true", "False", "null", "~", "0", "7", "-7", "+7", "1.5", ".5", "1.", "1.5e+3", "0x1f",
-            "500ms", "1m 30s", "8%", "yep", "yES", "noon", "p(95)<2500ms", "rate>0.99", "1:60", "1:",
-            "a:30", "2026-1-31", "2026-01-31x", "1.2.3", "e3", "1e", "demo-agent", "012a", "0b", "é",
+            "",
+            "true",
+            "False",
+            "null",
+            "~",
+            "0",
+            "7",
+            "-7",
+            "+7",
+            "1.5",
+            ".5",
+            "1.",
+            "1.5e+3",
+            "0x1f",
+            "500ms",
+            "1m 30s",
+            "8%",
+            "yep",
+            "yES",
+            "noon",
+            "p(95)<2500ms",
+            "rate>0.99",
+            "1:60",
+            "1:",
+            "a:30",
+            "2026-1-31",
+            "2026-01-31x",
+            "1.2.3",
+            "e3",
+            "1e",
+            "demo-agent",
+            "012a",
+            "0b",
+            "é",
         ] {
             assert_eq!(ambiguous(raw), None, "{raw}");
         }

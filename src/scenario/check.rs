@@ -5,11 +5,10 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
-use super::diagnostic::{Faults, quoted, shortened};
-use super::fields::{Checked, Field, Fields, Look, one_of, similar};
+use super::diagnostic::{Faults, quoted};
+use super::fields::{Checked, Field, Fields, Look};
 use super::file::{self, Node, Value};
-use super::threshold::{self, percentage, quantile};
-use super::{Act, Agent, BaselineRule, Load, Metric, Scenario, Step, Threshold, duration, turns};
+use super::{Act, Agent, Load, Scenario, Step, duration, limits, turns};
 
 /// The version of the grammar that this build reads.
 const VERSION: u64 = 1;
@@ -24,7 +23,6 @@ const MAX_CALL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::fr
 const DEFAULT_MAX_CALL: Duration = Duration::from_secs(300);
 const CALLS: RangeInclusive<u64> = 1..=100_000;
 const CONCURRENCY: RangeInclusive<u64> = 1..=1_000;
-const EFFECT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(60);
 
 /// Words of the grammar that this version lacks.
 const LATER_ROOT: &[&str] = &["tags", "userdata", "caller"];
@@ -38,7 +36,6 @@ const LATER_EXECUTOR: &[&str] = &[
     "constant-concurrency",
     "ramping-concurrency",
 ];
-const LATER_BASELINE: &[&str] = &["runs"];
 
 const EXAMPLE: &str = "`version: 1`, `name: greeting` and `turns:`";
 
@@ -66,7 +63,10 @@ fn scenario(tree: &Node, look: &mut Look<'_>) -> Checked<Scenario> {
         return Err(look.report("scenario::empty", &(0..0), "the file is empty", "", help));
     }
     let root = Field { name: "scenario", at: first_word(look.source), value: tree };
-    let mut fields = Fields::of(&root, "the scenario", EXAMPLE, look)?;
+    // `version:1` is one text to YAML.
+    let joined = matches!(&tree.value, Value::Text(text) if text.contains(':'));
+    let example = if joined { "a blank after each colon: `version: 1`" } else { EXAMPLE };
+    let mut fields = Fields::of(&root, "the scenario", example, look)?;
 
     // A file of another version has another grammar, so nothing else about it is worth saying.
     let version = fields.require("version", "`version: 1`", look);
@@ -93,9 +93,10 @@ fn scenario(tree: &Node, look: &mut Look<'_>) -> Checked<Scenario> {
     let max_call = hangup.map_or(Ok((DEFAULT_MAX_CALL, None)), |field| hangup_of(&field, look));
     let load = fields.take("load").map_or(Ok(Load::Once), |field| load(&field, look));
     let thresholds =
-        fields.take("thresholds").map_or(Ok(Vec::new()), |field| thresholds(&field, look));
-    let baseline =
-        fields.take("baseline").map_or(Ok(DEFAULT_BASELINE), |field| baseline(&field, look));
+        fields.take("thresholds").map_or(Ok(Vec::new()), |field| limits::thresholds(&field, look));
+    let baseline = fields
+        .take("baseline")
+        .map_or(Ok(limits::DEFAULT_BASELINE), |field| limits::baseline(&field, look));
     fields.finish(LATER_ROOT, look)?;
 
     let (steps, turns_at) = steps?;
@@ -131,7 +132,8 @@ fn first_word(source: &str) -> Range<usize> {
 
 fn name_of(field: &Field<'_>, look: &mut Look<'_>) -> Checked<String> {
     let name = field.line(MAX_NAME, "a short name, such as `greeting`", look)?;
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    let fits =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
     let begins = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
     if begins && name.chars().all(fits) {
         return Ok(name.to_owned());
@@ -145,17 +147,13 @@ fn name_of(field: &Field<'_>, look: &mut Look<'_>) -> Checked<String> {
         &field.value.span,
         format!("`name` cannot be {}", quoted(name)),
         "lower-case letters, digits, `-`, `_` and `.`, a letter or digit first",
-        format!("write `{}`; it becomes part of room names", shortened(help)),
+        format!("write `{help}`; it becomes part of room names"),
     ))
 }
 
 /// The agent of a scenario that says nothing about it: whichever the server dispatches.
 fn anyone() -> Agent {
-    Agent {
-        name: String::new(),
-        metadata: String::new(),
-        join_timeout: DEFAULT_JOIN_TIMEOUT,
-    }
+    Agent { name: String::new(), metadata: String::new(), join_timeout: DEFAULT_JOIN_TIMEOUT }
 }
 
 fn agent(field: &Field<'_>, look: &mut Look<'_>) -> Checked<Agent> {
@@ -199,10 +197,7 @@ fn metadata(field: &Field<'_>, look: &mut Look<'_>) -> Checked<String> {
     Err(look.report("scenario::too_large", &field.at, message, label, help))
 }
 
-fn hangup_of(
-    field: &Field<'_>,
-    look: &mut Look<'_>,
-) -> Checked<(Duration, Option<Range<usize>>)> {
+fn hangup_of(field: &Field<'_>, look: &mut Look<'_>) -> Checked<(Duration, Option<Range<usize>>)> {
     let mut fields = Fields::of(field, "`hangup`", "`{max_call: 90s}`", look)?;
     let max_call = fields.take("max_call").map_or(Ok((DEFAULT_MAX_CALL, None)), |field| {
         Ok((field.duration(&MAX_CALL, look)?, Some(field.value.span.clone())))
@@ -212,12 +207,7 @@ fn hangup_of(
 }
 
 /// A script whose fixed waits alone outlast the call could never be performed to its end.
-fn fits(
-    steps: &[Step],
-    max_call: Duration,
-    at: &Range<usize>,
-    look: &mut Look<'_>,
-) -> Checked<()> {
+fn fits(steps: &[Step], max_call: Duration, at: &Range<usize>, look: &mut Look<'_>) -> Checked<()> {
     let fixed = |step: &Step| match &step.act {
         Act::Listen => Duration::ZERO,
         Act::Say { start, .. } => start.delay,
@@ -286,163 +276,5 @@ fn load(field: &Field<'_>, look: &mut Look<'_>) -> Checked<Load> {
     Ok(Load::Repeat {
         calls: calls.unwrap_or(NonZeroU32::MIN),
         concurrency: concurrency.unwrap_or(NonZeroU16::MIN),
-    })
-}
-
-fn thresholds(field: &Field<'_>, look: &mut Look<'_>) -> Checked<Vec<Threshold>> {
-    const EXAMPLE: &str = "`{heard_e2e_latency: [\"p(95)<2500ms\"]}`";
-    let Value::Map(_) = &field.value.value else {
-        return Fields::of(field, "`thresholds`", EXAMPLE, look).map(|_| Vec::new());
-    };
-    let fields = Fields::of(field, "`thresholds`", EXAMPLE, look)?;
-    let entries: Vec<Checked<Vec<Threshold>>> =
-        fields.all().map(|field| thresholds_of(&field, look)).collect();
-    let entries: Checked<Vec<Vec<Threshold>>> = entries.into_iter().collect();
-    Ok(entries?.into_iter().flatten().collect())
-}
-
-/// The limits on one metric: a text, or a list of texts.
-fn thresholds_of(field: &Field<'_>, look: &mut Look<'_>) -> Checked<Vec<Threshold>> {
-    let metric = metric(field.name, &field.at, look);
-    let items = match &field.value.value {
-        Value::List(items) => items.as_slice(),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::Text(_)
-        | Value::Map(_)
-        | Value::Refused => std::slice::from_ref(field.value),
-    };
-    if items.is_empty() {
-        let message = format!("{} has no limit", quoted(field.name));
-        let help = "write one, such as `\"p(95)<2500ms\"`, or remove the metric";
-        return Err(look.report("scenario::empty", &field.at, message, "an empty list", help));
-    }
-    let metric = metric?;
-    let example =
-        if metric.is_rate() { "`\"rate>0.99\"`" } else { "`\"p(95)<2500ms\"`" };
-    let checked: Vec<Checked<Threshold>> = items
-        .iter()
-        .map(|value| {
-            if matches!(value.value, Value::Map(_)) {
-                let help = format!("write the expression alone: {example}");
-                return Err(look.unsupported(value, "a threshold with options", &help));
-            }
-            let field = Field { name: field.name, at: field.at.clone(), value };
-            let text = field.text(example, look)?;
-            threshold::parse(metric, text).map_err(|error| {
-                let span = within(value, &error.at, text, look.source);
-                let message = format!("invalid threshold {}", quoted(text));
-                look.report("scenario::bad_threshold", &span, message, error.label, error.help)
-            })
-        })
-        .collect();
-    checked.into_iter().collect()
-}
-
-/// The place of a part of a text, when the text is written as it reads; else the place of the text.
-fn within(node: &Node, part: &Range<usize>, text: &str, source: &str) -> Range<usize> {
-    let raw = source.get(node.span.clone()).unwrap_or_default();
-    let inner = raw.strip_prefix(['"', '\'']).unwrap_or(raw);
-    if !inner.starts_with(text) {
-        return node.span.clone();
-    }
-    let begin = node.span.start + raw.len() - inner.len();
-    begin + part.start..begin + part.end
-}
-
-fn metric(name: &str, at: &Range<usize>, look: &mut Look<'_>) -> Checked<Metric> {
-    if let Some(metric) = Metric::named(name) {
-        return Ok(metric);
-    }
-    let names: Vec<&str> = Metric::ALL.into_iter().map(Metric::name).collect();
-    let help = similar(name, &names).map_or_else(
-        || format!("the metrics are {}", one_of(&names).replace(" or ", " and ")),
-        |name| format!("did you mean `{name}`?"),
-    );
-    let message = format!("there is no metric {}", quoted(name));
-    Err(look.report("scenario::unknown_metric", at, message, "unknown metric", help))
-}
-
-const DEFAULT_BASELINE: BaselineRule = BaselineRule {
-    primary: Metric::HeardE2eLatency,
-    quantile: 50.0,
-    min_effect_rel: 0.08,
-    min_effect_abs_ms: 60.0,
-};
-
-fn baseline(field: &Field<'_>, look: &mut Look<'_>) -> Checked<BaselineRule> {
-    let example = "`{primary: heard_e2e_latency.p50, min_effect: {rel: 8%, abs: 60ms}}`";
-    let default = DEFAULT_BASELINE;
-    let mut fields = Fields::of(field, "`baseline`", example, look)?;
-    let primary = fields
-        .take("primary")
-        .map_or(Ok((default.primary, default.quantile)), |field| primary(&field, look));
-    let effect = fields
-        .take("min_effect")
-        .map_or(Ok((default.min_effect_rel, default.min_effect_abs_ms)), |field| {
-            min_effect(&field, look)
-        });
-    fields.finish(LATER_BASELINE, look)?;
-    let ((primary, quantile), (min_effect_rel, min_effect_abs_ms)) = (primary?, effect?);
-    Ok(BaselineRule { primary, quantile, min_effect_rel, min_effect_abs_ms })
-}
-
-fn primary(field: &Field<'_>, look: &mut Look<'_>) -> Checked<(Metric, f64)> {
-    let text = field.text("`heard_e2e_latency.p50`", look)?;
-    let span = &field.value.span;
-    let (name, quantile_text) = text.split_once('.').unwrap_or((text, ""));
-    let metric = metric(name, span, look)?;
-    if metric.is_rate() {
-        return Err(look.report(
-            "scenario::bad_baseline",
-            span,
-            format!("`primary` cannot be {}", quoted(text)),
-            "a share of calls, not a time",
-            "write a latency, such as `heard_e2e_latency.p50`; a threshold can limit the share",
-        ));
-    }
-    let quantile = quantile_text.strip_prefix('p').and_then(quantile);
-    quantile.map(|quantile| (metric, quantile)).ok_or_else(|| {
-        look.report(
-            "scenario::bad_baseline",
-            span,
-            format!("`primary` cannot be {}", quoted(text)),
-            "no percentile",
-            format!("write `{name}.p50`"),
-        )
-    })
-}
-
-fn min_effect(field: &Field<'_>, look: &mut Look<'_>) -> Checked<(f64, f64)> {
-    let default = DEFAULT_BASELINE;
-    let mut fields = Fields::of(field, "`min_effect`", "`{rel: 8%, abs: 60ms}`", look)?;
-    let rel = fields
-        .take("rel")
-        .map_or(Ok(default.min_effect_rel), |field| relative(&field, look));
-    let abs = fields.take("abs").map_or(Ok(default.min_effect_abs_ms), |field| {
-        Ok(field.duration(&EFFECT, look)?.as_secs_f64() * 1_000.0)
-    });
-    fields.finish(&[], look)?;
-    Ok((rel?, abs?))
-}
-
-/// A share with its sign, `8%`: a bare `8` or `0.08` could be read either way.
-fn relative(field: &Field<'_>, look: &mut Look<'_>) -> Checked<f64> {
-    let text = match &field.value.value {
-        Value::Text(text) => text.as_str(),
-        Value::Number(_) => look.source.get(field.value.span.clone()).unwrap_or_default(),
-        Value::Null | Value::Bool(_) | Value::List(_) | Value::Map(_) | Value::Refused => {
-            field.text("`8%`", look)?
-        }
-    };
-    percentage(text).ok_or_else(|| {
-        look.report(
-            "scenario::bad_baseline",
-            &field.value.span,
-            format!("`rel` cannot be {}", quoted(text)),
-            "not a share of the baseline",
-            "write it in percent, from `0%` to `100%`: `8%`",
-        )
     })
 }

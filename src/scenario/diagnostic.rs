@@ -68,6 +68,8 @@ impl Fault {
         let annotation = AnnotationKind::Primary
             .span(line.span)
             .label((!self.label.is_empty()).then_some(self.label.as_str()));
+        // A path is drawn as it is given.
+        let path = normalize_untrusted_str(path);
         let snippet =
             Snippet::source(line.text).line_start(line.number).path(path).annotation(annotation);
         let title = Level::ERROR.primary_title(self.message.as_str()).id(self.code);
@@ -144,26 +146,34 @@ impl std::error::Error for Faults {}
 
 /// The first line of a span. Only that line is given to the renderer, which would otherwise read the
 /// whole file anew for every fault.
-struct Line<'s> {
-    text: &'s str,
+struct Line {
+    text: String,
     number: usize,
     /// Within `text`.
     span: Range<usize>,
 }
 
-impl<'s> Line<'s> {
-    fn of(source: &'s str, span: &Range<usize>) -> Self {
+impl Line {
+    fn of(source: &str, span: &Range<usize>) -> Self {
         // A byte order mark takes no room on the screen, so it must take none in the column either.
         let bom = source.len() - source.trim_start_matches('\u{feff}').len();
-        let start = source.floor_char_boundary(span.start.clamp(bom, source.len()));
+        let start = floor_boundary(source, span.start.max(bom));
         let begin = source[bom..start].rfind('\n').map_or(bom, |at| bom + at + 1);
         let end = source[start..].find('\n').map_or(source.len(), |at| start + at);
         let text = source[begin..end].trim_end_matches('\r');
         let from = (start - begin).min(text.len());
-        let to = text.ceil_char_boundary(span.end.saturating_sub(begin).clamp(from, text.len()));
+        let to = floor_boundary(text, span.end.saturating_sub(begin)).max(from);
         let number = source[..begin].bytes().filter(|byte| *byte == b'\n').count() + 1;
+        // The renderer shows a stand-in for ASCII control characters only, and terminals obey the
+        // others (U+009B) too. This one is as many bytes long.
+        let text = text.replace(|c: char| ('\u{80}'..'\u{a0}').contains(&c), "·");
         Self { text, number, span: from..to }
     }
+}
+
+/// The last place at or before `at` where a character of `text` begins or its end is.
+pub(super) fn floor_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// User text for use inside a message: in backticks, on one line, at most 48 characters.

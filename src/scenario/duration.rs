@@ -7,13 +7,13 @@ use jiff::fmt::friendly::{SpanParser, SpanPrinter};
 /// Why a text is no length of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum DurationError {
-    #[error("is below zero")]
+    #[error("below zero")]
     Negative,
-    #[error("has no unit")]
+    #[error("no unit")]
     NoUnit,
-    #[error("is longer than hours can count")]
+    #[error("the largest unit is the hour")]
     Calendar,
-    #[error("is not a length of time")]
+    #[error("not a length of time")]
     Unreadable,
 }
 

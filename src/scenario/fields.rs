@@ -53,11 +53,16 @@ impl Look<'_> {
         )
     }
 
-    fn wrong_type(&mut self, field: &Field<'_>, expected: &str, example: &str) -> Reported {
+    pub(super) fn wrong_type(
+        &mut self,
+        field: &Field<'_>,
+        expected: &str,
+        example: &str,
+    ) -> Reported {
         let found = match &field.value.value {
             // A fault was reported for it when the file was read.
             Value::Refused => return Reported(()),
-            Value::Null => "nothing",
+            Value::Null => "no value",
             Value::Bool(_) => "a truth value",
             Value::Number(_) => "a number",
             Value::Text(_) => "a text",
@@ -65,12 +70,13 @@ impl Look<'_> {
             Value::Map(_) => "a mapping",
         };
         // An absent value has no place of its own worth pointing at.
-        let span = if matches!(field.value.value, Value::Null) { &field.at } else { &field.value.span };
+        let span =
+            if matches!(field.value.value, Value::Null) { &field.at } else { &field.value.span };
         self.report(
             "scenario::wrong_type",
             span,
             format!("{} has to be {expected}", quoted(field.name)),
-            format!("this is {found}"),
+            if found == "no value" { found.to_owned() } else { format!("this is {found}") },
             format!("write {example}"),
         )
     }
@@ -104,9 +110,12 @@ impl<'t> Field<'t> {
     pub(super) fn line(&self, max: usize, example: &str, look: &mut Look<'_>) -> Checked<&'t str> {
         let text = self.text(example, look)?;
         let count = text.chars().count();
-        let label = if text.trim().is_empty() {
-            "this is empty".to_owned()
-        } else if count > max {
+        if text.trim().is_empty() {
+            let (message, help) =
+                (format!("{} is empty", quoted(self.name)), format!("write {example}"));
+            return Err(look.report("scenario::bad_text", &self.value.span, message, "", help));
+        }
+        let label = if count > max {
             format!("{count} characters, at most {max}")
         } else if text.chars().any(char::is_control) {
             "holds a line break or control character".to_owned()
@@ -152,7 +161,13 @@ impl<'t> Field<'t> {
                 }
             };
             let message = format!("{} cannot be {}", quoted(self.name), quoted(text));
-            look.report("scenario::bad_duration", &self.value.span, message, error.to_string(), help)
+            look.report(
+                "scenario::bad_duration",
+                &self.value.span,
+                message,
+                error.to_string(),
+                help,
+            )
         })?;
         if allowed.contains(&length) {
             return Ok(length);
@@ -166,7 +181,11 @@ impl<'t> Field<'t> {
     /// A whole number within `allowed`.
     pub(super) fn whole(&self, allowed: &RangeInclusive<u64>, look: &mut Look<'_>) -> Checked<u64> {
         let (low, high) = (allowed.start(), allowed.end());
-        let example = format!("a whole number from {low} to {high}");
+        let example = if low == high {
+            format!("`{low}`")
+        } else {
+            format!("a whole number from {low} to {high}")
+        };
         let Value::Number(number) = &self.value.value else {
             return Err(look.wrong_type(self, "a whole number", &example));
         };
@@ -192,7 +211,7 @@ impl<'t> Field<'t> {
             return Ok(*value);
         }
         if later.contains(&text) {
-            let what = format!("{} {}", quoted(self.name), quoted(text));
+            let what = quoted(&format!("{}: {text}", self.name));
             return Err(look.unsupported(self.value, &what, &format!("write {example}")));
         }
         let help = similar(text, &names)
@@ -210,6 +229,8 @@ pub(super) struct Fields<'t> {
     /// What names the mapping in the file: its key, or its first one.
     at: Range<usize>,
     known: Vec<&'static str>,
+    /// Keys that were reported already.
+    reported: Vec<&'t str>,
 }
 
 impl<'t> Fields<'t> {
@@ -222,7 +243,7 @@ impl<'t> Fields<'t> {
         let Value::Map(entries) = &field.value.value else {
             return Err(look.wrong_type(field, "a mapping", example));
         };
-        Ok(Self { entries, what, at: field.at.clone(), known: Vec::new() })
+        Ok(Self { entries, what, at: field.at.clone(), known: Vec::new(), reported: Vec::new() })
     }
 
     pub(super) fn at(&self) -> &Range<usize> {
@@ -245,7 +266,12 @@ impl<'t> Fields<'t> {
         if let Some(field) = self.take(key) {
             return Ok(field);
         }
-        // A refused key could have been meant to be this one.
+        // One mistake, one fault: the key may be there under a misspelt name.
+        let misspelt = self.all().find(|field| similar(field.name, &[key]).is_some());
+        if let Some(field) = misspelt {
+            self.reported.push(field.name);
+            return Err(self.left_over(&field, &[], look));
+        }
         Err(look.report(
             "scenario::missing_key",
             &self.at,
@@ -272,6 +298,9 @@ impl<'t> Fields<'t> {
     pub(super) fn finish(self, later: &[&str], look: &mut Look<'_>) -> Checked<()> {
         let mut outcome = Ok(());
         for field in self.all().filter(|field| !self.known.contains(&field.name)) {
+            if self.reported.contains(&field.name) {
+                continue;
+            }
             outcome = Err(self.left_over(&field, later, look));
         }
         outcome
@@ -316,16 +345,16 @@ pub(super) fn similar<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
     let folded = text.to_ascii_lowercase().replace('-', "_");
     let distance = |word: &&str| strsim::damerau_levenshtein(&folded, &word.replace('-', "_"));
     let best = words.iter().copied().min_by_key(distance)?;
-    (distance(&best) <= (best.len() / 3).clamp(1, 3)).then_some(best)
+    (distance(&best) <= (best.len() / 3).clamp(1, 4)).then_some(best)
 }
 
 /// "`a`, `b` or `c`".
-pub(super) fn one_of(words: &[&str]) -> String {
+fn one_of(words: &[&str]) -> String {
     joined(words, " or ")
 }
 
 /// "`a`, `b` and `c`".
-fn all_of(words: &[&str]) -> String {
+pub(super) fn all_of(words: &[&str]) -> String {
     joined(words, " and ")
 }
 

@@ -16,7 +16,7 @@ use serde_yaml::{
 };
 
 use super::ambiguous::ambiguous;
-use super::diagnostic::{Fault, quoted};
+use super::diagnostic::{Fault, floor_boundary, quoted};
 use super::syntax::{self, Limit};
 
 /// A scenario file larger than this is not read.
@@ -78,9 +78,9 @@ pub(super) fn read(source: &str, faults: &mut Vec<Fault>) -> Result<Node, Fault>
         },
     };
     match serde_yaml::from_str_with_options::<Spanned<Raw>>(source, options) {
-        Ok(raw) => Ok(Builder { source, faults }.node(raw)),
+        Ok(raw) => Ok(Builder { source, faults }.node(raw, Role::Value)),
         Err(error) => {
-            let span = error.location().map_or(0..0, |location| bytes(&location));
+            let span = error.location().map_or(0..0, |location| place(source, &location));
             Err(syntax::fault(source, refusal(&error), span))
         }
     }
@@ -124,6 +124,20 @@ fn bytes(location: &Location) -> Range<usize> {
     let start = span.byte_offset().and_then(number).unwrap_or(0);
     let length = span.byte_len().and_then(number).unwrap_or(0);
     start..start.saturating_add(length)
+}
+
+/// The place of an error, for which the engine may know line and column alone.
+fn place(source: &str, location: &Location) -> Range<usize> {
+    if location.span().byte_offset().is_some() {
+        return bytes(location);
+    }
+    let number = |value: u64| usize::try_from(value).unwrap_or(usize::MAX).saturating_sub(1);
+    let lines = source.split_inclusive('\n');
+    let begin: usize = lines.clone().take(number(location.line())).map(str::len).sum();
+    let line = source[begin..].split('\n').next().unwrap_or_default();
+    let column =
+        line.char_indices().nth(number(location.column())).map_or(line.len(), |(at, _)| at);
+    begin + column..begin + column
 }
 
 /// Any YAML value, as serde hands it over.
@@ -187,6 +201,13 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 }
 
+/// On which side of the colon a scalar stands.
+#[derive(Clone, Copy)]
+enum Role {
+    Key,
+    Value,
+}
+
 /// Turns what serde handed over into nodes, and reports what is wrong whatever the node stands for.
 struct Builder<'a> {
     source: &'a str,
@@ -194,18 +215,18 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn node(&mut self, raw: Spanned<Raw>) -> Node {
+    fn node(&mut self, raw: Spanned<Raw>, role: Role) -> Node {
         let span = bytes(&raw.defined);
         let used = bytes(&raw.referenced);
         let value = match raw.value {
             Raw::List(items) => {
-                Value::List(items.into_iter().map(|item| self.node(item)).collect())
+                Value::List(items.into_iter().map(|item| self.node(item, Role::Value)).collect())
             }
             Raw::Map(entries) => Value::Map(self.entries(entries)),
             Raw::Null => Value::Null,
-            Raw::Bool(value) => self.scalar(&span, Value::Bool(value)),
-            Raw::Number(value) => self.scalar(&span, Value::Number(value)),
-            Raw::Text(value) => self.scalar(&span, Value::Text(value)),
+            Raw::Bool(value) => self.scalar(&span, Value::Bool(value), role),
+            Raw::Number(value) => self.scalar(&span, Value::Number(value), role),
+            Raw::Text(value) => self.scalar(&span, Value::Text(value), role),
         };
         Node { span, used, value }
     }
@@ -214,7 +235,7 @@ impl Builder<'_> {
         let mut seen = std::collections::BTreeSet::new();
         let mut nodes = Vec::with_capacity(entries.len());
         for (key, value) in entries {
-            let mut key = self.node(key);
+            let mut key = self.node(key, Role::Key);
             if let Value::Text(name) = &key.value {
                 if !seen.insert(name.clone()) {
                     self.report(
@@ -227,22 +248,30 @@ impl Builder<'_> {
                     key.value = Value::Refused;
                 }
             } else if !matches!(key.value, Value::Refused) {
-                self.report(
-                    "scenario::wrong_type",
-                    &key.span,
-                    "a key is not a text".to_owned(),
-                    "expected a text",
-                    "put the key in quotes",
-                );
+                let raw = self.source.get(key.span.clone()).unwrap_or_default();
+                let (message, help) = match &key.value {
+                    Value::Number(_) | Value::Bool(_) => (
+                        format!("key {} is not a text", quoted(raw)),
+                        format!("write `\"{raw}\"`, with the quotes"),
+                    ),
+                    Value::Null
+                    | Value::Text(_)
+                    | Value::List(_)
+                    | Value::Map(_)
+                    | Value::Refused => {
+                        ("a key is not a text".to_owned(), "write a text before the `:`".to_owned())
+                    }
+                };
+                self.report("scenario::wrong_type", &key.span, message, "not a text", &help);
                 key.value = Value::Refused;
             }
-            nodes.push((key, self.node(value)));
+            nodes.push((key, self.node(value, Role::Value)));
         }
         nodes
     }
 
     /// Keeps a scalar, or refuses it when the same text means something else to another reader.
-    fn scalar(&mut self, span: &Range<usize>, value: Value) -> Value {
+    fn scalar(&mut self, span: &Range<usize>, value: Value, role: Role) -> Value {
         let Some(raw) = self.source.get(span.clone()) else { return value };
         let found = ambiguous(raw);
         let label = inexact(raw, &value);
@@ -250,12 +279,16 @@ impl Builder<'_> {
             return value;
         }
         if let Some(found) = found {
+            let help = match role {
+                Role::Key => format!("write `\"{raw}\"`, with the quotes"),
+                Role::Value => found.help,
+            };
             self.report(
                 "scenario::ambiguous_scalar",
                 span,
                 format!("{} without quotes is ambiguous", quoted(raw)),
                 found.label,
-                &found.help,
+                &help,
             );
             return Value::Refused;
         }
@@ -275,12 +308,13 @@ impl Builder<'_> {
     /// Whether the scalar is written as it is meant: without quotes, on one line, with no tag.
     fn is_plain(&self, span: &Range<usize>, raw: &str) -> bool {
         // A window, as the line before may be as long as the file.
-        let from = self.source.floor_char_boundary(span.start.saturating_sub(LOOK_BACK));
+        let from = floor_boundary(self.source, span.start.saturating_sub(LOOK_BACK));
         let before = self.source[from..span.start].trim_end_matches([' ', '\t']);
         // The place of a block scalar is that of its content, so its header ends the line before.
         let header = before.trim_end().lines().next_back().unwrap_or_default();
         let header = header.split(" #").next().unwrap_or_default().trim_end();
-        let header = header.trim_end_matches(|c: char| matches!(c, '+' | '-') || c.is_ascii_digit());
+        let header =
+            header.trim_end_matches(|c: char| matches!(c, '+' | '-') || c.is_ascii_digit());
         let block = before.ends_with('\n') && header.ends_with(['|', '>']);
         // A tag says what is meant: `!!str no`.
         let word = before.trim_end().rsplit([' ', '\n']).next().unwrap_or_default();

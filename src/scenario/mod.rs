@@ -12,6 +12,7 @@ mod syntax;
 mod fields;
 mod check;
 mod turns;
+mod limits;
 mod threshold;
 mod duration;
 mod diagnostic;

@@ -111,7 +111,13 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(scenario.max_call(), Duration::from_secs(300));
     assert_eq!(scenario.load(), Load::Once);
     assert_eq!(scenario.thresholds(), []);
-    assert_eq!(scenario.baseline().quantile, 50.0);
+    let rule = BaselineRule {
+        primary: Metric::HeardE2eLatency,
+        quantile: 50.0,
+        min_effect_rel: 0.08,
+        min_effect_abs_ms: 60.0,
+    };
+    assert_eq!(scenario.baseline(), rule);
     assert_eq!(scenario.steps()[0].expect, None);
 
     let one = parsed(
@@ -141,26 +147,34 @@ fn a_first_word_waits_for_the_agent_and_later_ones_for_its_speech() {
         anchors("{id: a, say: {file: x.wav}, start: {delay: 1s}}"),
         [(Anchor::AgentJoined, 1_000)]
     );
-    assert_eq!(
-        anchors("{id: a, say: {file: x.wav}, start: {after: agent_speech_end}}"),
-        [end]
-    );
+    assert_eq!(anchors("{id: a, say: {file: x.wav}, start: {after: agent_speech_end}}"), [end]);
 }
 
 #[test]
 fn metadata_is_text_or_json_in_the_order_of_the_file() {
     let metadata = |value: &str| {
-        let text = format!("version: 1\nname: a\nagent:\n  metadata: {value}\nturns: [{{id: b, silence: 1s}}]\n");
+        let text = format!(
+            "version: 1\nname: a\nagent:\n  metadata: {value}\nturns: [{{id: b, silence: 1s}}]\n"
+        );
         parsed(&text).agent().metadata.clone()
     };
-    assert_eq!(metadata("{z: 1, a: -2.5, m: {y: [], x: {}}}"), r#"{"z":1,"a":-2.5,"m":{"y":[],"x":{}}}"#);
+    assert_eq!(
+        metadata("{z: 1, a: -2.5, m: {b: [], a: {}}}"),
+        r#"{"z":1,"a":-2.5,"m":{"b":[],"a":{}}}"#
+    );
     assert_eq!(metadata(r#"'{"already": "json"}'"#), r#"{"already": "json"}"#);
     assert_eq!(metadata("some text"), "some text");
-    assert_eq!(metadata("[1, \"2\", true, null, 18446744073709551615]"), r#"[1,"2",true,null,18446744073709551615]"#);
+    assert_eq!(
+        metadata("[1, \"2\", true, null, 18446744073709551615]"),
+        r#"[1,"2",true,null,18446744073709551615]"#
+    );
     assert_eq!(metadata("null"), "");
     assert_eq!(metadata("5"), "5");
-    assert_eq!(metadata(r#"{on: 1}"#.replace("on", "\"on\"").as_str()), r#"{"on":1}"#);
-    assert_eq!(metadata("{a: \"no\", b: 'off', c: !!str yes}"), r#"{"a":"no","b":"off","c":"yes"}"#);
+    assert_eq!(metadata(r#"{"on": 1}"#), r#"{"on":1}"#);
+    assert_eq!(
+        metadata("{a: \"no\", b: 'off', c: !!str yes}"),
+        r#"{"a":"no","b":"off","c":"yes"}"#
+    );
     assert_eq!(metadata("|-\n    no\n  name: x"), "no");
     assert_eq!(metadata("> # folded\n    on\n  name: x"), "on\n");
 }

@@ -4,7 +4,6 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::diagnostic::quoted;
 use super::{Aggregate, Metric, Op, Threshold, duration};
 
 /// A limit beyond this says nothing about a call.
@@ -47,7 +46,8 @@ pub(super) fn parse(metric: Metric, text: &str) -> Result<Threshold, ThresholdEr
     let right = trimmed(text, end..text.len());
     let aggregate = aggregate(metric, &text[left.clone()], &text[right.clone()])
         .map_err(|(label, help)| error(left, label, help))?;
-    let limit = if metric.is_rate() { share(&text[right.clone()]) } else { time(&text[right.clone()]) };
+    let limit =
+        if metric.is_rate() { share(&text[right.clone()]) } else { time(&text[right.clone()]) };
     let limit = limit.map_err(|(label, help)| error(right, label, help))?;
     Ok(Threshold { metric, aggregate, op, limit, text: text.trim().to_owned() })
 }
@@ -73,7 +73,7 @@ fn aggregate(metric: Metric, text: &str, limit: &str) -> Result<Aggregate, Wrong
     match text {
         "rate" => {
             let help = format!("write `p(95)`, `med` or `max`: `{name}` is a time");
-            return Err(("a share, of a time", help));
+            return Err(("this metric has no rate", help));
         }
         "med" => return Ok(Aggregate::Quantile(50.0)),
         "max" => return Ok(Aggregate::Max),
@@ -111,9 +111,7 @@ fn time(text: &str) -> Result<f64, Wrong> {
         (None, Some(_)) if duration::parse(text).is_ok() => {
             Err(("out of range", "write a limit of at most `1h`".to_owned()))
         }
-        (None, _) => {
-            Err(("not a length of time", "write it like `2500ms` or `2.5s`".to_owned()))
-        }
+        (None, _) => Err(("not a length of time", "write it like `2500ms` or `2.5s`".to_owned())),
     }
 }
 
@@ -127,11 +125,11 @@ fn share(text: &str) -> Result<f64, Wrong> {
     }
     decimal(text)
         .filter(|share| (0.0..=1.0).contains(share))
-        .ok_or_else(|| ("not a share", format!("write a number from `0` to `1` for {}", quoted(text))))
+        .ok_or_else(|| ("not a share", "write a number from `0` to `1`, such as `0.99`".to_owned()))
 }
 
 /// A number of digits with at most one point between: `f64` would read `inf` and `1e3`, too.
-fn decimal(text: &str) -> Option<f64> {
+pub(super) fn decimal(text: &str) -> Option<f64> {
     let plain = text.bytes().all(|c| c.is_ascii_digit() || c == b'.');
     let bounded = text.starts_with(|c: char| c.is_ascii_digit()) && !text.ends_with('.');
     (plain && bounded && text.len() <= 16).then(|| text.parse().ok()).flatten()

@@ -224,7 +224,7 @@ fn only_with_say(start: &Field<'_>, look: &mut Look<'_>) -> Reported {
         &start.at,
         "`start` says when a clip begins, and this turn plays none",
         "this turn has no `say`",
-        "remove `start`, or put a turn `{id: …, silence: 2s}` before this one",
+        "remove `start`: a turn without `say` begins when the one before is over",
     )
 }
 
@@ -232,7 +232,8 @@ fn clip(say: &Field<'_>, look: &mut Look<'_>) -> Checked<ClipRef> {
     const EXAMPLE: &str = "`file: clips/hello.wav`";
     let mut fields = Fields::of(say, "`say`", "`{file: clips/hello.wav}`", look)?;
     let file = fields.require("file", EXAMPLE, look).and_then(|field| {
-        let file = field.line(MAX_PATH, "the path of a WAV file, such as `clips/hello.wav`", look)?;
+        let file =
+            field.line(MAX_PATH, "the path of a WAV file, such as `clips/hello.wav`", look)?;
         Ok((file.to_owned(), field.value.span.clone()))
     });
     let text = fields

@@ -359,7 +359,8 @@ fn colour_changes_nothing_but_colour() {
     assert!(coloured.contains("\u{1b}["), "{coloured:?}");
     let mut plain = String::new();
     for (count, piece) in coloured.split("\u{1b}[").enumerate() {
-        let piece = if count == 0 { piece } else { piece.split_once('m').map_or("", |(_, rest)| rest) };
+        let piece =
+            if count == 0 { piece } else { piece.split_once('m').map_or("", |(_, rest)| rest) };
         plain.push_str(piece);
     }
     assert_eq!(plain, faults.render("greeting.yaml", &text, Style::Plain));
