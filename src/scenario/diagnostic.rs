@@ -4,12 +4,17 @@
 use std::fmt;
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{
+    AnnotationKind, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
+};
 
 use super::ClipRef;
 
 /// More faults than this are counted, not drawn: nobody reads them, and a hostile file can hold 10⁵.
-const MAX_DRAWN: usize = 100;
+pub(super) const MAX_DRAWN: usize = 100;
+/// The renderer reads a whole line to draw 140 columns of it, so of a line longer than this (in bytes) it
+/// gets a part.
+const MAX_LINE: usize = 4_096;
 /// Text of the user's is quoted in a message up to this many characters.
 const MAX_QUOTED: usize = 48;
 
@@ -68,12 +73,16 @@ impl Fault {
         let annotation = AnnotationKind::Primary
             .span(line.span)
             .label((!self.label.is_empty()).then_some(self.label.as_str()));
+        let snippet = Snippet::source(line.text).line_start(line.number).annotation(annotation);
+        let title = Level::ERROR.primary_title(self.message.as_str()).id(self.code);
         // A path is drawn as it is given.
         let path = normalize_untrusted_str(path);
-        let snippet =
-            Snippet::source(line.text).line_start(line.number).path(path).annotation(annotation);
-        let title = Level::ERROR.primary_title(self.message.as_str()).id(self.code);
-        let mut group = title.element(snippet);
+        let mut group = match line.cut_column {
+            None => title.element(snippet.path(path)),
+            Some(column) => title
+                .element(Origin::path(path).line(line.number).char_column(column))
+                .element(snippet),
+        };
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
         }
@@ -92,7 +101,8 @@ pub struct Faults(Vec<Fault>);
 impl Faults {
     /// The faults in the order of the text, or `None` when there are none.
     pub fn from_vec(mut faults: Vec<Fault>) -> Option<Self> {
-        faults.sort_by_key(|fault| (fault.span.start, fault.span.end));
+        let key = |fault: &Fault| (fault.span.start, fault.span.end, fault.code);
+        faults.sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message)));
         // An alias shows its target's faults once for every use of it.
         faults.dedup();
         (!faults.is_empty()).then_some(Self(faults))
@@ -151,6 +161,8 @@ struct Line {
     number: usize,
     /// Within `text`.
     span: Range<usize>,
+    /// Where the span begins in a line that is too long to be drawn whole, in characters from 1.
+    cut_column: Option<usize>,
 }
 
 impl Line {
@@ -163,11 +175,21 @@ impl Line {
         let text = source[begin..end].trim_end_matches('\r');
         let from = (start - begin).min(text.len());
         let to = floor_boundary(text, span.end.saturating_sub(begin)).max(from);
+        let long = text.len() > MAX_LINE;
+        let cut_column = long.then(|| text[..from].chars().count() + 1);
+        let window = if long {
+            floor_boundary(text, from.saturating_sub(MAX_LINE / 8))
+                ..floor_boundary(text, from.saturating_add(MAX_LINE))
+        } else {
+            0..text.len()
+        };
+        let (from, to) = (from - window.start, to.min(window.end) - window.start);
+        let text = &text[window];
         let number = source[..begin].bytes().filter(|byte| *byte == b'\n').count() + 1;
         // The renderer shows a stand-in for ASCII control characters only, and terminals obey the
         // others (U+009B) too. This one is as many bytes long.
         let text = text.replace(|c: char| ('\u{80}'..'\u{a0}').contains(&c), "·");
-        Self { text, number, span: from..to }
+        Self { text, number, span: from..to, cut_column }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
-use super::diagnostic::{Fault, quoted, shortened};
+use super::diagnostic::{Fault, MAX_DRAWN, quoted, shortened};
 use super::duration::{self, DurationError};
 use super::file::{Node, Value};
 
@@ -51,6 +51,23 @@ impl Look<'_> {
             "not in this version",
             help,
         )
+    }
+
+    /// The one of `words` that `text` was probably meant to be.
+    pub(super) fn similar<'w>(&self, text: &str, words: &[&'w str]) -> Option<&'w str> {
+        // Nobody reads the help of the thousandth fault, and a hostile file has many of them.
+        if text.len() > MAX_COMPARED || self.faults.len() > MAX_DRAWN {
+            return None;
+        }
+        let folded = text.to_ascii_lowercase().replace('-', "_");
+        let tolerated = |word: &str| (word.len() / 3).clamp(1, 4);
+        words
+            .iter()
+            .filter(|word| word.len().abs_diff(folded.len()) <= tolerated(word))
+            .map(|word| (strsim::osa_distance(&folded, &word.replace('-', "_")), *word))
+            .filter(|(distance, word)| *distance <= tolerated(word))
+            .min_by_key(|(distance, _)| *distance)
+            .map(|(_, word)| word)
     }
 
     pub(super) fn wrong_type(
@@ -214,7 +231,8 @@ impl<'t> Field<'t> {
             let what = quoted(&format!("{}: {text}", self.name));
             return Err(look.unsupported(self.value, &what, &format!("write {example}")));
         }
-        let help = similar(text, &names)
+        let help = look
+            .similar(text, &names)
             .map_or_else(|| format!("write {example}"), |name| format!("did you mean `{name}`?"));
         let message = format!("{} cannot be {}", quoted(self.name), quoted(text));
         Err(look.report("scenario::unknown_word", &self.value.span, message, "unknown word", help))
@@ -267,7 +285,7 @@ impl<'t> Fields<'t> {
             return Ok(field);
         }
         // One mistake, one fault: the key may be there under a misspelt name.
-        let misspelt = self.all().find(|field| similar(field.name, &[key]).is_some());
+        let misspelt = self.all().find(|field| look.similar(field.name, &[key]).is_some());
         if let Some(field) = misspelt {
             self.reported.push(field.name);
             return Err(self.left_over(&field, &[], look));
@@ -325,7 +343,7 @@ impl<'t> Fields<'t> {
         } else if let Some((key, value)) = joined {
             let value = shortened(value.trim());
             format!("write `{key}: {value}`, with a blank after the colon")
-        } else if let Some(key) = similar(name, &self.known) {
+        } else if let Some(key) = look.similar(name, &self.known) {
             format!("did you mean `{key}`?")
         } else if matches!(field.value.value, Value::Null) && !colon {
             format!("put a text that has a comma in it in quotes; {keys}")
@@ -335,17 +353,6 @@ impl<'t> Fields<'t> {
         let message = format!("{} is no key of {}", quoted(name), self.what);
         look.report("scenario::unknown_key", &field.at, message, "unknown key", help)
     }
-}
-
-/// The one of `words` that `text` was probably meant to be.
-pub(super) fn similar<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
-    if text.len() > MAX_COMPARED {
-        return None;
-    }
-    let folded = text.to_ascii_lowercase().replace('-', "_");
-    let distance = |word: &&str| strsim::damerau_levenshtein(&folded, &word.replace('-', "_"));
-    let best = words.iter().copied().min_by_key(distance)?;
-    (distance(&best) <= (best.len() / 3).clamp(1, 4)).then_some(best)
 }
 
 /// "`a`, `b` or `c`".

@@ -4,7 +4,7 @@ use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use super::diagnostic::quoted;
-use super::fields::{Checked, Field, Fields, Look, all_of, similar};
+use super::fields::{Checked, Field, Fields, Look, all_of};
 use super::file::{Node, Value};
 use super::threshold::{self, decimal, percentage, quantile};
 use super::{BaselineRule, Metric, Threshold};
@@ -90,7 +90,7 @@ fn metric(name: &str, at: &Range<usize>, look: &mut Look<'_>) -> Checked<Metric>
         return Ok(metric);
     }
     let names: Vec<&str> = Metric::ALL.into_iter().map(Metric::name).collect();
-    let help = similar(name, &names).map_or_else(
+    let help = look.similar(name, &names).map_or_else(
         || format!("the metrics are {}", all_of(&names)),
         |name| format!("did you mean `{name}`?"),
     );

@@ -195,6 +195,22 @@ fn byte_order_mark_windows_lines_comments_and_aliases_are_understood() {
 }
 
 #[test]
+fn a_metric_with_one_limit_needs_no_list() {
+    let text = "version: 1\nname: a\nturns: [{id: b, silence: 1s}]\nthresholds:\n  llm_node_ttft: p(99.9) <= 1.5s\n  calls_ok: rate>=1\n";
+    let expected = [
+        threshold(
+            Metric::LlmNodeTtft,
+            Aggregate::Quantile(99.9),
+            Op::LessOrEqual,
+            1_500.0,
+            "p(99.9) <= 1.5s",
+        ),
+        threshold(Metric::CallsOk, Aggregate::Rate, Op::GreaterOrEqual, 1.0, "rate>=1"),
+    ];
+    assert_eq!(parsed(text).thresholds(), expected);
+}
+
+#[test]
 fn a_start_can_name_every_anchor() {
     for (word, anchor) in [
         ("session_start", Anchor::SessionStart),

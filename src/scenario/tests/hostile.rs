@@ -67,6 +67,17 @@ fn a_long_line_of_faults_is_drawn_in_part() {
 }
 
 #[test]
+fn a_fault_far_along_a_line_is_drawn_with_its_column() {
+    let pad = "x".repeat(30_000);
+    let text = format!(
+        "version: 1\nname: a\nturns: [{{id: a, silence: 2s}}]\nagent: {{metadata: [\"é{pad}\", no, \"{pad}\"]}}\n"
+    );
+    assert_eq!(survives(&text), 1);
+    let faults = Scenario::parse(&text).expect_err("an ambiguous scalar");
+    insta::assert_snapshot!(faults.render("a.yaml", &text, Style::Plain));
+}
+
+#[test]
 fn control_characters_reach_no_terminal() {
     for text in [
         "version: 1\nname: \"\\e[31mred\\e[0m\"\nturns: [{id: a, silence: 2s}]\n",
