@@ -1,0 +1,312 @@
+//! A small run for tests: calls with a greeting, a question and a barge-in, and what follows from
+//! them.
+
+use std::collections::BTreeMap;
+use std::num::{NonZeroU16, NonZeroU32};
+use std::time::Duration;
+
+use super::{Report, summary};
+use crate::record::{
+    CallEnd, CallId, CallRecord, ClipFact, Host, MediaFacts, Observation, Offset, Outcome,
+    ReportedMetrics, Run, RunHead, RunTail, SessionEvent, Stamped,
+};
+use crate::scenario::{
+    Act, Agent, Aggregate, Anchor, BaselineRule, ClipRef, Expect, Load, Metric, Op, Scenario,
+    Start, Step, Threshold,
+};
+use crate::stats::{Histogram, Interval};
+use crate::turn::{Analysis, Measures, Reply, Span, Turn, Value};
+use crate::verdict::{Change, Comparison, Judging, Part, PartChange, Verdict, judge};
+
+pub(crate) const SECOND: i64 = 1_000_000;
+
+pub(crate) fn at(us: i64) -> Offset {
+    Offset::from_micros(us)
+}
+
+pub(crate) fn scenario() -> Scenario {
+    let say = |file: &str, text: Option<&str>, after, delay| Act::Say {
+        clip: ClipRef { file: file.to_owned(), text: text.map(str::to_owned), span: 0..0 },
+        start: Start { after, delay: Duration::from_millis(delay) },
+    };
+    let step = |id: &str, act, expect| Step { id: id.to_owned(), act, expect };
+    Scenario {
+        name: "greeting".to_owned(),
+        agent: Agent {
+            name: "demo-agent".to_owned(),
+            metadata: r#"{"token":"in-the-metadata"}"#.to_owned(),
+            join_timeout: Duration::from_secs(20),
+        },
+        steps: vec![
+            step("greeting", Act::Listen, Some(Expect::Speaks { within: Duration::from_secs(5) })),
+            step(
+                "hours",
+                say(
+                    "clips/hours.wav",
+                    Some("What are your opening hours?"),
+                    Anchor::AgentSpeechEnd,
+                    400,
+                ),
+                Some(Expect::Responds { within: Duration::from_secs(8) }),
+            ),
+            step(
+                "wait",
+                say("clips/wait.wav", None, Anchor::AgentSpeechStart, 900),
+                Some(Expect::Yields { within: Duration::from_secs(2) }),
+            ),
+        ],
+        max_call: Duration::from_secs(90),
+        load: Load::Repeat {
+            calls: NonZeroU32::new(4).unwrap(),
+            concurrency: NonZeroU16::new(2).unwrap(),
+        },
+        thresholds: vec![
+            threshold(
+                Metric::HeardE2eLatency,
+                Aggregate::Quantile(50.0),
+                Op::Less,
+                1_500.0,
+                "p(50)<1500ms",
+            ),
+            threshold(
+                Metric::HeardE2eLatency,
+                Aggregate::Quantile(95.0),
+                Op::Less,
+                2_500.0,
+                "p(95)<2500ms",
+            ),
+            threshold(Metric::CallsOk, Aggregate::Rate, Op::Greater, 0.99, "rate>0.99"),
+        ],
+        baseline: BaselineRule {
+            primary: Metric::HeardE2eLatency,
+            quantile: 50.0,
+            min_effect_rel: 0.08,
+            min_effect_abs_ms: 60.0,
+        },
+    }
+}
+
+fn threshold(metric: Metric, aggregate: Aggregate, op: Op, limit: f64, text: &str) -> Threshold {
+    Threshold { metric, aggregate, op, limit, text: text.to_owned() }
+}
+
+/// An answered call: the greeting 800 ms after connecting, the reply 1,200 ms (and 40 ms more with
+/// every id) after the question, silence 350 ms after the barge-in.
+pub(crate) fn call(id: u32) -> CallRecord {
+    let began = i64::from(id) * 5 * SECOND;
+    let reply = 6_000_000 + 1_200_000 + i64::from(id) * 40_000;
+    let mut log = Vec::new();
+    let mut push = |us: i64, what| log.push(Stamped { at: at(began + us), what });
+    push(50_000, Observation::Connected { room_sid: format!("RM_{id}") });
+    push(300_000, Observation::AgentJoined { identity: format!("agent-AJ_{id}") });
+    push(420_000, Observation::AgentTrackSubscribed);
+    push(
+        430_000,
+        Observation::Session(SessionEvent::Framework {
+            sdk: "python".to_owned(),
+            sdk_version: "1.8.9".to_owned(),
+        }),
+    );
+    push(850_000, Observation::VoiceBegan);
+    push(2_850_000, Observation::VoiceEnded);
+    push(4_500_000, Observation::UtteranceBegan { step: 1 });
+    push(6_000_000, Observation::UtteranceEnded { step: 1 });
+    push(reply, Observation::VoiceBegan);
+    push(10_000_000, Observation::UtteranceBegan { step: 2 });
+    push(10_350_000, Observation::VoiceEnded);
+    push(10_800_000, Observation::UtteranceEnded { step: 2 });
+    CallRecord {
+        id: CallId(id),
+        room: format!("loadcall-r1-{id}"),
+        due: at(began),
+        dialled: at(began + 1_000),
+        log,
+        end: CallEnd {
+            at: at(began + 12 * SECOND),
+            outcome: Outcome::Answered,
+            detail: String::new(),
+        },
+        media: MediaFacts {
+            pacing: pacing(&[100, 200, 300, 4_000]),
+            packets_received: 500,
+            packets_lost: 2,
+            largest_gap_ms: 41.0,
+        },
+    }
+}
+
+/// The pacing of packets that left that many microseconds late.
+pub(crate) fn pacing(late_us: &[i64]) -> String {
+    summary::text(&Histogram::of(late_us.iter().copied()))
+}
+
+/// The turns of such a call.
+pub(crate) fn turns(call: &CallRecord) -> Vec<Turn> {
+    let began = i64::from(call.id.0) * 5 * SECOND;
+    let span = |from, until| Span { from: at(began + from), until: at(began + until) };
+    let latency_ms = 1_200.0 + f64::from(call.id.0) * 40.0;
+    let reply = 7_200_000 + i64::from(call.id.0) * 40_000;
+    let turn = |step: u32, id: &str, said, reply| Turn {
+        call: call.id,
+        step,
+        id: id.to_owned(),
+        said,
+        reply,
+        reported: ReportedMetrics::default(),
+        implausible: Vec::new(),
+        heard_by_agent: None,
+        reply_text: None,
+        tools: Vec::new(),
+        errors: Vec::new(),
+    };
+    let mut hours = turn(
+        1,
+        "hours",
+        Some(span(4_500_000, 6_000_000)),
+        Reply::Heard { voice: span(reply, 10_350_000), latency_ms },
+    );
+    hours.reported = ReportedMetrics {
+        transcription_delay_ms: Some(150.0),
+        end_of_turn_delay_ms: Some(500.0),
+        llm_node_ttft_ms: Some(300.0),
+        tts_node_ttfb_ms: Some(200.0),
+        e2e_latency_ms: Some(latency_ms - 130.0),
+        ..ReportedMetrics::default()
+    };
+    hours.heard_by_agent = Some("what are your opening hours".to_owned());
+    hours.reply_text = Some("We are open from nine to six.".to_owned());
+    hours.tools = vec!["opening_hours".to_owned()];
+    vec![
+        turn(
+            0,
+            "greeting",
+            None,
+            Reply::Greeted { voice: span(850_000, 2_850_000), latency_ms: 800.0 },
+        ),
+        hours,
+        turn(2, "wait", Some(span(10_000_000, 10_800_000)), Reply::Yielded { yield_ms: 350.0 }),
+    ]
+}
+
+pub(crate) fn run(calls: Vec<CallRecord>) -> Run {
+    let ended = calls.iter().map(|call| call.end.at).max().unwrap_or_default();
+    let planned = u32::try_from(calls.len()).unwrap();
+    let clip = |file: &str, text: Option<&str>| {
+        Some(ClipFact {
+            file: file.to_owned(),
+            sha256: "00ff".to_owned(),
+            text: text.map(str::to_owned),
+            voiced_ms: 1_500.0,
+        })
+    };
+    Run {
+        head: RunHead {
+            run_id: "20261124-120000-greeting".to_owned(),
+            started_at: "2026-11-24T12:00:00.000250Z".to_owned(),
+            loadcall_version: "0.1.0".to_owned(),
+            scenario_path: "scenarios/greeting.yaml".to_owned(),
+            scenario_text: "version: 1\n".to_owned(),
+            clips: vec![
+                None,
+                clip("clips/hours.wav", Some("What are your opening hours?")),
+                clip("clips/wait.wav", None),
+            ],
+            seed: 1,
+            server_url: "ws://127.0.0.1:7880".to_owned(),
+            host: Host { os: "linux".to_owned(), cpus: 2 },
+        },
+        calls,
+        tail: Some(RunTail { ended, stopped: false, gave_up: false, planned }),
+    }
+}
+
+/// The samples that follow from the turns, simply.
+pub(crate) fn measures(run: &Run, turns: &[Turn]) -> Measures {
+    let mut by_metric: BTreeMap<Metric, Vec<Value>> = BTreeMap::new();
+    let mut add = |metric, call, step, value, censored| {
+        by_metric.entry(metric).or_default().push(Value { call, step, value, censored });
+    };
+    for turn in turns {
+        let mut put = |metric, value, censored| add(metric, turn.call, turn.step, value, censored);
+        match turn.reply {
+            Reply::Greeted { latency_ms, .. } => put(Metric::GreetingLatency, latency_ms, false),
+            Reply::Heard { latency_ms, .. } => {
+                put(Metric::HeardE2eLatency, latency_ms, false);
+                if let Some(e2e) = turn.reported.e2e_latency_ms {
+                    put(Metric::Unattributed, latency_ms - e2e, false);
+                }
+            }
+            Reply::Unanswered { waited_ms } => put(Metric::HeardE2eLatency, waited_ms, true),
+            Reply::Yielded { yield_ms } => put(Metric::TimeToYield, yield_ms, false),
+            Reply::DidNotYield { waited_ms } => put(Metric::TimeToYield, waited_ms, true),
+            Reply::NotAwaited | Reply::NotReached => {}
+        }
+        for (metric, value) in super::stages(&turn.reported) {
+            put(metric, value, false);
+        }
+    }
+    for call in &run.calls {
+        let mut put = |metric, value| add(metric, call.id, 0, value, false);
+        put(Metric::CallsOk, if call.end.outcome == Outcome::Answered { 1.0 } else { 0.0 });
+        for stamped in &call.log {
+            if matches!(stamped.what, Observation::Connected { .. }) {
+                put(Metric::ConnectDelay, stamped.at.ms_since(call.dialled));
+            }
+            if matches!(stamped.what, Observation::AgentJoined { .. }) {
+                put(Metric::AgentJoinDelay, stamped.at.ms_since(call.dialled));
+            }
+        }
+    }
+    Measures { by_metric, dropped_reported: 0 }
+}
+
+/// The report of `run` and `turns`, judged without a baseline.
+pub(crate) fn report(run: &Run, turns: &[Turn]) -> Report {
+    report_with(run, turns, |_| {})
+}
+
+/// As [`report`], with a verdict that was changed.
+pub(crate) fn report_with(run: &Run, turns: &[Turn], change: impl Fn(&mut Verdict)) -> Report {
+    let scenario = scenario();
+    let analysis = Analysis { turns: turns.to_vec(), measures: measures(run, turns) };
+    let mut verdict =
+        judge(Judging { run, scenario: &scenario, analysis: &analysis, baseline: None, seed: 1 });
+    change(&mut verdict);
+    Report::new(run, &scenario, &analysis, &verdict)
+}
+
+/// A comparison whose primary metric moved by `moved` milliseconds.
+pub(crate) fn comparison(moved: f64) -> Comparison {
+    let change = |metric, run: f64, moved: f64| Change {
+        metric,
+        quantile: 50.0,
+        baseline: run - moved,
+        run,
+        baseline_is_bound: false,
+        run_is_bound: metric == Metric::HeardE2eLatency,
+        difference: Interval { low: moved - 30.0, point: moved, high: moved + 30.0 },
+    };
+    Comparison {
+        baseline_run_id: "20261120-090000-greeting".to_owned(),
+        primary: Metric::HeardE2eLatency,
+        quantile: 50.0,
+        min_effect_ms: 67.04,
+        changes: vec![
+            change(Metric::HeardE2eLatency, 1_240.0, moved),
+            change(Metric::LlmNodeTtft, 280.0 + moved, moved - 20.0),
+            change(Metric::TtsNodeTtfb, 200.0, -2.0),
+        ],
+        attribution: vec![
+            PartChange { part: Part::LlmFirstToken, change_ms: moved - 20.0 },
+            PartChange { part: Part::Unattributed, change_ms: 22.0 },
+            PartChange { part: Part::TtsFirstByte, change_ms: -2.0 },
+        ],
+    }
+}
+
+/// Four answered calls and their turns.
+pub(crate) fn answered() -> (Run, Vec<Turn>) {
+    let run = run((0..4).map(call).collect());
+    let turns = run.calls.iter().flat_map(turns).collect();
+    (run, turns)
+}

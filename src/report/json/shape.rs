@@ -1,0 +1,182 @@
+//! The shape of `report.json`: a change here is a change of the format.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+#[derive(Serialize)]
+pub(super) struct Document<'a> {
+    pub(super) format: u32,
+    pub(super) run_id: &'a str,
+    pub(super) scenario: &'a str,
+    pub(super) scenario_path: &'a str,
+    pub(super) agent_name: &'a str,
+    pub(super) started_at: &'a str,
+    pub(super) loadcall_version: &'a str,
+    pub(super) server_url: &'a str,
+    pub(super) host: HostJson<'a>,
+    pub(super) duration_ms: Option<f64>,
+    pub(super) planned_calls: Option<u32>,
+    pub(super) stopped: bool,
+    pub(super) verdict: VerdictJson<'a>,
+    pub(super) metrics: BTreeMap<&'static str, MetricJson<'a>>,
+    pub(super) outcomes: BTreeMap<&'static str, usize>,
+    pub(super) calls: Vec<CallJson<'a>>,
+    pub(super) turns: Vec<TurnJson<'a>>,
+    pub(super) pacing: Option<PacingJson<'a>>,
+    pub(super) received: ReceivedJson,
+    pub(super) notes: &'a [String],
+}
+
+#[derive(Serialize)]
+pub(super) struct HostJson<'a> {
+    pub(super) os: &'a str,
+    pub(super) cpus: u32,
+}
+
+#[derive(Serialize)]
+pub(super) struct VerdictJson<'a> {
+    pub(super) outcome: &'static str,
+    pub(super) reasons: &'a [String],
+    pub(super) thresholds: Vec<ThresholdJson<'a>>,
+    pub(super) comparison: Option<ComparisonJson<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ThresholdJson<'a> {
+    pub(super) metric: &'static str,
+    pub(super) text: &'a str,
+    pub(super) limit: f64,
+    pub(super) measured: Option<f64>,
+    pub(super) lower_bound: bool,
+    pub(super) n: usize,
+    pub(super) held: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct ComparisonJson<'a> {
+    pub(super) baseline_run_id: &'a str,
+    pub(super) primary: &'static str,
+    pub(super) quantile: f64,
+    pub(super) min_effect_ms: f64,
+    pub(super) changes: Vec<ChangeJson>,
+    pub(super) attribution: Vec<PartJson>,
+}
+
+#[derive(Serialize)]
+pub(super) struct PartJson {
+    pub(super) part: &'static str,
+    pub(super) change_ms: f64,
+}
+
+#[derive(Serialize)]
+pub(super) struct ChangeJson {
+    pub(super) metric: &'static str,
+    pub(super) quantile: f64,
+    pub(super) baseline: f64,
+    pub(super) run: f64,
+    pub(super) lower_bounds: Vec<&'static str>,
+    pub(super) difference: IntervalJson,
+}
+
+#[derive(Serialize)]
+pub(super) struct IntervalJson {
+    pub(super) low: f64,
+    pub(super) point: f64,
+    pub(super) high: f64,
+}
+
+/// A map of metrics holds times and one share, so its values have two shapes; `unit` tells them
+/// apart. (Only written, never read, so `untagged` costs nothing here.)
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum MetricJson<'a> {
+    Time(Box<TimeJson<'a>>),
+    Share(ShareJson),
+}
+
+#[derive(Serialize)]
+pub(super) struct TimeJson<'a> {
+    pub(super) unit: &'static str,
+    pub(super) n: usize,
+    pub(super) censored: usize,
+    pub(super) below_zero: u64,
+    pub(super) p50: f64,
+    pub(super) p90: f64,
+    pub(super) p95: f64,
+    pub(super) p99: f64,
+    pub(super) max: f64,
+    pub(super) lower_bounds: Vec<&'static str>,
+    pub(super) histogram: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct ShareJson {
+    pub(super) unit: &'static str,
+    pub(super) n: usize,
+    pub(super) count: usize,
+    pub(super) rate: f64,
+}
+
+#[derive(Serialize)]
+pub(super) struct CallJson<'a> {
+    pub(super) id: u32,
+    pub(super) room: &'a str,
+    pub(super) room_sid: Option<&'a str>,
+    pub(super) agent_identity: Option<&'a str>,
+    pub(super) outcome: &'static str,
+    pub(super) detail: &'a str,
+    pub(super) ok: Option<bool>,
+    pub(super) due_ms: f64,
+    pub(super) dialled_ms: f64,
+    pub(super) connected_ms: Option<f64>,
+    pub(super) agent_joined_ms: Option<f64>,
+    pub(super) agent_ready_ms: Option<f64>,
+    pub(super) ended_ms: f64,
+    pub(super) packets_received: u64,
+    pub(super) packets_lost: u64,
+    pub(super) largest_gap_ms: f64,
+}
+
+#[derive(Serialize)]
+pub(super) struct TurnJson<'a> {
+    pub(super) call: u32,
+    pub(super) step: u32,
+    pub(super) turn: &'a str,
+    pub(super) reply: &'static str,
+    pub(super) heard_ms: Option<f64>,
+    pub(super) yield_ms: Option<f64>,
+    pub(super) censored: bool,
+    pub(super) said: Option<SpanJson>,
+    pub(super) voice: Option<SpanJson>,
+    pub(super) stages_ms: BTreeMap<&'static str, f64>,
+    pub(super) unattributed_ms: Option<f64>,
+    pub(super) heard_by_agent: Option<&'a str>,
+    pub(super) reply_text: Option<&'a str>,
+    pub(super) tools: &'a [String],
+    pub(super) errors: &'a [String],
+}
+
+#[derive(Serialize)]
+pub(super) struct SpanJson {
+    pub(super) from_ms: f64,
+    pub(super) until_ms: f64,
+}
+
+#[derive(Serialize)]
+pub(super) struct PacingJson<'a> {
+    pub(super) unit: &'static str,
+    pub(super) n: u64,
+    pub(super) p50: f64,
+    pub(super) p99: f64,
+    pub(super) max: f64,
+    pub(super) histogram: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct ReceivedJson {
+    pub(super) packets: u64,
+    pub(super) lost: u64,
+    pub(super) loss: f64,
+    pub(super) largest_gap_ms: f64,
+}

@@ -1,0 +1,120 @@
+//! The report for people, in a terminal: the judgement and what to do first, then the numbers
+//! behind it. Understandable without colour. All text goes through `page::Page`, which makes what
+//! others wrote harmless.
+
+mod page;
+mod tables;
+
+use page::{Page, Tone};
+
+use super::Report;
+use crate::verdict::Outcome as Judgement;
+
+/// Whether the text contains ANSI styles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    Never,
+    Always,
+}
+
+/// The columns a report can have.
+const WIDTH: std::ops::RangeInclusive<usize> = 60..=100;
+
+/// The report as lines of at most `width` columns (60 to 100; what is beyond is brought within).
+/// `place` is where the user finds the run, as he would type it.
+pub fn render(report: &Report, colour: Colour, width: usize, place: &str) -> String {
+    let mut page = Page::new(colour, width.clamp(*WIDTH.start(), *WIDTH.end()));
+    verdict(&mut page, report, place);
+    head(&mut page, report);
+    tables::metrics(&mut page, report);
+    tables::outcomes(&mut page, report);
+    tables::thresholds(&mut page, report);
+    tables::comparison(&mut page, report);
+    tables::instrument(&mut page, report);
+    notes(&mut page, report);
+    page.blank();
+    let (word, tone) = judgement(report.verdict.outcome);
+    page.line(&[(tone, word), (Tone::Plain, ": the report is in "), (Tone::Plain, place)]);
+    page.finish()
+}
+
+fn verdict(page: &mut Page, report: &Report, place: &str) {
+    let (word, tone) = judgement(report.verdict.outcome);
+    let mut reasons = report.verdict.reasons.iter();
+    page.paragraph(0, &[(tone, word), (tone, ":")], reasons.next().map_or("", String::as_str));
+    for reason in reasons {
+        page.paragraph(2, &[], reason);
+    }
+    if let Some(advice) = advice(report, place) {
+        page.paragraph(2, &[(Tone::Strong, "next:")], &advice);
+    }
+}
+
+/// The judgement in a word that stands without colour.
+const fn judgement(outcome: Judgement) -> (&'static str, Tone) {
+    match outcome {
+        Judgement::Pass => ("PASS", Tone::Good),
+        Judgement::Improvement => ("BETTER", Tone::Good),
+        Judgement::Fail => ("FAIL", Tone::Bad),
+        Judgement::Regression => ("WORSE", Tone::Bad),
+        Judgement::Inconclusive => ("NO VERDICT", Tone::Doubt),
+        Judgement::NotComparable => ("NOT COMPARABLE", Tone::Doubt),
+        Judgement::Invalid => ("INVALID", Tone::Doubt),
+        Judgement::NothingMeasured => ("NOTHING MEASURED", Tone::Bad),
+        Judgement::Stopped => ("STOPPED", Tone::Doubt),
+    }
+}
+
+/// What to do next, where the reasons leave it open.
+fn advice(report: &Report, place: &str) -> Option<String> {
+    match report.verdict.outcome {
+        Judgement::Pass if report.verdict.comparison.is_none() => Some(format!(
+            "`loadcall accept {place}` makes this run what later ones are compared with"
+        )),
+        Judgement::Improvement => {
+            Some(format!("`loadcall accept {place}` makes this run the new baseline"))
+        }
+        Judgement::Regression => Some(format!(
+            "look below for the stage that grew; if the change is meant, `loadcall accept {place}`"
+        )),
+        Judgement::Fail => {
+            Some(format!("what failed is marked below, and {place}/report.json has every turn"))
+        }
+        Judgement::Pass
+        | Judgement::Inconclusive
+        | Judgement::NotComparable
+        | Judgement::Invalid
+        | Judgement::NothingMeasured
+        | Judgement::Stopped => None,
+    }
+}
+
+fn head(page: &mut Page, report: &Report) {
+    page.blank();
+    let agent = match report.agent_name.as_str() {
+        "" => "automatic dispatch".to_owned(),
+        name => format!("agent {name}"),
+    };
+    let calls = match report.planned {
+        Some(planned) if planned as usize != report.calls.len() => {
+            format!("{} of {planned} calls", report.calls.len())
+        }
+        Some(_) | None => format!("{} calls", report.calls.len()),
+    };
+    let took = report.duration_ms.map_or(String::new(), |ms| format!(" in {:.1} s", ms / 1_000.0));
+    page.paragraph(
+        0,
+        &[(Tone::Strong, &report.scenario)],
+        &format!("· {agent} · {calls}{took} · {} · {}", report.server_url, report.run_id),
+    );
+}
+
+fn notes(page: &mut Page, report: &Report) {
+    if report.notes.is_empty() {
+        return;
+    }
+    page.heading("notes");
+    for note in &report.notes {
+        page.paragraph(2, &[(Tone::Plain, "·")], note);
+    }
+}

@@ -1,0 +1,287 @@
+//! The tables of a terminal report.
+
+use super::page::{Page, Tone};
+use crate::report::{OutcomeCount, Report, Summary, clipped};
+use crate::scenario::Metric;
+use crate::stats::Quantile;
+use crate::verdict::Change;
+
+/// Columns of a metric's name.
+const NAME: usize = 30;
+
+/// Characters of an example that are shown.
+const EXAMPLE: usize = 300;
+/// From this width on there is room for the intervals of a comparison.
+const WITH_INTERVAL: usize = 96;
+
+/// The columns of the table of metrics on a page of some width.
+struct Columns {
+    shown: &'static [&'static str],
+    n: usize,
+    number: usize,
+}
+
+impl Columns {
+    const fn within(width: usize) -> Self {
+        match width {
+            86.. => Self { shown: &["p50", "p90", "p95", "p99", "max"], n: 6, number: 10 },
+            80.. => Self { shown: &["p50", "p90", "p95", "p99", "max"], n: 5, number: 9 },
+            _ => Self { shown: &["p50", "p95"], n: 6, number: 10 },
+        }
+    }
+
+    fn right(&self, text: &str) -> String {
+        format!("{text:>width$}", width = self.number)
+    }
+}
+
+/// The metrics of a report in groups, in the order of a call.
+const GROUPS: [(&str, &[Metric]); 4] = [
+    (
+        "heard by the caller",
+        &[Metric::HeardE2eLatency, Metric::GreetingLatency, Metric::TimeToYield],
+    ),
+    (
+        "setting up the call",
+        &[Metric::ConnectDelay, Metric::AgentJoinDelay, Metric::AgentReadyDelay],
+    ),
+    (
+        "reported by the agent",
+        &[
+            Metric::EndOfTurnDelay,
+            Metric::TranscriptionDelay,
+            Metric::OnUserTurnCompletedDelay,
+            Metric::LlmNodeTtft,
+            Metric::LlmNodeTtfs,
+            Metric::TtsNodeTtfb,
+            Metric::E2eLatency,
+        ],
+    ),
+    ("heard minus reported", &[Metric::Unattributed]),
+];
+
+/// Quantiles of all metrics, in milliseconds.
+pub(super) fn metrics(page: &mut Page, report: &Report) {
+    if report.metrics.is_empty() {
+        return;
+    }
+    let columns = Columns::within(page.width());
+    page.blank();
+    let mut head = format!("{:<NAME$}{:>n$}", "  in milliseconds", "n", n = columns.n);
+    for name in columns.shown {
+        head.push_str(&columns.right(name));
+    }
+    page.line(&[(Tone::Faint, &head)]);
+    let mut bound = false;
+    for (title, metrics) in GROUPS {
+        let rows: Vec<&Summary> = metrics.iter().filter_map(|m| report.summary(*m)).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        page.line(&[(Tone::Strong, title)]);
+        for summary in rows {
+            bound |= row(page, summary, &columns);
+        }
+    }
+    if bound {
+        page.paragraph(
+            0,
+            &[],
+            "≥: some were waited for in vain, so the true value is at least this",
+        );
+    }
+}
+
+/// Writes the row of a metric; true when it shows a lower bound.
+fn row(page: &mut Page, summary: &Summary, columns: &Columns) -> bool {
+    let name = format!("  {}", summary.metric.name());
+    let name = format!("{name:<NAME$}{:>n$}", summary.n, n = columns.n);
+    let mut pieces = vec![(Tone::Plain, name)];
+    let mut bound = false;
+    for (column, quantile) in summary.quantiles() {
+        if columns.shown.contains(&column) {
+            bound |= quantile.lower_bound;
+            let tone = if quantile.lower_bound { Tone::Doubt } else { Tone::Plain };
+            pieces.push((tone, columns.right(&number(quantile))));
+        }
+    }
+    let pieces: Vec<(Tone, &str)> = pieces.iter().map(|(tone, text)| (*tone, &**text)).collect();
+    page.line(&pieces);
+    bound
+}
+
+/// How calls ended, with an example of each way that needs one.
+pub(super) fn outcomes(page: &mut Page, report: &Report) {
+    page.heading("outcomes");
+    if let Some(share) = report.calls_ok {
+        let text = format!("{} of {} calls went well", share.count, share.of);
+        page.line(&[(Tone::Plain, &format!("  calls_ok {:.1} %: {text}", share.rate() * 100.0))]);
+    }
+    for count in &report.outcomes {
+        page.paragraph(2, &[(Tone::Plain, &outcome(count))], &example(count));
+    }
+}
+
+fn outcome(count: &OutcomeCount) -> String {
+    format!("{:<16}{:>6}", count.outcome.name(), count.calls)
+}
+
+fn example(count: &OutcomeCount) -> String {
+    let example = count.example.as_ref().map(|example| clipped(example, EXAMPLE));
+    match (example, count.other_details) {
+        (None, _) => String::new(),
+        (Some(example), 0) => format!("  e.g. {example}"),
+        (Some(example), others) => format!("  e.g. {example} (and {others} different)"),
+    }
+}
+
+/// Each threshold with what was measured.
+pub(super) fn thresholds(page: &mut Page, report: &Report) {
+    if report.verdict.thresholds.is_empty() {
+        return;
+    }
+    page.heading("thresholds");
+    for result in &report.verdict.thresholds {
+        let (mark, tone) = if result.held { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
+        page.paragraph(2, &[(tone, mark)], &result.text);
+    }
+}
+
+/// What changed against the baseline.
+pub(super) fn comparison(page: &mut Page, report: &Report) {
+    let Some(comparison) = &report.verdict.comparison else { return };
+    page.heading(&format!("against the baseline {}", comparison.baseline_run_id));
+    let intervals = page.width() >= WITH_INTERVAL;
+    for change in &comparison.changes {
+        let decides = change.metric == comparison.primary
+            && (change.quantile - comparison.quantile).abs() < f64::EPSILON;
+        let (word, tone) = direction(change);
+        let (low, high) = (signed(change.difference.low), signed(change.difference.high));
+        let interval = if intervals { format!("[{low} … {high}]") } else { String::new() };
+        page.line(&[
+            (Tone::Plain, &change_text(change)),
+            (tone, word),
+            (Tone::Strong, if decides { "  decides  " } else { "           " }),
+            (Tone::Faint, &interval),
+        ]);
+    }
+    let footer = if intervals { ", with the 95 % interval of the difference" } else { "" };
+    page.paragraph(2, &[(Tone::Faint, "in milliseconds"), (Tone::Faint, footer)], "");
+    if comparison.attribution.is_empty() {
+        return;
+    }
+    page.line(&[(Tone::Plain, "  of which (medians within each step, in milliseconds)")]);
+    for part in &comparison.attribution {
+        page.line(&[(
+            Tone::Plain,
+            &format!("    {:<34}{:>8}", part.part.name(), signed(part.change_ms)),
+        )]);
+    }
+}
+
+fn change_text(change: &Change) -> String {
+    let name = format!("{} p{}", change.metric.name(), change.quantile);
+    format!(
+        "  {name:<32}{:>8} → {:>6}{:>8}  ",
+        number(Quantile { value: change.baseline, lower_bound: change.baseline_is_bound }),
+        number(Quantile { value: change.run, lower_bound: change.run_is_bound }),
+        signed(change.difference.point),
+    )
+}
+
+/// What an interval says without a minimum effect: that is for the verdict.
+fn direction(change: &Change) -> (&'static str, Tone) {
+    if change.difference.low > 0.0 {
+        ("slower ", Tone::Bad)
+    } else if change.difference.high < 0.0 {
+        ("faster ", Tone::Good)
+    } else {
+        ("unclear", Tone::Faint)
+    }
+}
+
+/// How well the caller kept its own time, and what of the agent's audio arrived.
+pub(super) fn instrument(page: &mut Page, report: &Report) {
+    page.heading("the caller itself");
+    match &report.pacing {
+        None => page.line(&[(Tone::Plain, "  sent no audio")]),
+        Some(pacing) => page.paragraph(
+            2,
+            &[],
+            &format!(
+                "microphone packets left {:.1}\u{a0}ms late at p50, {:.1}\u{a0}ms at p99, {:.1}\u{a0}ms at most (n\u{a0}{})",
+                pacing.p50_ms,
+                pacing.p99_ms,
+                pacing.max_ms,
+                digits(&pacing.n.to_string()),
+            ),
+        ),
+    }
+    let received = report.received;
+    let text = format!(
+        "received {} packets of the agent's audio, {} lost ({:.2}\u{a0}%), largest gap {}\u{a0}ms",
+        digits(&received.packets.to_string()),
+        digits(&received.lost.to_string()),
+        received.loss() * 100.0,
+        grouped(received.largest_gap_ms),
+    );
+    page.paragraph(2, &[], &text);
+}
+
+fn number(quantile: Quantile) -> String {
+    let bound = if quantile.lower_bound { "≥ " } else { "" };
+    format!("{bound}{}", grouped(quantile.value))
+}
+
+fn signed(ms: f64) -> String {
+    let text = grouped(ms);
+    if ms > 0.0 && text != "0" { format!("+{text}") } else { text }
+}
+
+/// Whole milliseconds with thousands set apart.
+fn grouped(ms: f64) -> String {
+    if ms.abs() >= 1e9 {
+        // Nonsense of an agent would burst its column.
+        return format!("{ms:.1e}");
+    }
+    let text = format!("{ms:.0}");
+    match text.strip_prefix('-') {
+        Some("0") => "0".to_owned(),
+        Some(number) => format!("\u{2212}{}", digits(number)),
+        None => digits(&text),
+    }
+}
+
+fn digits(number: &str) -> String {
+    let mut out = String::with_capacity(number.len() + number.len() / 3);
+    for (at, digit) in number.chars().enumerate() {
+        if at > 0 && (number.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (ms, text) in [
+            (0.0, "0"),
+            (-0.4, "0"),
+            (999.4, "999"),
+            (1_234.5, "1,234"),
+            (-1_234.0, "\u{2212}1,234"),
+            (123_456_789.0, "123,456,789"),
+            (1.5e300, "1.5e300"),
+        ] {
+            assert_eq!(grouped(ms), text);
+        }
+        assert_eq!(signed(12.0), "+12");
+        assert_eq!(signed(-12.0), "\u{2212}12");
+        assert_eq!(signed(0.2), "0");
+    }
+}
