@@ -1,0 +1,169 @@
+//! The HTTP client under the OTLP exporter. It has the last word on headers and sees every response.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+};
+
+use super::{Settings, SettingsError};
+use crate::report::{clipped, safe};
+
+/// Without it Langfuse queues spans for minutes and leaves attributes out.
+const VERSION: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-langfuse-ingestion-version"), HeaderValue::from_static("4"));
+/// Characters of a server's message that are kept.
+const SAID: usize = 200;
+
+/// Sends with Langfuse's own headers.
+#[derive(Debug)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    /// Marked as sensitive, so that it is not shown.
+    authorization: HeaderValue,
+    /// What must not be repeated from a server's message.
+    hidden: [crate::secret::Secret; 2],
+    last: LastFailure,
+}
+
+/// Why the latest request came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// `location` and `said` are harmless text, without a secret, and may be empty.
+    Status {
+        status: u16,
+        location: String,
+        said: String,
+    },
+    Timeout,
+    Network(String),
+}
+
+/// The latest failure, shared between the client, which the exporter owns, and who reads it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LastFailure(Arc<Mutex<Option<Failure>>>);
+
+impl LastFailure {
+    pub(super) fn clear(&self) {
+        self.take();
+    }
+
+    pub(super) fn take(&self) -> Option<Failure> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn put(&self, failure: Failure) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+    }
+}
+
+impl Client {
+    pub(super) fn new(settings: &Settings, https: bool) -> Result<Self, SettingsError> {
+        let pair = format!("{}:{}", settings.public_key, settings.secret_key.expose());
+        let token = BASE64.encode(pair);
+        let mut authorization = HeaderValue::try_from(format!("Basic {token}"))
+            .map_err(|_| SettingsError::Key("LANGFUSE_SECRET_KEY"))?;
+        authorization.set_sensitive(true);
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls(https)?)
+            .user_agent(concat!("loadcall/", env!("CARGO_PKG_VERSION")))
+            // A redirected POST becomes a GET or loses its keys: better to say so.
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(settings.deadline)
+            .build()
+            .map_err(|error| SettingsError::Client(error.to_string()))?;
+        let hidden = [settings.secret_key.clone(), crate::secret::Secret::new(token)];
+        Ok(Self { http, authorization, hidden, last: LastFailure::default() })
+    }
+
+    pub(super) fn last_failure(&self) -> LastFailure {
+        self.last.clone()
+    }
+
+    /// Only what describes the body is kept of the exporter's headers: the rest comes from
+    /// `OTEL_EXPORTER_OTLP_HEADERS` and is meant, like the keys in it, for another server.
+    fn headers(&self, given: &HeaderMap) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for name in [CONTENT_TYPE, CONTENT_ENCODING] {
+            if let Some(value) = given.get(&name) {
+                headers.insert(name, value.clone());
+            }
+        }
+        headers.insert(VERSION.0, VERSION.1);
+        headers.insert(AUTHORIZATION, self.authorization.clone());
+        headers
+    }
+
+    /// A server's text on one line, short, without what must not be shown.
+    fn harmless(&self, bytes: &[u8]) -> String {
+        let mut text = String::from_utf8_lossy(bytes).into_owned();
+        for secret in &self.hidden {
+            text = text.replace(secret.expose(), "…");
+        }
+        clipped(&safe(text.trim()), SAID)
+    }
+
+    fn failure(&self, error: &HttpError) -> Failure {
+        let Some(error) = error.downcast_ref::<reqwest::Error>() else {
+            return Failure::Network(self.harmless(error.to_string().as_bytes()));
+        };
+        if error.is_timeout() {
+            return Failure::Timeout;
+        }
+        // The innermost cause says what happened ("connection refused"); the outer ones repeat the
+        // address.
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        Failure::Network(self.harmless(cause.to_string().as_bytes()))
+    }
+}
+
+#[async_trait]
+impl HttpClient for Client {
+    async fn send_bytes(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        *request.headers_mut() = self.headers(request.headers());
+        let mut response = match self.http.send_bytes(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                self.last.put(self.failure(&error));
+                return Err(error);
+            }
+        };
+        if response.status().is_success() {
+            // Langfuse answers with JSON where OTLP has protobuf: nothing the exporter could read.
+            *response.body_mut() = Bytes::new();
+            self.last.clear();
+        } else {
+            let location = response.headers().get(LOCATION).map_or(&b""[..], HeaderValue::as_bytes);
+            self.last.put(Failure::Status {
+                status: response.status().as_u16(),
+                location: self.harmless(location),
+                said: self.harmless(response.body()),
+            });
+        }
+        Ok(response)
+    }
+}
+
+/// TLS by ring with the machine's certificates; without any when they are not needed.
+fn tls(https: bool) -> Result<rustls::ClientConfig, SettingsError> {
+    let mut roots = rustls::RootCertStore::empty();
+    if https {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            return Err(SettingsError::NoCertificates);
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| SettingsError::Client(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
