@@ -227,8 +227,11 @@ impl Peer {
             self.set_ice_state(IceConnectionState::Failed);
             self.set_state(PeerConnectionState::Failed);
         }
-        if self.close_by.is_some_and(|by| by <= now) {
-            self.rtc.disconnect();
+        if let Some(by) = self.close_by {
+            self.say_goodbye();
+            if by <= now {
+                self.rtc.disconnect();
+            }
         }
     }
 
@@ -287,7 +290,9 @@ impl Peer {
             return;
         }
         self.close_by = Some(now + CLOSE_WITHIN);
-        if !self.dtls_up || self.rtc.close().is_err() {
+        if self.dtls_up {
+            self.say_goodbye();
+        } else {
             self.rtc.disconnect();
         }
         self.end_channels();
@@ -302,6 +307,14 @@ impl Peer {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.close_by.is_some()
+    }
+
+    /// The engine cannot close while SCTP shakes hands, which takes only as long as a few datagrams. So it is asked
+    /// again whenever something happened; once it agreed, asking changes nothing.
+    fn say_goodbye(&mut self) {
+        if let Err(error) = self.rtc.close() {
+            log::debug!("the goodbye has to wait: {error}");
+        }
     }
 
     /// Gives up without a goodbye and without touching the engine, which may be in no state to be called.
@@ -335,6 +348,9 @@ impl Peer {
     }
 
     fn handle_event(&mut self, event: Event) {
+        if self.is_closed() {
+            return;
+        }
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "events of modes that are not switched on"

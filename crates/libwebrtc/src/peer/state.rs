@@ -40,8 +40,14 @@ impl Peer {
 
     /// The engine gave up on the connection.
     pub(super) fn break_down(&mut self, error: &str0m::RtcError) {
-        log::warn!("peer connection failed: {error}");
         self.rtc.disconnect();
+        if matches!(error, str0m::RtcError::Sctp(_)) {
+            // A goodbye in the middle of the SCTP handshake comes out as an error.
+            log::debug!("the other side closed, or its data channels broke: {error}");
+            self.handle_remote_close();
+            return;
+        }
+        log::warn!("peer connection failed: {error}");
         self.end_channels();
         self.disconnected_since = None;
         self.set_state(PeerConnectionState::Failed);

@@ -38,10 +38,15 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn new() -> Self {
+        Self::with_snap(true)
+    }
+
+    /// With the SCTP handshake in the descriptions, or after DTLS.
+    pub(super) fn with_snap(sctp_snap: bool) -> Self {
         let now = clock::now();
         Self {
             now,
-            peers: [A, B].map(|side| peer(address(side), now)),
+            peers: [A, B].map(|side| peer_with_snap(address(side), sctp_snap, now)),
             events: [vec![], vec![]],
             messages: [vec![], vec![]],
             is_cut: false,
@@ -184,8 +189,12 @@ impl Pair {
 }
 
 pub(super) fn peer(host: SocketAddr, now: Instant) -> Peer {
+    peer_with_snap(host, true, now)
+}
+
+fn peer_with_snap(host: SocketAddr, sctp_snap: bool, now: Instant) -> Peer {
     let hub = Hub { waker: Waker::noop().clone(), grid: Grid::new(now) };
-    Peer::new(PeerConfig { host, sctp_snap: true, hub }, now).unwrap()
+    Peer::new(PeerConfig { host, sctp_snap, hub }, now).unwrap()
 }
 
 pub(super) fn address(side: usize) -> SocketAddr {
