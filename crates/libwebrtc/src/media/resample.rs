@@ -58,7 +58,7 @@ impl Resampler {
     }
 }
 
-/// Kaiser-less and simple: a sinc at 92 % of the lower Nyquist frequency under a Blackman window, normalised so that
+/// A sinc that cuts off at 92 % of the lower Nyquist frequency, under a Blackman window and normalised so that
 /// a constant stays a constant.
 fn filters(up: usize, down: usize, taps: usize) -> Vec<f32> {
     let cutoff = 0.92 * (float(up) / float(down)).min(1.0);
