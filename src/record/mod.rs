@@ -124,6 +124,7 @@ pub enum Observation {
     },
     /// No packet of the agent's audio for two seconds.
     AgentMediaStalled,
+    AgentMediaResumed,
     ConnectionLost {
         reason: String,
     },
@@ -359,8 +360,13 @@ pub struct MediaFacts {
     /// How late each microphone packet left: hdrhistogram V2 + DEFLATE in base64, microseconds.
     /// Empty when nothing was sent.
     pub pacing: String,
+    /// Microphone packets that were never sent because the caller was stalled for too long.
+    pub packets_skipped: u64,
     pub packets_received: u64,
+    /// From gaps in the sequence numbers; what came late is not lost.
     pub packets_lost: u64,
+    /// Received, but not decodable or not read in time.
+    pub packets_unread: u64,
     /// Largest gap between two packets of the agent's audio.
     pub largest_gap_ms: f64,
 }

@@ -252,6 +252,7 @@ fn mark(what: &Observation) -> Option<(u32, Place)> {
         | Observation::AgentState(_)
         | Observation::AgentLeft { .. }
         | Observation::AgentMediaStalled
+        | Observation::AgentMediaResumed
         | Observation::ConnectionLost { .. }
         | Observation::HangingUp
         | Observation::VoiceBegan

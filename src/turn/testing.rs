@@ -85,11 +85,7 @@ pub(crate) fn is(ms: i64, what: Observation) -> Stamped {
 }
 
 pub(crate) fn connected(ms: i64) -> Vec<Stamped> {
-    let room = Observation::Connected {
-        room_sid: "RM_1".to_owned(),
-        server_version: "1.13.5".to_owned(),
-        server_region: String::new(),
-    };
+    let room = Observation::Connected { room_sid: "RM_1".to_owned() };
     vec![is(ms, room)]
 }
 
@@ -174,7 +170,7 @@ pub(crate) fn run(run_id: &str, calls: Vec<CallRecord>, scenario: &Scenario) -> 
             host: Host { os: "linux".to_owned(), cpus: 2 },
         },
         calls,
-        tail: Some(RunTail { ended, stopped: false, planned }),
+        tail: Some(RunTail { ended, stopped: false, gave_up: false, planned }),
     }
 }
 

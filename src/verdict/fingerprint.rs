@@ -27,8 +27,6 @@ pub struct Fingerprint {
     /// Calls at a time.
     pub concurrency: u32,
     pub loadcall_version: String,
-    pub server_version: String,
-    pub server_region: String,
     /// Of the caller: `linux, 2 cpus`.
     pub host: String,
 }
@@ -85,13 +83,6 @@ impl Fingerprint {
             };
             Some(format!("{sdk} {sdk_version}"))
         });
-        let server = facts().find_map(|o| {
-            let Observation::Connected { server_version, server_region, .. } = o else {
-                return None;
-            };
-            Some((server_version.clone(), server_region.clone()))
-        });
-        let (server_version, server_region) = server.unwrap_or_default();
         Self {
             scenario: scenario.name().to_owned(),
             agent: scenario.agent().name.clone(),
@@ -104,8 +95,6 @@ impl Fingerprint {
                 }
             },
             loadcall_version: run.head.loadcall_version.clone(),
-            server_version,
-            server_region,
             host: format!("{}, {} cpus", run.head.host.os, run.head.host.cpus),
         }
     }
@@ -121,8 +110,6 @@ impl Fingerprint {
         ];
         let slight = [
             differ("agent SDK", &sdk(self), &sdk(run)),
-            differ("server version", &self.server_version, &run.server_version),
-            differ("server region", &self.server_region, &run.server_region),
             differ("loadcall version", &self.loadcall_version, &run.loadcall_version),
             differ("caller's host", &self.host, &run.host),
         ];

@@ -17,6 +17,8 @@ pub use baseline::{Baseline, BaselineError, CannotAccept, FORMAT as BASELINE_FOR
 pub use fingerprint::{Difference, Fingerprint, NotComparable};
 pub use health::{MAX_OUR_FAULT_SHARE, MAX_PACING_P99_MS, Pacing, Unfit, pacing};
 
+pub use thresholds::sample;
+
 use compare::Standing;
 
 use crate::record::Run;

@@ -72,7 +72,8 @@ fn latency(
     (Some(measured), format!("{name} {sign} {value} ms (n {n}{unanswered})"))
 }
 
-pub(super) fn sample(values: &[Value]) -> Option<Sample> {
+/// The values as a sample for [`crate::stats`]; `None` when there are none.
+pub fn sample(values: &[Value]) -> Option<Sample> {
     Sample::new(values.iter().map(|v| Point {
         value: v.value,
         censored: v.censored,

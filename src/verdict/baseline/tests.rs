@@ -31,8 +31,6 @@ fn the_file_has_a_line_for_each_thing() {
     "agent_sdk": "python 1.8.9",
     "concurrency": 5,
     "loadcall_version": "0.1.0",
-    "server_version": "1.13.5",
-    "server_region": "",
     "host": "linux, 2 cpus"
   },
   "steps": [
