@@ -1,10 +1,20 @@
-//! draft
+//! loadcall calls LiveKit voice agents, measures what a caller hears, and says whether the agent got
+//! worse and where. The modules stand in the order of the data; ARCHITECTURE.md has the picture and
+//! the invariants.
+
 pub mod scenario;
+pub mod audio;
+pub mod plan;
 pub mod record;
+pub mod call;
+pub mod run;
 pub mod turn;
 pub mod stats;
 pub mod verdict;
+pub mod report;
+pub mod export;
+pub mod cli;
+
 pub mod clock;
-pub mod plan;
-pub mod call;
 pub mod dev;
+pub mod secret;

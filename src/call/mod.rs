@@ -3,5 +3,9 @@
 //! observation.
 
 pub mod speech;
+pub mod readers;
+pub mod livekit;
+pub mod hearing;
 pub mod script;
 pub mod session;
+pub mod drive;

@@ -1,0 +1,372 @@
+//! One call from dialling to hanging up: joins the script and the line, and stamps every observation.
+#![expect(clippy::disallowed_methods, reason = "IO: waits for the line and for time")]
+
+use super::hearing::Hearing;
+use super::livekit::{Dial, DialError, Line, News, Target, observation};
+use super::readers::Readers;
+use super::script::{Action, Heard, Script};
+use super::session;
+use crate::audio::opus::{self, EncodedClip};
+use crate::clock::Clock;
+use crate::plan::PlannedCall;
+use crate::record::{
+    CallEnd, CallRecord, MediaFacts, Observation, Offset, Outcome, SessionEvent, Stamped,
+};
+use crate::scenario::Scenario;
+use crate::stats::Histogram;
+use futures_util::future::OptionFuture;
+use livekit::webrtc::encoded::{EncodedFrame, Pacing, Playback};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep_until;
+
+/// The most observations a call keeps; more than a conversation of an hour makes.
+const LOG_LIMIT: usize = 20_000;
+/// The longest sleep between two looks at the script.
+const TICK: Duration = Duration::from_millis(500);
+/// How long the caller waits, with the script through, for the agent to say what it is.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+
+/// A clip as the media engine takes it.
+#[derive(Debug, Clone)]
+pub struct Sayable {
+    frames: Arc<[EncodedFrame]>,
+    /// From the beginning of the first packet.
+    first_voiced_at: Duration,
+    last_voiced_at: Duration,
+}
+
+impl From<&EncodedClip> for Sayable {
+    fn from(clip: &EncodedClip) -> Self {
+        Self {
+            frames: clip.frames().iter().map(packet).collect(),
+            first_voiced_at: clip.first_voiced_at(),
+            last_voiced_at: clip.last_voiced_at(),
+        }
+    }
+}
+
+/// A packet of ours as one of the engine's.
+pub fn packet(frame: &opus::EncodedFrame) -> EncodedFrame {
+    EncodedFrame { payload: Arc::clone(&frame.payload), level: frame.level }
+}
+
+/// What all calls of a run share.
+#[derive(Debug, Clone)]
+pub struct Calling {
+    pub target: Target,
+    pub scenario: Arc<Scenario>,
+    /// The clip of each step, encoded once; `None` for a step that says nothing.
+    pub clips: Arc<[Option<Sayable>]>,
+    pub silence: EncodedFrame,
+    pub clock: Clock,
+    /// Becomes true when the user stops the run.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Places one call and plays it to its end. Never fails: what goes wrong is the call's outcome.
+pub async fn call(calling: &Calling, planned: &PlannedCall, due: Offset) -> CallRecord {
+    let dialled = calling.clock.now();
+    let dial = Dial {
+        room: planned.room.clone(),
+        identity: planned.identity.clone(),
+        agent_name: calling.scenario.agent().name.clone(),
+        agent_metadata: calling.scenario.agent().metadata.clone(),
+    };
+    let (readers, read) = Readers::start(calling.clock);
+    let mut stop = calling.stop.clone();
+    let dialling = Line::dial(&calling.target, &dial, calling.silence.clone(), readers);
+    let dialled_line = tokio::select! {
+        line = dialling => line.map_err(not_dialled),
+        _ = stop.wait_for(|stop| *stop) => Err((Outcome::Stopped, String::new())),
+    };
+    let record = |log, end, media| CallRecord {
+        id: planned.id,
+        room: planned.room.clone(),
+        due,
+        dialled,
+        log,
+        end,
+        media,
+    };
+    let line = match dialled_line {
+        Ok(line) => line,
+        Err((outcome, detail)) => {
+            let end = CallEnd { at: calling.clock.now(), outcome, detail };
+            return record(Vec::new(), end, MediaFacts::default());
+        }
+    };
+    let mut drive = Drive::new(calling, line, read, dialled);
+    let end = drive.until_hung_up(stop).await;
+    let (log, media) = drive.hang_up(&planned.room).await;
+    record(log, end, media)
+}
+
+fn not_dialled(error: DialError) -> (Outcome, String) {
+    let outcome = match &error {
+        DialError::Refused(_) => Outcome::Refused,
+        DialError::NotConnected(_) => Outcome::ConnectionLost,
+        DialError::Microphone(_) | DialError::Token(_) => Outcome::OurFault,
+    };
+    (outcome, error.to_string())
+}
+
+/// The clip that is on its way.
+struct Saying {
+    step: u32,
+    /// Resolves to the capture time of the clip's first sample.
+    started: OptionFuture<std::pin::Pin<Box<dyn Future<Output = Option<Instant>> + Send>>>,
+    /// When the clip's last voiced sample is on the wire, once it plays.
+    ends: Option<Offset>,
+}
+
+/// A call in progress.
+struct Drive<'a> {
+    calling: &'a Calling,
+    line: Line,
+    read: mpsc::Receiver<Stamped>,
+    script: Script,
+    hearing: Hearing,
+    saying: Option<Saying>,
+    log: Vec<Stamped>,
+    /// The agent's usage grows with every message; the last says it all.
+    usage: Option<Stamped>,
+}
+
+impl<'a> Drive<'a> {
+    fn new(
+        calling: &'a Calling,
+        line: Line,
+        read: mpsc::Receiver<Stamped>,
+        dialled: Offset,
+    ) -> Self {
+        let mut script = Script::new(Arc::clone(&calling.scenario), dialled);
+        let now = calling.clock.now();
+        script.handle(now, Heard::Connected);
+        let connected = Observation::Connected { room_sid: line.room_sid() };
+        let log = vec![Stamped { at: now, what: connected }];
+        let hearing = Hearing::new(calling.clock);
+        Self { calling, line, read, script, hearing, saying: None, log, usage: None }
+    }
+
+    async fn until_hung_up(&mut self, mut stop: watch::Receiver<bool>) -> CallEnd {
+        let clock = self.calling.clock;
+        let mut stopping = false;
+        loop {
+            let now = clock.now();
+            self.hearing.look_at_the_clock(now);
+            self.pass_on_what_is_heard(now);
+            self.end_utterance_when_due(now);
+            while let Some(action) = self.script.poll(now) {
+                match action {
+                    Action::Say { step, not_before } => self.say(now, step, not_before),
+                    Action::HangUp(end) => {
+                        self.take_notes();
+                        return end;
+                    }
+                }
+            }
+            self.take_notes();
+            let wake = clock.instant(self.wake_at(now));
+            let started: OptionFuture<_> =
+                self.saying.as_mut().map(|saying| &mut saying.started).into();
+            tokio::select! {
+                biased;
+                frame = self.hearing.next_packet() => self.hearing.take(&frame),
+                Some(Some(at)) = started => self.started(at),
+                news = self.line.news() => self.take_news(news),
+                Some(stamped) = self.read.recv() => self.take_read(stamped),
+                _ = stop.wait_for(|stop| *stop), if !stopping => {
+                    stopping = true;
+                    self.script.handle(clock.now(), Heard::Stop);
+                }
+                () = sleep_until(wake.into()) => {}
+            }
+        }
+    }
+
+    /// The next moment at which time alone changes something.
+    fn wake_at(&self, now: Offset) -> Offset {
+        let ends = self.saying.as_ref().and_then(|saying| saying.ends);
+        [self.script.wake_at(), ends, self.hearing.wake_at()]
+            .into_iter()
+            .flatten()
+            // A moment that has passed without effect waits for something else.
+            .filter(|at| *at > now)
+            .fold(now.plus(TICK), Offset::min)
+    }
+
+    fn say(&mut self, now: Offset, step: u32, not_before: Offset) {
+        let clip = self.calling.clips.get(step as usize).and_then(Option::as_ref);
+        let Some(clip) = clip else {
+            let reason = format!("step {step} has no clip");
+            return self.script.handle(now, Heard::OurFault { reason });
+        };
+        let at = self.calling.clock.instant(not_before);
+        match self.line.microphone.play(Arc::clone(&clip.frames), at) {
+            Ok(playback) => {
+                let started = Some(started(playback)).into();
+                self.saying = Some(Saying { step, started, ends: None });
+            }
+            Err(e) => {
+                let reason = format!("cannot play the clip of step {step}: {e}");
+                self.script.handle(now, Heard::OurFault { reason });
+            }
+        }
+    }
+
+    /// The clip's first packet was sent: its samples have their places on the capture clock.
+    fn started(&mut self, at: Option<Instant>) {
+        let clock = self.calling.clock;
+        let Some(saying) = self.saying.as_mut() else { return };
+        saying.started = None.into();
+        let clip = self.calling.clips.get(saying.step as usize).and_then(Option::as_ref);
+        if let (Some(at), Some(clip)) = (at, clip) {
+            let first = clock.offset(at);
+            let began = first.plus(clip.first_voiced_at);
+            saying.ends = Some(first.plus(clip.last_voiced_at));
+            self.script.handle(clock.now(), Heard::UtteranceBegan { at: began });
+        } else {
+            let reason = "the microphone ended before the clip was played".into();
+            self.script.handle(clock.now(), Heard::OurFault { reason });
+        }
+    }
+
+    fn end_utterance_when_due(&mut self, now: Offset) {
+        let ends = self.saying.as_ref().and_then(|saying| saying.ends);
+        if let Some(at) = ends.filter(|at| *at <= now) {
+            self.saying = None;
+            self.script.handle(now, Heard::UtteranceEnded { at });
+        }
+    }
+
+    fn pass_on_what_is_heard(&mut self, now: Offset) {
+        for (at, heard, what) in self.hearing.take_heard() {
+            self.note(Stamped { at, what });
+            self.script.handle(now, heard);
+        }
+    }
+
+    fn take_news(&mut self, news: News) {
+        let now = self.calling.clock.now();
+        self.note(Stamped { at: now, what: observation(&news) });
+        match news {
+            News::AgentJoined { .. } => self.script.handle(now, Heard::AgentJoined),
+            News::Audio(stream) => {
+                self.hearing.listen_to(stream);
+                self.script.handle(now, Heard::AgentTrackSubscribed);
+            }
+            News::AgentState(_) => {}
+            News::AgentLeft { reason } => self.script.handle(now, Heard::AgentLeft { reason }),
+            News::Lost { reason } => self.script.handle(now, Heard::ConnectionLost { reason }),
+        }
+    }
+
+    fn take_read(&mut self, stamped: Stamped) {
+        let now = self.calling.clock.now();
+        if let Observation::Session(event) = &stamped.what {
+            match event {
+                SessionEvent::UserMessage { .. } => {
+                    self.script.handle(now, Heard::UserTurnReported);
+                }
+                SessionEvent::AgentMessage { .. } => self.script.handle(now, Heard::ReplyReported),
+                SessionEvent::Usage { .. } => {
+                    self.usage = Some(stamped);
+                    return;
+                }
+                SessionEvent::AgentState { .. }
+                | SessionEvent::UserState { .. }
+                | SessionEvent::ToolsStarted { .. }
+                | SessionEvent::ToolsExecuted { .. }
+                | SessionEvent::Error { .. }
+                | SessionEvent::FalseInterruption { .. }
+                | SessionEvent::EndOfTurnPrediction { .. }
+                | SessionEvent::Framework { .. }
+                | SessionEvent::Options { .. } => {}
+            }
+        }
+        self.note(stamped);
+    }
+
+    fn take_notes(&mut self) {
+        for note in self.script.take_notes() {
+            self.note(note);
+        }
+    }
+
+    fn note(&mut self, stamped: Stamped) {
+        match self.log.len().cmp(&LOG_LIMIT) {
+            std::cmp::Ordering::Less => self.log.push(stamped),
+            std::cmp::Ordering::Equal => {
+                let what = Observation::LimitReached { what: "observations of a call".into() };
+                self.log.push(Stamped { at: stamped.at, what });
+            }
+            std::cmp::Ordering::Greater => {}
+        }
+    }
+
+    /// Ends the call on both sides and gives what was recorded.
+    async fn hang_up(mut self, room: &str) -> (Vec<Stamped>, MediaFacts) {
+        self.ask_what_the_agent_is(room).await;
+        let pacing = self.line.microphone.pacing();
+        let media = MediaFacts {
+            pacing: pacing_histogram(&pacing),
+            packets_skipped: pacing.skipped(),
+            ..self.hearing.facts()
+        };
+        if let Some(usage) = self.usage.take() {
+            self.note(usage);
+        }
+        self.line.hang_up().await;
+        // The server would keep the agent's job for a while in an empty room.
+        if let Err(e) = self.calling.target.delete_room(room).await {
+            log::debug!("room {room} was not deleted: {e}");
+        }
+        (self.log, media)
+    }
+
+    /// Asks for SDK and options, which can wait until nothing is measured any more.
+    async fn ask_what_the_agent_is(&mut self, room: &str) {
+        let speaks = self.log.iter().any(|stamped| matches!(stamped.what, Observation::Session(_)));
+        if !speaks {
+            return;
+        }
+        self.line.ask(session::ask_framework(format!("{room}-framework"))).await;
+        self.line.ask(session::ask_options(format!("{room}-options"))).await;
+        let deadline = self.calling.clock.instant(self.calling.clock.now().plus(ANSWER_LIMIT));
+        let mut missing = 2;
+        while missing > 0 {
+            tokio::select! {
+                Some(stamped) = self.read.recv() => {
+                    let answer = matches!(
+                        stamped.what,
+                        Observation::Session(SessionEvent::Framework { .. } | SessionEvent::Options { .. })
+                    );
+                    missing -= u32::from(answer);
+                    self.take_read(stamped);
+                }
+                // Opened streams only reach the readers through the line.
+                news = self.line.news() => {
+                    if matches!(news, News::AgentLeft { .. } | News::Lost { .. }) {
+                        return;
+                    }
+                }
+                () = sleep_until(deadline.into()) => return,
+            }
+        }
+    }
+}
+
+fn started(playback: Playback) -> std::pin::Pin<Box<dyn Future<Output = Option<Instant>> + Send>> {
+    Box::pin(playback.started())
+}
+
+/// Lateness of every packet in microseconds, as recordings keep it.
+fn pacing_histogram(pacing: &Pacing) -> String {
+    let each = |(late, n): (Duration, u64)| {
+        let us = i64::try_from(late.as_micros()).unwrap_or(i64::MAX);
+        std::iter::repeat_n(us, usize::try_from(n).unwrap_or(usize::MAX))
+    };
+    Histogram::of(pacing.buckets().flat_map(each)).to_base64().unwrap_or_default()
+}

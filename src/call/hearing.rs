@@ -1,0 +1,189 @@
+//! What the caller hears: packets of the agent's voice → samples → edges of speech, each at the
+//! moment its sample could first be heard, which is the arrival of its packet plus its place in it.
+#![expect(clippy::disallowed_methods, reason = "IO: waits for packets")]
+
+use super::script::Heard;
+use crate::audio::ear::{Ear, Event, Heard as Packet};
+use crate::audio::opus::Decoder;
+use crate::clock::Clock;
+use crate::record::{MediaFacts, Observation, Offset};
+use futures_util::StreamExt as _;
+use livekit::webrtc::encoded::{EncodedAudioStream, ReceivedFrame};
+use std::time::Duration;
+
+/// How long no packet may come before the agent's audio counts as stopped. Silence that is not sent
+/// (DTX) still gives a packet each 400 ms.
+const STALL: Duration = Duration::from_secs(2);
+/// How often the ear is asked whether silence has lasted long enough.
+const ADVANCE: Duration = Duration::from_millis(100);
+
+/// The listening half of a call.
+pub struct Hearing {
+    clock: Clock,
+    stream: Option<EncodedAudioStream>,
+    decoder: Option<Decoder>,
+    ear: Ear,
+    heard: Vec<(Offset, Heard, Observation)>,
+    last: Option<Last>,
+    stalled: bool,
+    advanced: Offset,
+    counts: Counts,
+}
+
+/// The latest packet.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    ssrc: u32,
+    seq: u64,
+    /// RTP time behind its last sample.
+    rtp_end: u32,
+    at: Offset,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    received: u64,
+    lost: u64,
+    undecodable: u64,
+    largest_gap: Duration,
+}
+
+impl Hearing {
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            stream: None,
+            decoder: None,
+            ear: Ear::new(),
+            heard: Vec::new(),
+            last: None,
+            stalled: false,
+            advanced: Offset::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Listens to this track from now on; one that was listened to before has been replaced.
+    pub fn listen_to(&mut self, stream: EncodedAudioStream) {
+        self.stream = Some(stream);
+        self.decoder = Decoder::new().map_err(|e| log::error!("{e}")).ok();
+        self.last = None;
+    }
+
+    /// The next packet; never, while there is no track. Cancelling loses nothing.
+    pub async fn next_packet(&mut self) -> ReceivedFrame {
+        if let Some(stream) = &mut self.stream
+            && let Some(frame) = stream.next().await
+        {
+            return frame;
+        }
+        // The track has ended or not begun; another may come.
+        self.stream = None;
+        std::future::pending().await
+    }
+
+    /// Hears a packet.
+    pub fn take(&mut self, frame: &ReceivedFrame) {
+        let at = self.clock.offset(frame.arrival);
+        self.counts.received += 1;
+        if self.stalled {
+            self.stalled = false;
+            let now = self.clock.now();
+            self.heard.push((now, Heard::MediaResumed, Observation::AgentMediaResumed));
+        }
+        let known = self.last.filter(|last| last.ssrc == frame.ssrc);
+        if let Some(last) = known {
+            if frame.seq <= last.seq {
+                // Late or doubled: its place has passed. What was counted as lost was not.
+                self.counts.lost = self.counts.lost.saturating_sub(u64::from(frame.seq < last.seq));
+                return;
+            }
+            let missing = frame.seq - last.seq - 1;
+            self.counts.lost += missing;
+            self.counts.largest_gap = self.counts.largest_gap.max(at.since(last.at));
+            self.conceal(missing, at, last.rtp_end);
+        }
+        let mut rtp_end = frame.rtp_time;
+        if let Some(decoder) = &mut self.decoder
+            && let Ok(pcm) = decoder.decode(&frame.payload)
+        {
+            rtp_end = rtp_end.wrapping_add(samples(pcm));
+            let rtp_time = frame.rtp_time;
+            let events = self.ear.hear(Packet { at: at.since_start(), rtp_time, pcm });
+            self.note(&events);
+        } else {
+            self.counts.undecodable += 1;
+        }
+        self.last = Some(Last { ssrc: frame.ssrc, seq: frame.seq, rtp_end, at });
+    }
+
+    /// Lets the ear hear what the decoder makes up for lost packets, as if they came with the next.
+    fn conceal(&mut self, missing: u64, at: Offset, rtp_time: u32) {
+        let few = u32::try_from(missing).ok().filter(|n| (1..=Decoder::CONCEAL_MAX).contains(n));
+        if let (Some(lost), Some(decoder)) = (few, &mut self.decoder)
+            && let Ok(pcm) = decoder.conceal(lost)
+        {
+            let events = self.ear.hear(Packet { at: at.since_start(), rtp_time, pcm });
+            self.note(&events);
+        }
+    }
+
+    /// Notices silence by the absence of packets.
+    pub fn look_at_the_clock(&mut self, now: Offset) {
+        if now.since(self.advanced) < ADVANCE {
+            return;
+        }
+        self.advanced = now;
+        let events = self.ear.advance(now.since_start());
+        self.note(&events);
+        if let Some(last) = self.last
+            && !self.stalled
+            && now.since(last.at) >= STALL
+        {
+            self.stalled = true;
+            self.heard.push((last.at, Heard::MediaStalled, Observation::AgentMediaStalled));
+        }
+    }
+
+    /// When the clock has to be looked at next.
+    pub fn wake_at(&self) -> Option<Offset> {
+        self.last.map(|_| self.advanced.plus(ADVANCE))
+    }
+
+    /// What was heard since the last call: when it happened, what it means to the script, and what
+    /// is logged.
+    pub fn take_heard(&mut self) -> Vec<(Offset, Heard, Observation)> {
+        std::mem::take(&mut self.heard)
+    }
+
+    fn note(&mut self, events: &[Event]) {
+        for event in events {
+            self.heard.push(match *event {
+                Event::VoiceStarted { at } => {
+                    let at = Offset::default().plus(at);
+                    (at, Heard::VoiceBegan { at }, Observation::VoiceBegan)
+                }
+                Event::VoiceEnded { at } => {
+                    let at = Offset::default().plus(at);
+                    (at, Heard::VoiceEnded { at }, Observation::VoiceEnded)
+                }
+            });
+        }
+    }
+
+    /// What the received media was like; the other half is the microphone's.
+    pub fn facts(&self) -> MediaFacts {
+        let overflowed = self.stream.as_ref().map_or(0, EncodedAudioStream::overflowed);
+        MediaFacts {
+            packets_received: self.counts.received,
+            packets_lost: self.counts.lost,
+            packets_unread: overflowed + self.counts.undecodable,
+            largest_gap_ms: self.counts.largest_gap.as_secs_f64() * 1_000.0,
+            ..MediaFacts::default()
+        }
+    }
+}
+
+fn samples(pcm: &[i16]) -> u32 {
+    u32::try_from(pcm.len()).expect("a packet has at most 5760 samples")
+}
