@@ -1,0 +1,119 @@
+//! Loads the clips a scenario names. Faults look like those of the scenario file, at the place that
+//! names the clip.
+#![expect(clippy::disallowed_methods, reason = "IO: reads clips")]
+
+use crate::audio::opus::{self, EncodedClip};
+use crate::audio::{Clip, ClipFacts};
+use crate::record::ClipFact;
+use crate::scenario::{Act, ClipRef, Fault, Faults, Scenario};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The largest clip file that is read.
+const CLIP_FILE_LIMIT: u64 = 100 << 20;
+
+/// How alike (0 to 1) a name has to be to be worth proposing.
+const ALIKE: f64 = 0.6;
+
+/// A clip a step says.
+#[derive(Debug, Clone)]
+pub(super) struct Loaded {
+    pub(super) clip: Arc<Clip>,
+    pub(super) facts: ClipFacts,
+    pub(super) reference: ClipRef,
+}
+
+impl Loaded {
+    /// What a recording keeps of it.
+    pub(super) fn fact(&self) -> ClipFact {
+        let voiced = self.clip.last_voiced() - self.clip.first_voiced() + 1;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a clip has at most some millions of samples"
+        )]
+        let voiced_ms = voiced as f64 * 1_000.0 / f64::from(crate::audio::RATE);
+        ClipFact {
+            file: self.reference.file.clone(),
+            sha256: self.facts.sha256.clone(),
+            text: self.reference.text.clone(),
+            voiced_ms,
+        }
+    }
+}
+
+/// The clip of every step, in the order of the script; one that several steps say is read once.
+/// Clip names are relative to the scenario at `scenario_path`.
+pub(super) fn load(
+    scenario: &Scenario,
+    scenario_path: &Path,
+) -> Result<Vec<Option<Loaded>>, Faults> {
+    let folder = scenario_path.parent().unwrap_or(Path::new(""));
+    let mut known: HashMap<&str, Arc<Clip>> = HashMap::new();
+    let mut faults = Vec::new();
+    let mut loaded = Vec::new();
+    for step in scenario.steps() {
+        let Act::Say { clip: reference, .. } = &step.act else {
+            loaded.push(None);
+            continue;
+        };
+        let clip = match known.get(reference.file.as_str()) {
+            Some(clip) => Arc::clone(clip),
+            None => match read(folder, reference) {
+                Ok(clip) => Arc::new(clip),
+                Err(fault) => {
+                    faults.push(fault);
+                    continue;
+                }
+            },
+        };
+        known.insert(&reference.file, Arc::clone(&clip));
+        let (facts, reference) = (clip.facts().clone(), reference.clone());
+        loaded.push(Some(Loaded { clip, facts, reference }));
+    }
+    match Faults::from_vec(faults) {
+        Some(faults) => Err(faults),
+        None => Ok(loaded),
+    }
+}
+
+/// Encodes each clip once, however many steps say it and callers play it.
+pub(super) fn encode(
+    loaded: &[Option<Loaded>],
+) -> Result<Arc<[Option<EncodedClip>]>, opus::CodecError> {
+    let mut done: HashMap<*const Clip, EncodedClip> = HashMap::new();
+    loaded
+        .iter()
+        .map(|step| {
+            let Some(step) = step else { return Ok(None) };
+            let key = Arc::as_ptr(&step.clip);
+            if !done.contains_key(&key) {
+                done.insert(key, opus::encode(&step.clip)?);
+            }
+            Ok(done.get(&key).cloned())
+        })
+        .collect()
+}
+
+fn read(folder: &Path, reference: &ClipRef) -> Result<Clip, Fault> {
+    let path = folder.join(&reference.file);
+    match std::fs::metadata(&path) {
+        Ok(m) if m.len() > CLIP_FILE_LIMIT => {
+            return Err(Fault::bad_clip(reference, "the file is larger than 100 MiB"));
+        }
+        Ok(_) => {}
+        Err(_) => return Err(Fault::missing_clip(reference, similar(&path).as_deref())),
+    }
+    let bytes = std::fs::read(&path).map_err(|e| Fault::bad_clip(reference, &e.to_string()))?;
+    Clip::from_wav(&bytes).map_err(|e| Fault::bad_clip(reference, &e.to_string()))
+}
+
+/// The file in the same folder whose name is most like the missing one's.
+fn similar(missing: &Path) -> Option<String> {
+    let wanted = missing.file_name()?.to_str()?;
+    let names = std::fs::read_dir(missing.parent()?).ok()?;
+    let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let alike = |name: &String| strsim::normalized_damerau_levenshtein(wanted, name);
+    let best = names.max_by(|a, b| alike(a).total_cmp(&alike(b)))?;
+    (alike(&best) >= ALIKE).then_some(best)
+}

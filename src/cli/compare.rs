@@ -1,0 +1,24 @@
+//! `loadcall compare`: judges a recording against a baseline or another run.
+
+use super::exit::{self, Failure, print};
+use super::report::{self, Judged};
+use std::path::Path;
+
+pub(super) fn compare(path: &Path, baseline: Option<&Path>) -> Result<u8, Failure> {
+    let run = report::read_run(path)?;
+    let own = report::own_baseline_path(&run);
+    if baseline.is_none() && !own.exists() {
+        return Err(Failure::usage(format!(
+            "there is no baseline `{}` to compare with",
+            own.display()
+        ))
+        .hint(
+            "`loadcall accept RUN` makes a run the baseline; or name a baseline or another run",
+        ));
+    }
+    let measure = report::read_baseline(baseline.unwrap_or(&own))?;
+    let seed = run.head.seed;
+    let judged = Judged::against(run, Some(&measure), seed)?;
+    print(&judged.text(path))?;
+    Ok(exit::of(judged.verdict.outcome))
+}

@@ -1,0 +1,78 @@
+//! Where things lie: run folders, the pointer to the newest, baselines beside their scenarios.
+#![expect(clippy::disallowed_methods, reason = "IO: makes folders and reads scenario files")]
+
+use super::exit::Failure;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Where runs go that are not sent elsewhere.
+const REPORTS: &str = "reports";
+/// The largest scenario file that is read.
+const SCENARIO_LIMIT: u64 = 1 << 20;
+
+/// A new run's id: when it began (UTC), and something that tells two of the same second apart.
+pub(super) fn new_run_id(now: SystemTime) -> String {
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let second = jiff::Timestamp::from_second(i64::try_from(since.as_secs()).unwrap_or(0))
+        .unwrap_or_default();
+    let tail = (since.subsec_nanos() ^ std::process::id()) & 0xffff;
+    format!("{}-{tail:04x}", second.strftime("%Y%m%d-%H%M%S"))
+}
+
+/// A wall clock time as reports have it: RFC 3339, UTC, with microseconds.
+pub(super) fn timestamp(at: SystemTime) -> String {
+    let at = jiff::Timestamp::try_from(at).unwrap_or_default();
+    format!("{at:.6}")
+}
+
+/// Makes the folder of a run and gives it.
+pub(super) fn make_run_folder(out: Option<&Path>, run_id: &str) -> Result<PathBuf, Failure> {
+    let folder = out.map_or_else(|| Path::new(REPORTS).join(run_id), Path::to_path_buf);
+    std::fs::create_dir_all(&folder).map_err(|e| {
+        Failure::usage(format!("cannot make the folder `{}`: {e}", folder.display()))
+    })?;
+    Ok(folder)
+}
+
+/// Lets `reports/latest` point at a run in `reports/`. Not being able to (no symbolic links on the
+/// file system, a real folder of that name) costs only convenience.
+pub(super) fn point_latest_at(folder: &Path) {
+    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else { return };
+    if parent != Path::new(REPORTS) {
+        return;
+    }
+    let latest = parent.join("latest");
+    let is_ours = std::fs::symlink_metadata(&latest).is_ok_and(|m| m.is_symlink());
+    if is_ours {
+        let _ = std::fs::remove_file(&latest);
+    }
+    if let Err(e) = std::os::unix::fs::symlink(name, &latest) {
+        log::warn!("cannot make `{}`: {e}", latest.display());
+    }
+}
+
+/// `greeting.yaml` → `greeting.baseline.json` beside it.
+pub(super) fn baseline_beside(scenario: &Path) -> PathBuf {
+    scenario.with_extension("baseline.json")
+}
+
+/// The text of a scenario file.
+pub(super) fn read_scenario(path: &Path) -> Result<String, Failure> {
+    let fail = |why: &dyn std::fmt::Display| {
+        Failure::usage(format!("cannot read the scenario `{}`: {why}", path.display()))
+    };
+    let size = std::fs::metadata(path).map_err(|e| fail(&e))?.len();
+    if size > SCENARIO_LIMIT {
+        return Err(fail(&format!("it has {size} bytes, at most {SCENARIO_LIMIT} are read")));
+    }
+    std::fs::read_to_string(path).map_err(|e| fail(&e))
+}
+
+/// Writes a file whole, or leaves the old one.
+pub(super) fn write(path: &Path, contents: &[u8]) -> Result<(), Failure> {
+    let fail =
+        |e: std::io::Error| Failure::internal(format!("cannot write `{}`: {e}", path.display()));
+    let partial = path.with_extension("partial");
+    std::fs::write(&partial, contents).map_err(fail)?;
+    std::fs::rename(&partial, path).map_err(fail)
+}

@@ -1,0 +1,175 @@
+//! The command line: reads inputs, calls the rest, writes outputs, chooses the exit code.
+
+mod accept;
+mod check;
+mod clips;
+mod compare;
+mod exit;
+mod files;
+mod logging;
+mod progress;
+mod report;
+mod run;
+mod traces;
+
+use crate::secret::Secret;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Calls LiveKit voice agents, measures what a caller hears, and says whether the agent got worse
+/// and where.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    pass
+  1    internal error
+  2    wrong usage or invalid scenario
+  3    nothing measured: no server, or no call reached an agent
+  4    worse: a threshold, an expectation or the comparison with the baseline failed
+  5    no verdict: inconclusive, not comparable, or the calling machine was overloaded
+  130  stopped; what was measured is reported
+
+The result goes to stdout, progress and messages to stderr. LOADCALL_LOG=info (or debug) shows what
+the media engine and the LiveKit crate log.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Place the calls of a scenario, report them and judge them.
+    Run(RunArgs),
+    /// Show every fault of scenario files, and what their clips contain. Needs no server.
+    Check {
+        /// Scenario files.
+        #[arg(required = true, value_name = "FILE")]
+        scenarios: Vec<PathBuf>,
+    },
+    /// Judge a run again, against a baseline. Needs no server.
+    Compare {
+        #[command(flatten)]
+        run: RecordedRun,
+        /// The baseline file, or another run. Default: the scenario's baseline.
+        #[arg(value_name = "BASELINE")]
+        baseline: Option<PathBuf>,
+    },
+    /// Store a run as the baseline that later runs of its scenario are compared with.
+    Accept {
+        #[command(flatten)]
+        run: RecordedRun,
+        /// Where to store it. Default: beside the scenario, as <scenario>.baseline.json.
+        #[arg(long, value_name = "FILE")]
+        baseline: Option<PathBuf>,
+    },
+    /// Print the report of a run again. Needs no server.
+    Report {
+        #[command(flatten)]
+        run: RecordedRun,
+        /// The form to print it in.
+        #[arg(long, value_enum, default_value = "text")]
+        format: report::Format,
+        /// The baseline file. Default: the scenario's baseline, when there is one.
+        #[arg(long, value_name = "FILE")]
+        baseline: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct RecordedRun {
+    /// A run folder (such as reports/latest) or its run.jsonl.
+    #[arg(value_name = "RUN")]
+    path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The scenario file.
+    #[arg(value_name = "SCENARIO")]
+    scenario: PathBuf,
+    /// Folder for this run's files. Default: reports/<run id>, with reports/latest pointing at it.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The baseline file. Default: <scenario>.baseline.json, when there is one.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Seed of everything random in the judgement; the same recording and seed give the same one.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print nothing but the result and errors.
+    #[arg(long, short)]
+    quiet: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
+    langfuse: LangfuseArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "LiveKit server")]
+struct ServerArgs {
+    /// Address of the LiveKit server, ws:// or wss://.
+    #[arg(long, env = "LIVEKIT_URL", value_name = "URL")]
+    url: Option<String>,
+    #[arg(long, env = "LIVEKIT_API_KEY", value_name = "KEY")]
+    api_key: Option<String>,
+    /// Better given in the environment, where other users of the machine do not see it.
+    #[arg(long, env = "LIVEKIT_API_SECRET", value_name = "SECRET", hide_env_values = true, value_parser = secret)]
+    api_secret: Option<Secret>,
+    /// Start a private livekit-server on loopback for this run instead.
+    #[arg(long)]
+    dev: bool,
+    /// Start this agent beside the run (a shell command; it finds the server and keys in
+    /// LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET) and end it afterwards.
+    #[arg(long, value_name = "COMMAND")]
+    agent_command: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Langfuse (each call becomes a trace when both keys are set)")]
+struct LangfuseArgs {
+    #[arg(long, env = "LANGFUSE_PUBLIC_KEY", value_name = "KEY")]
+    langfuse_public_key: Option<String>,
+    /// Better given in the environment, where other users of the machine do not see it.
+    #[arg(long, env = "LANGFUSE_SECRET_KEY", value_name = "KEY", hide_env_values = true, value_parser = secret)]
+    langfuse_secret_key: Option<Secret>,
+    /// Default: Langfuse's own cloud.
+    #[arg(long, env = "LANGFUSE_BASE_URL", value_name = "URL")]
+    langfuse_base_url: Option<String>,
+    /// Which Langfuse environment the traces belong to.
+    #[arg(long, env = "LANGFUSE_TRACING_ENVIRONMENT", value_name = "NAME")]
+    langfuse_environment: Option<String>,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the form clap asks for")]
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text.into()))
+}
+
+/// Runs the command line and says how it went.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version are no errors; clap prints each where it belongs.
+        Err(e) => {
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::PASS });
+        }
+    };
+    let done = match cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Check { scenarios } => check::check(&scenarios),
+        Command::Compare { run, baseline } => compare::compare(&run.path, baseline.as_deref()),
+        Command::Accept { run, baseline } => accept::accept(&run.path, baseline.as_deref()),
+        Command::Report { run, format, baseline } => {
+            report::report(&run.path, format, baseline.as_deref())
+        }
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => failure.say(),
+    }
+}

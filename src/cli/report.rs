@@ -1,0 +1,129 @@
+//! Judging a recording and rendering its report; `loadcall report`.
+#![expect(clippy::disallowed_methods, reason = "IO: reads baselines")]
+
+use super::exit::{self, Failure, print};
+use super::files;
+use crate::record::{Run, store};
+use crate::report::{Report, json, text};
+use crate::scenario::{Scenario, Style};
+use crate::turn::Analysis;
+use crate::verdict::{Baseline, Judging, Verdict, judge};
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+/// The forms a report can be printed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people, in a terminal.
+    Text,
+    /// report.json.
+    Json,
+}
+
+/// A recording with what it amounts to.
+pub(super) struct Judged {
+    pub(super) run: Run,
+    pub(super) scenario: Scenario,
+    pub(super) analysis: Analysis,
+    pub(super) verdict: Verdict,
+}
+
+impl Judged {
+    /// Judges a run against this baseline, or against its scenario's own when there is one.
+    pub(super) fn of(run: Run, baseline: Option<&Path>, seed: u64) -> Result<Self, Failure> {
+        let baseline = match baseline {
+            Some(path) => Some(read_baseline(path)?),
+            None => own_baseline(&run)?,
+        };
+        Self::against(run, baseline.as_ref(), seed)
+    }
+
+    pub(super) fn against(
+        run: Run,
+        baseline: Option<&Baseline>,
+        seed: u64,
+    ) -> Result<Self, Failure> {
+        let scenario = scenario_of(&run)?;
+        let analysis = Analysis::of(&run, &scenario);
+        let judging =
+            Judging { run: &run, scenario: &scenario, analysis: &analysis, baseline, seed };
+        let verdict = judge(judging);
+        Ok(Self { run, scenario, analysis, verdict })
+    }
+
+    fn report(&self) -> Report {
+        Report::new(&self.run, &self.scenario, &self.analysis, &self.verdict)
+    }
+
+    pub(super) fn json(&self) -> String {
+        json::render(&self.report())
+    }
+
+    /// The report for stdout; `place` is where the run lies.
+    pub(super) fn text(&self, place: &Path) -> String {
+        let width = terminal_width();
+        // Colours are taken out again where stdout does not want them.
+        text::render(&self.report(), text::Colour::Always, width, &place.display().to_string())
+    }
+}
+
+/// `loadcall report`: the report of a recording, in the form that is asked for.
+pub(super) fn report(path: &Path, format: Format, baseline: Option<&Path>) -> Result<u8, Failure> {
+    let run = read_run(path)?;
+    let seed = run.head.seed;
+    let judged = Judged::of(run, baseline, seed)?;
+    match format {
+        Format::Text => print(&judged.text(path))?,
+        Format::Json => print(&judged.json())?,
+    }
+    Ok(exit::PASS)
+}
+
+pub(super) fn read_run(path: &Path) -> Result<Run, Failure> {
+    store::read(path).map_err(Failure::usage)
+}
+
+/// The scenario a recording was made with.
+pub(super) fn scenario_of(run: &Run) -> Result<Scenario, Failure> {
+    Scenario::parse(&run.head.scenario_text).map_err(|faults| {
+        let shown = faults.render(&run.head.scenario_path, &run.head.scenario_text, Style::Plain);
+        Failure::usage(format!("the recording's scenario is not one of this version:\n{shown}"))
+    })
+}
+
+/// A baseline file, or a run to be held against as if it were one.
+pub(super) fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
+    if path.is_dir() || path.extension().is_some_and(|e| e == "jsonl") {
+        let run = read_run(path)?;
+        let scenario = scenario_of(&run)?;
+        let analysis = Analysis::of(&run, &scenario);
+        let at = run.head.started_at.clone();
+        return Baseline::of(&run, &scenario, &analysis, &at)
+            .map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Failure::usage(format!("cannot read the baseline `{}`: {e}", path.display()))
+            .hint("`loadcall accept RUN` makes a run the baseline of its scenario")
+    })?;
+    Baseline::parse(&text).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())))
+}
+
+/// The baseline beside the scenario a run was made with, if there is one.
+fn own_baseline(run: &Run) -> Result<Option<Baseline>, Failure> {
+    let path = own_baseline_path(run);
+    if path.exists() { read_baseline(&path).map(Some) } else { Ok(None) }
+}
+
+pub(super) fn own_baseline_path(run: &Run) -> PathBuf {
+    files::baseline_beside(Path::new(&run.head.scenario_path))
+}
+
+/// What fits on the user's screen.
+fn terminal_width() -> usize {
+    const UNKNOWN: usize = 100;
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return UNKNOWN;
+    }
+    rustix::termios::tcgetwinsize(&stdout).map_or(UNKNOWN, |size| usize::from(size.ws_col))
+}
