@@ -7,7 +7,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 PYTHON := .tools/venv/bin/python
-AGENT := $(PYTHON) demo/agent.py start
+AGENT := $(PYTHON) demo/agent.py
 
 .PHONY: help
 help:
@@ -17,9 +17,9 @@ help:
 tools: .tools/ready
 
 # livekit-server and a Python environment with the agent framework; what is there is kept.
-.tools/ready: demo/requirements.txt tools/livekit-server.sh demo/setup.sh
-	@tools/livekit-server.sh
-	@demo/setup.sh .tools/venv
+.tools/ready: demo/requirements.txt tools/server.sh demo/setup.sh
+	@tools/server.sh >/dev/null
+	@demo/setup.sh >/dev/null
 	@touch $@
 
 .PHONY: rust
