@@ -1,0 +1,253 @@
+//! The live tests themselves.
+
+use super::stage::{Ran, Stage, loadcall, ran};
+use libtest_mimic::Failed;
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+type Tested = Result<(), Failed>;
+
+/// Fails a test with everything that was seen.
+fn check(holds: bool, what: &str, ran: &Ran) -> Tested {
+    if holds { Ok(()) } else { Err(format!("{what}\n{}", ran.seen()).into()) }
+}
+
+/// A greeting and one question, `calls` times.
+fn question(name: &str, metadata: &str, calls: u32, concurrency: u32) -> String {
+    format!(
+        "version: 1
+name: {name}
+agent: {{name: demo-agent, metadata: {metadata}, join_timeout: 20s}}
+turns:
+  - {{id: greeting, expect: {{agent: speaks, within: 5s}}}}
+  - id: hours
+    say: {{file: clips/hours.wav}}
+    start: {{after: agent_speech_end, delay: 400ms}}
+    expect: {{agent: responds, within: 6s}}
+hangup: {{max_call: 60s}}
+load: {{executor: repeat, calls: {calls}, concurrency: {concurrency}}}
+"
+    )
+}
+
+const SHORT: &str = r#"greeting: {text: "Hello.", audio_ms: 500}, replies: ["From nine to six."], reply_audio_ms: 600"#;
+
+pub fn reported_stages_are_the_injected_ones(stage: &Stage) -> Tested {
+    let metadata = format!(
+        "{{{SHORT}, stages: {{transcription_delay_ms: 350, end_of_turn_delay_ms: 500, llm_ttft_ms: 300, tts_ttfb_ms: 200}}}}"
+    );
+    let ran = stage.run(&stage.scenario("stages", &question("stages", &metadata, 4, 2)), &[]);
+    check(ran.code == Some(0), "the run passes", &ran)?;
+    let injected = [
+        ("transcription_delay", 350.0),
+        ("end_of_turn_delay", 500.0),
+        ("llm_node_ttft", 300.0),
+        ("tts_node_ttfb", 200.0),
+    ];
+    for (name, value) in injected {
+        let reported = ran.stages("hours", name);
+        check(reported.len() == 4, &format!("{name} in every call"), &ran)?;
+        for ms in reported {
+            check((ms - value).abs() <= 25.0, &format!("{name} {ms} is about {value}"), &ran)?;
+        }
+    }
+    for turn in ran.turns("hours") {
+        let heard = turn["heard_ms"].as_f64().unwrap_or_default();
+        let reported = turn["stages_ms"]["e2e_latency"].as_f64().unwrap_or_default();
+        let within = reported <= heard && heard <= reported + 400.0;
+        check(within, &format!("heard {heard}, reported {reported}"), &ran)?;
+    }
+    let pacing = ran.report["pacing"]["p99"].as_f64().unwrap_or(f64::MAX);
+    check(pacing <= 20.0, &format!("pacing p99 {pacing} ms"), &ran)
+}
+
+pub fn a_slower_llm_is_a_regression_and_named(stage: &Stage) -> Tested {
+    let agent = |ttft: u32| {
+        format!(
+            "{{{SHORT}, seed: 7, jitter_ms: {{llm_ttft_ms: 20}}, stages: {{llm_ttft_ms: {ttft}}}}}"
+        )
+    };
+    let scenario = |ttft: u32| stage.scenario("llm", &question("llm", &agent(ttft), 10, 5));
+    let good = stage.run(&scenario(250), &[]);
+    check(good.code == Some(0), "the first run passes without a baseline", &good)?;
+    let accepted = loadcall().arg("accept").arg(&good.out).output()?;
+    check(accepted.status.success(), &format!("accepted: {accepted:?}"), &good)?;
+
+    let slower = stage.run(&scenario(650), &[]);
+    check(slower.code == Some(4), "400 ms more is worse", &slower)?;
+    let verdict = &slower.report["verdict"];
+    check(verdict["outcome"] == "regression", "the verdict is a regression", &slower)?;
+    let first = verdict["reasons"][0].as_str().unwrap_or_default();
+    check(first.contains("llm_node_ttft"), "the first reason names the LLM", &slower)?;
+
+    let same = stage.run(&scenario(250), &[]);
+    check(same.code == Some(0), "the same agent again is no worse", &same)?;
+    // The stored recordings are judged alike without a server.
+    let compared = loadcall().arg("compare").arg(&slower.out).output()?;
+    check(compared.status.code() == Some(4), &format!("compare: {compared:?}"), &slower)
+}
+
+pub fn nobody_joins(stage: &Stage) -> Tested {
+    let text = question("nobody", "{}", 4, 4)
+        .replace("demo-agent", "no-such-agent")
+        .replace("join_timeout: 20s", "join_timeout: 2s");
+    let ran = stage.run(&stage.scenario("nobody", &text), &[]);
+    check(ran.code == Some(3), "nothing was measured", &ran)?;
+    check(ran.outcomes() == ["no_agent"; 4], "every call says so", &ran)?;
+    check(ran.stdout.contains("no-such-agent"), "the agent's name is shown", &ran)
+}
+
+pub fn a_wrong_secret_is_named(stage: &Stage) -> Tested {
+    let scenario = stage.scenario("secret", &question("secret", "{}", 1, 1));
+    let out = stage.new_folder();
+    let output =
+        stage.command(&scenario, &out).env("LIVEKIT_API_SECRET", "hunter2hunter2").output()?;
+    let ran = ran(output, out);
+    check(ran.code == Some(3), "nothing was measured", &ran)?;
+    check(ran.stderr.contains("refused the API key or secret"), "the reason is said", &ran)?;
+    check(!ran.seen().contains("hunter2"), "the secret is not", &ran)
+}
+
+pub fn no_server_answers(stage: &Stage) -> Tested {
+    let scenario = stage.scenario("nowhere", &question("nowhere", "{}", 1, 1));
+    let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let out = stage.new_folder();
+    let output =
+        stage.command(&scenario, &out).env("LIVEKIT_URL", format!("ws://{free}")).output()?;
+    let ran = ran(output, out);
+    check(ran.code == Some(3), "nothing was measured", &ran)?;
+    check(ran.stderr.contains("no LiveKit server answers"), "the reason is said", &ran)?;
+    let output = loadcall().arg("run").arg(&scenario).output()?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    check(output.status.code() == Some(2), &format!("no URL is wrong usage: {text}"), &ran)?;
+    check(text.contains("LIVEKIT_URL") && text.contains("--dev"), &text, &ran)
+}
+
+pub fn a_killed_agent_is_named(stage: &Stage) -> Tested {
+    let metadata = format!("{{{SHORT}, faults: [{{kind: crash, turn: 1, calls: [1]}}]}}");
+    let ran = stage.run(&stage.scenario("killed", &question("killed", &metadata, 3, 3)), &[]);
+    check(ran.outcomes() == ["answered", "agent_left", "answered"], "only one call is hit", &ran)?;
+    check(ran.code == Some(4), "a call that is not ok fails the run", &ran)?;
+    check(ran.stdout.contains("agent_left"), "the outcome is shown", &ran)
+}
+
+pub fn an_agent_without_session_is_heard(stage: &Stage) -> Tested {
+    let metadata = format!("{{{SHORT}, session_host: false}}");
+    let ran = stage.run(&stage.scenario("by-ear", &question("by-ear", &metadata, 2, 2)), &[]);
+    check(ran.code == Some(0), "the run passes", &ran)?;
+    check(ran.heard("hours").len() == 2, "every answer was heard", &ran)?;
+    check(ran.stages("hours", "llm_node_ttft").is_empty(), "no stage is made up", &ran)?;
+    check(ran.stdout.contains("lk.agent.session"), "the report says what is missing", &ran)
+}
+
+pub fn an_unanswered_turn_is_a_lower_bound(stage: &Stage) -> Tested {
+    let metadata = format!("{{{SHORT}, faults: [{{kind: no_reply, turn: 1, calls: [0]}}]}}");
+    let ran = stage.run(&stage.scenario("mute", &question("mute", &metadata, 2, 2)), &[]);
+    check(ran.code == Some(4), "an unanswered turn is a failure", &ran)?;
+    check(ran.outcomes() == ["no_answer", "answered"], "and named", &ran)?;
+    let heard = &ran.report["metrics"]["heard_e2e_latency"];
+    check(heard["n"] == 2 && heard["censored"] == 1, "it counts", &ran)?;
+    check(heard["p99"].as_f64() >= Some(6_000.0), "and the worst is at least the wait", &ran)
+}
+
+pub fn an_interrupt_keeps_what_was_measured(stage: &Stage) -> Tested {
+    let scenario = stage.scenario("stopped", &question("stopped", &format!("{{{SHORT}}}"), 50, 1));
+    let (mut child, out) = stage.start(&scenario);
+    // One line of progress: one call has ended, the next is in progress.
+    let mut stderr = BufReader::new(child.stderr.take().ok_or("no stderr")?);
+    let mut seen = String::new();
+    stderr.read_line(&mut seen)?;
+    let pid = Pid::from_raw(i32::try_from(child.id())?).ok_or("no pid")?;
+    kill_process(pid, Signal::INT)?;
+    let began = Instant::now();
+    stderr.read_to_string(&mut seen)?;
+    let mut output = child.wait_with_output()?;
+    output.stderr = seen.into_bytes();
+    let ran = ran(output, out);
+    check(began.elapsed() < Duration::from_secs(15), "it ends soon", &ran)?;
+    check(ran.code == Some(130), "the exit code says stopped", &ran)?;
+    check(ran.outcomes().contains(&"answered"), "what was measured is there", &ran)?;
+    check(ran.outcomes().len() < 50, "and no more", &ran)?;
+    let recording = std::fs::read_to_string(ran.out.join("run.jsonl"))?;
+    check(recording.lines().count() == ran.outcomes().len() + 2, "also in the recording", &ran)
+}
+
+pub fn a_server_that_dies_is_a_lost_connection(stage: &Stage) -> Tested {
+    let (server, agent) = stage.another_server();
+    let long = "{greeting: {text: Hello., audio_ms: 20000}}";
+    let scenario = stage.scenario("lost", &question("lost", long, 1, 1));
+    let out = stage.new_folder();
+    let mut command = stage.command(&scenario, &out);
+    let child = command
+        .env("LIVEKIT_URL", &server.url)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()?;
+    std::thread::sleep(Duration::from_secs(5));
+    let pid = server.pid().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    kill_process(pid.ok_or("the server is gone")?, Signal::KILL)?;
+    let ran = ran(child.wait_with_output()?, out);
+    stage.stop(server, agent);
+    check(ran.outcomes() == ["connection_lost"], "the outcome is named", &ran)
+}
+
+/// A Langfuse that takes one request and gives it to the test.
+fn langfuse_once(listener: TcpListener) -> std::thread::JoinHandle<std::io::Result<Vec<u8>>> {
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept()?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let mut request = Vec::new();
+        let mut chunk = [0; 65_536];
+        loop {
+            let n = stream.read(&mut chunk)?;
+            request.extend_from_slice(&chunk[..n]);
+            if n == 0 || whole(&request) {
+                break;
+            }
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")?;
+        Ok(request)
+    })
+}
+
+/// Whether the request's body is complete.
+fn whole(request: &[u8]) -> bool {
+    let Some(end) = request.windows(4).position(|w| w == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|l| l.strip_prefix("content-length: ")?.parse().ok());
+    length.is_some_and(|length: usize| request.len() >= end + 4 + length)
+}
+
+pub fn calls_become_traces(stage: &Stage) -> Tested {
+    let scenario = stage.scenario("traced", &question("traced", &format!("{{{SHORT}}}"), 1, 1));
+    let with_langfuse = |out: &Path, url: &str| -> Command {
+        let mut command = stage.command(&scenario, out);
+        command
+            .env("LANGFUSE_PUBLIC_KEY", "pk-lf-1")
+            .env("LANGFUSE_SECRET_KEY", "sk-lf-hunter2")
+            .env("LANGFUSE_BASE_URL", url);
+        command
+    };
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let received = langfuse_once(listener);
+    let out = stage.new_folder();
+    let traced = ran(with_langfuse(&out, &url).output()?, out);
+    check(traced.code == Some(0), "the run passes", &traced)?;
+    let request = received.join().map_err(|_| "the receiver failed")??;
+    let head = String::from_utf8_lossy(&request[..request.len().min(600)]).to_ascii_lowercase();
+    check(head.starts_with("post /api/public/otel/v1/traces "), &head, &traced)?;
+    check(head.contains("x-langfuse-ingestion-version: 4"), &head, &traced)?;
+
+    // One that is down costs nothing but a message.
+    let gone = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let out = stage.new_folder();
+    let down = ran(with_langfuse(&out, &format!("http://{gone}")).output()?, out);
+    check(down.code == Some(0), "the run passes all the same", &down)?;
+    check(down.stderr.contains("Langfuse"), "the reason is printed", &down)?;
+    check(!down.seen().contains("hunter2"), "the key is not", &down)
+}

@@ -1,0 +1,194 @@
+//! What the live tests share: the server, the demo agent, and running loadcall on a scenario.
+
+use loadcall::dev::{DevAgent, DevServer};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+const PYTHON: &str = ".tools/venv/bin/python";
+
+/// Server and agent, up for all tests.
+pub struct Stage {
+    runtime: Runtime,
+    pub server: DevServer,
+    agent: DevAgent,
+    folder: TempDir,
+}
+
+/// What a run of loadcall came to.
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    /// `report.json`; null when there is none.
+    pub report: Value,
+    /// The run folder.
+    pub out: PathBuf,
+}
+
+impl Stage {
+    /// What keeps the live tests from running.
+    pub fn missing_tools() -> Option<&'static str> {
+        (!root().join(PYTHON).exists()).then_some("no Python environment: run `make tools`")
+    }
+
+    pub fn set_up() -> Self {
+        // The tools are found from the project's root.
+        std::env::set_current_dir(root()).unwrap();
+        let runtime = Runtime::new().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let clips = folder.path().join("clips");
+        std::fs::create_dir(&clips).unwrap();
+        for clip in ["hours.wav", "wait.wav"] {
+            std::fs::copy(root().join("scenarios/clips").join(clip), clips.join(clip)).unwrap();
+        }
+        let server = runtime.block_on(DevServer::start(&folder.path().join("server.log"))).unwrap();
+        let agent = runtime.block_on(start_agent(&server, folder.path())).unwrap();
+        Self { runtime, server, agent, folder }
+    }
+
+    pub fn tear_down(self) {
+        self.runtime.block_on(async {
+            self.agent.stop().await;
+            self.server.stop().await;
+        });
+    }
+
+    /// A second server, for a test that lets it die.
+    pub fn another_server(&self) -> (DevServer, DevAgent) {
+        let folder = self.folder.path();
+        self.runtime.block_on(async {
+            let server = DevServer::start(&folder.join("server2.log")).await.unwrap();
+            let agent = start_agent(&server, folder).await.unwrap();
+            (server, agent)
+        })
+    }
+
+    pub fn stop(&self, server: DevServer, agent: DevAgent) {
+        self.runtime.block_on(async {
+            agent.stop().await;
+            server.stop().await;
+        });
+    }
+
+    /// The pids of the agent's children that serve a call.
+    pub fn agent_group(&self) -> u32 {
+        self.agent.process_group().expect("the agent is up")
+    }
+
+    /// Writes a scenario and gives its path.
+    pub fn scenario(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(format!("{name}.yaml"));
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Runs a scenario to its end.
+    pub fn run(&self, scenario: &Path, more: &[&str]) -> Ran {
+        let out = self.new_folder();
+        let output = self.command(scenario, &out).args(more).output().unwrap();
+        ran(output, out)
+    }
+
+    /// Starts a run that the test watches.
+    pub fn start(&self, scenario: &Path) -> (Child, PathBuf) {
+        let out = self.new_folder();
+        let child = self
+            .command(scenario, &out)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        (child, out)
+    }
+
+    /// `loadcall run` against the stage's server, to be changed by a test before it runs.
+    pub fn command(&self, scenario: &Path, out: &Path) -> Command {
+        let mut command = loadcall();
+        command
+            .arg("run")
+            .arg(scenario)
+            .arg("--out")
+            .arg(out)
+            .env("LIVEKIT_URL", &self.server.url)
+            .env("LIVEKIT_API_KEY", self.server.api_key)
+            .env("LIVEKIT_API_SECRET", self.server.api_secret);
+        command
+    }
+
+    pub fn new_folder(&self) -> PathBuf {
+        tempfile::tempdir_in(self.folder.path()).unwrap().keep()
+    }
+}
+
+/// loadcall without settings from the environment of whoever runs the tests.
+pub fn loadcall() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadcall"));
+    for name in [
+        "LIVEKIT_URL",
+        "LIVEKIT_API_KEY",
+        "LIVEKIT_API_SECRET",
+        "LANGFUSE_PUBLIC_KEY",
+        "LANGFUSE_SECRET_KEY",
+        "LANGFUSE_BASE_URL",
+        "LOADCALL_LOG",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+pub fn ran(output: Output, out: PathBuf) -> Ran {
+    let report = std::fs::read(out.join("report.json"))
+        .map(|bytes| serde_json::from_slice(&bytes).expect("report.json is JSON"))
+        .unwrap_or_default();
+    Ran {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        report,
+        out,
+    }
+}
+
+impl Ran {
+    /// Everything there is to see, for the message of a failed check.
+    pub fn seen(&self) -> String {
+        format!("exit {:?}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
+    }
+
+    /// The values of a reported stage in the turns of that id, in milliseconds.
+    pub fn stages(&self, turn: &str, stage: &str) -> Vec<f64> {
+        self.turns(turn).filter_map(|t| t["stages_ms"][stage].as_f64()).collect()
+    }
+
+    pub fn heard(&self, turn: &str) -> Vec<f64> {
+        self.turns(turn).filter_map(|t| t["heard_ms"].as_f64()).collect()
+    }
+
+    pub fn turns(&self, turn: &str) -> impl Iterator<Item = &Value> {
+        let turns = self.report["turns"].as_array().map(Vec::as_slice).unwrap_or_default();
+        turns.iter().filter(move |t| t["turn"] == turn)
+    }
+
+    /// The outcomes of the calls, in their order.
+    pub fn outcomes(&self) -> Vec<&str> {
+        let calls = self.report["calls"].as_array().map(Vec::as_slice).unwrap_or_default();
+        calls.iter().filter_map(|call| call["outcome"].as_str()).collect()
+    }
+}
+
+async fn start_agent(
+    server: &DevServer,
+    folder: &Path,
+) -> Result<DevAgent, loadcall::dev::DevError> {
+    let command = format!("exec {PYTHON} demo/agent.py");
+    let keys = (server.api_key, server.api_secret);
+    DevAgent::start(&command, &server.url, keys, &folder.join("agent.log")).await
+}
+
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
