@@ -21,7 +21,6 @@ pub enum Progress<'a> {
 ///
 /// Returns when all are through, after [`Calling::stop`] has ended those in progress, or when the
 /// first calls have reached no agent. Dropping the future hangs up on nobody in an orderly way.
-#[expect(clippy::disallowed_methods, reason = "the tasks are owned by the JoinSet here")]
 pub async fn place(
     calling: &Calling,
     plan: Plan,
@@ -39,7 +38,7 @@ pub async fn place(
             progress(Progress::Placed(&next));
             let due = calling.clock.now();
             let (calling, this) = (calling.clone(), next.clone());
-            let task = tasks.spawn(async move { call(&calling, &this, due).await });
+            let task = tasks.spawn(async move { Box::pin(call(&calling, &this, due)).await });
             under_way.insert(task.id(), (next, due));
         }
         let record = match tasks.join_next_with_id().await {

@@ -2,10 +2,16 @@
 //!
 //! Needs what `make tools` installs. Without it the tests say so and pass, unless
 //! `LOADCALL_REQUIRE_LIVE=1` makes that a failure. One test at a time: they measure.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test of files and processes"
+)]
 
 mod live {
-    pub mod cases;
-    pub mod stage;
+    pub(crate) mod cases;
+    pub(crate) mod stage;
 }
 
 use libtest_mimic::{Arguments, Failed, Trial};

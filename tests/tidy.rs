@@ -1,5 +1,10 @@
 //! The structure ARCHITECTURE.md describes, held by a test: which module uses which, who names the
 //! outside libraries, how long a file gets.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test of files and processes"
+)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
 //! One call from dialling to hanging up: joins the script and the line, and stamps every observation.
-#![expect(clippy::disallowed_methods, reason = "IO: waits for the line and for time")]
 
 use super::hearing::Hearing;
 use super::livekit::{Dial, DialError, Line, News, Target, observation};
@@ -78,7 +77,7 @@ pub async fn call(calling: &Calling, planned: &PlannedCall, due: Offset) -> Call
     let mut stop = calling.stop.clone();
     let dialling = Line::dial(&calling.target, &dial, calling.silence.clone(), readers);
     let dialled_line = tokio::select! {
-        line = dialling => line.map_err(not_dialled),
+        line = dialling => line.map_err(|e| not_dialled(&e)),
         _ = stop.wait_for(|stop| *stop) => Err((Outcome::Stopped, String::new())),
     };
     let record = |log, end, media| CallRecord {
@@ -103,8 +102,8 @@ pub async fn call(calling: &Calling, planned: &PlannedCall, due: Offset) -> Call
     record(log, end, media)
 }
 
-fn not_dialled(error: DialError) -> (Outcome, String) {
-    let outcome = match &error {
+fn not_dialled(error: &DialError) -> (Outcome, String) {
+    let outcome = match error {
         DialError::Refused(_) => Outcome::Refused,
         DialError::NotConnected(_) => Outcome::ConnectionLost,
         DialError::Microphone(_) | DialError::Token(_) => Outcome::OurFault,

@@ -1,6 +1,5 @@
 //! What the caller hears: packets of the agent's voice → samples → edges of speech, each at the
 //! moment its sample could first be heard, which is the arrival of its packet plus its place in it.
-#![expect(clippy::disallowed_methods, reason = "IO: waits for packets")]
 
 use super::script::Heard;
 use crate::audio::ear::{Ear, Event, Heard as Packet};
@@ -8,7 +7,7 @@ use crate::audio::opus::Decoder;
 use crate::clock::Clock;
 use crate::record::{MediaFacts, Observation, Offset};
 use futures_util::StreamExt as _;
-use livekit::webrtc::encoded::{EncodedAudioStream, ReceivedFrame};
+use livekit::webrtc::encoded::{EncodedAudioStream, ReceivedFrame as Frame};
 use std::time::Duration;
 
 /// How long no packet may come before the agent's audio counts as stopped. Silence that is not sent
@@ -35,6 +34,7 @@ pub struct Hearing {
 struct Last {
     ssrc: u32,
     seq: u64,
+    rtp_time: u32,
     /// RTP time behind its last sample.
     rtp_end: u32,
     at: Offset,
@@ -71,7 +71,7 @@ impl Hearing {
     }
 
     /// The next packet; never, while there is no track. Cancelling loses nothing.
-    pub async fn next_packet(&mut self) -> ReceivedFrame {
+    pub async fn next_packet(&mut self) -> Frame {
         if let Some(stream) = &mut self.stream
             && let Some(frame) = stream.next().await
         {
@@ -83,7 +83,7 @@ impl Hearing {
     }
 
     /// Hears a packet.
-    pub fn take(&mut self, frame: &ReceivedFrame) {
+    pub fn take(&mut self, frame: &Frame) {
         let at = self.clock.offset(frame.arrival);
         self.counts.received += 1;
         if self.stalled {
@@ -100,7 +100,11 @@ impl Hearing {
             }
             let missing = frame.seq - last.seq - 1;
             self.counts.lost += missing;
-            self.counts.largest_gap = self.counts.largest_gap.max(at.since(last.at));
+            // An agent that sends little in silence is no gap: only what the packets' own clock does
+            // not explain is one.
+            let explained = frame.rtp_time.wrapping_sub(last.rtp_time);
+            let gap = at.since(last.at).saturating_sub(ticks(explained));
+            self.counts.largest_gap = self.counts.largest_gap.max(gap);
             self.conceal(missing, at, last.rtp_end);
         }
         let mut rtp_end = frame.rtp_time;
@@ -114,7 +118,8 @@ impl Hearing {
         } else {
             self.counts.undecodable += 1;
         }
-        self.last = Some(Last { ssrc: frame.ssrc, seq: frame.seq, rtp_end, at });
+        let Frame { ssrc, seq, rtp_time, .. } = *frame;
+        self.last = Some(Last { ssrc, seq, rtp_time, rtp_end, at });
     }
 
     /// Lets the ear hear what the decoder makes up for lost packets, as if they came with the next.
@@ -182,6 +187,11 @@ impl Hearing {
             ..MediaFacts::default()
         }
     }
+}
+
+/// A difference of RTP times as time; a jump to another stream is none.
+fn ticks(rtp: u32) -> Duration {
+    Duration::from_micros(u64::from(rtp) * 1_000 / 48)
 }
 
 fn samples(pcm: &[i16]) -> u32 {

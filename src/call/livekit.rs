@@ -314,11 +314,10 @@ impl Line {
 /// A room that somebody else closed was closed by the agent's side; else the connection broke.
 fn disconnected(reason: proto::DisconnectReason) -> News {
     use proto::DisconnectReason as Why;
-    match reason {
-        Why::RoomDeleted | Why::RoomClosed | Why::ParticipantRemoved => {
-            News::AgentLeft { reason: format!("the agent's side ended the call ({reason:?})") }
-        }
-        _ => News::Lost { reason: format!("{reason:?}") },
+    if matches!(reason, Why::RoomDeleted | Why::RoomClosed | Why::ParticipantRemoved) {
+        News::AgentLeft { reason: format!("the agent's side ended the call ({reason:?})") }
+    } else {
+        News::Lost { reason: format!("{reason:?}") }
     }
 }
 

@@ -25,7 +25,7 @@ const TRANSCRIPTIONS: usize = 32;
 const TRANSCRIPT_LIMIT: usize = 4_000;
 /// How long one session message and one transcription may take.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(5);
-const TRANSCRIPTION_TIMEOUT: Duration = Duration::from_mins(2);
+const TRANSCRIPTION_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The readers of one call; dropping them ends all reading.
 #[derive(Debug)]

@@ -87,10 +87,12 @@ pub(super) fn encode(
         .map(|step| {
             let Some(step) = step else { return Ok(None) };
             let key = Arc::as_ptr(&step.clip);
-            if !done.contains_key(&key) {
-                done.insert(key, opus::encode(&step.clip)?);
+            if let Some(clip) = done.get(&key) {
+                return Ok(Some(clip.clone()));
             }
-            Ok(done.get(&key).cloned())
+            let clip = opus::encode(&step.clip)?;
+            done.insert(key, clip.clone());
+            Ok(Some(clip))
         })
         .collect()
 }

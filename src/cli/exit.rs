@@ -1,6 +1,7 @@
 //! The exit codes, and failures that become one of them with a message on stderr.
 
 use crate::verdict::Outcome;
+use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -33,15 +34,15 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    pub(super) fn usage(message: impl ToString) -> Self {
+    pub(super) fn usage(message: impl fmt::Display) -> Self {
         Self { code: USAGE, message: Some(message.to_string()), hint: None }
     }
 
-    pub(super) fn nothing_measured(message: impl ToString) -> Self {
+    pub(super) fn nothing_measured(message: impl fmt::Display) -> Self {
         Self { code: NOTHING_MEASURED, message: Some(message.to_string()), hint: None }
     }
 
-    pub(super) fn internal(message: impl ToString) -> Self {
+    pub(super) fn internal(message: impl fmt::Display) -> Self {
         Self { code: INTERNAL, message: Some(message.to_string()), hint: None }
     }
 

@@ -42,7 +42,7 @@ the media engine and the LiveKit crate log.";
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Place the calls of a scenario, report them and judge them.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Show every fault of scenario files, and what their clips contain. Needs no server.
     Check {
         /// Scenario files.
@@ -114,16 +114,17 @@ struct ServerArgs {
     /// Address of the LiveKit server, ws:// or wss://.
     #[arg(long, env = "LIVEKIT_URL", value_name = "URL")]
     url: Option<String>,
+    /// The key that signs the callers' tokens.
     #[arg(long, env = "LIVEKIT_API_KEY", value_name = "KEY")]
     api_key: Option<String>,
-    /// Better given in the environment, where other users of the machine do not see it.
-    #[arg(long, env = "LIVEKIT_API_SECRET", value_name = "SECRET", hide_env_values = true, value_parser = secret)]
+    /// Its secret; better given in the environment, where other users of the machine do not see it.
+    #[arg(long, env = "LIVEKIT_API_SECRET", value_name = "SECRET", hide_env_values = true)]
     api_secret: Option<Secret>,
     /// Start a private livekit-server on loopback for this run instead.
     #[arg(long)]
     dev: bool,
-    /// Start this agent beside the run (a shell command; it finds the server and keys in
-    /// LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET) and end it afterwards.
+    /// Start this agent beside the run (a shell command, which finds address and keys of the server
+    /// in its environment) and end it afterwards.
     #[arg(long, value_name = "COMMAND")]
     agent_command: Option<String>,
 }
@@ -131,22 +132,27 @@ struct ServerArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Langfuse (each call becomes a trace when both keys are set)")]
 struct LangfuseArgs {
-    #[arg(long, env = "LANGFUSE_PUBLIC_KEY", value_name = "KEY")]
-    langfuse_public_key: Option<String>,
-    /// Better given in the environment, where other users of the machine do not see it.
-    #[arg(long, env = "LANGFUSE_SECRET_KEY", value_name = "KEY", hide_env_values = true, value_parser = secret)]
-    langfuse_secret_key: Option<Secret>,
-    /// Default: Langfuse's own cloud.
-    #[arg(long, env = "LANGFUSE_BASE_URL", value_name = "URL")]
-    langfuse_base_url: Option<String>,
-    /// Which Langfuse environment the traces belong to.
-    #[arg(long, env = "LANGFUSE_TRACING_ENVIRONMENT", value_name = "NAME")]
-    langfuse_environment: Option<String>,
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the form clap asks for")]
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
-    Ok(Secret::new(text.into()))
+    /// The public key of a Langfuse project.
+    #[arg(long = "langfuse-public-key", env = "LANGFUSE_PUBLIC_KEY", value_name = "KEY")]
+    public_key: Option<String>,
+    /// Its secret key; better given in the environment, where other users do not see it.
+    #[arg(
+        long = "langfuse-secret-key",
+        env = "LANGFUSE_SECRET_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    secret_key: Option<Secret>,
+    /// Address of Langfuse. Default: its own cloud.
+    #[arg(long = "langfuse-base-url", env = "LANGFUSE_BASE_URL", value_name = "URL")]
+    base_url: Option<String>,
+    /// Which Langfuse environment the traces belong to. Default: loadcall.
+    #[arg(
+        long = "langfuse-environment",
+        env = "LANGFUSE_TRACING_ENVIRONMENT",
+        value_name = "NAME"
+    )]
+    environment: Option<String>,
 }
 
 /// Runs the command line and says how it went.
@@ -160,7 +166,7 @@ pub fn main() -> ExitCode {
         }
     };
     let done = match cli.command {
-        Command::Run(args) => run::run(args),
+        Command::Run(args) => run::run(&args),
         Command::Check { scenarios } => check::check(&scenarios),
         Command::Compare { run, baseline } => compare::compare(&run.path, baseline.as_deref()),
         Command::Accept { run, baseline } => accept::accept(&run.path, baseline.as_deref()),

@@ -33,16 +33,16 @@ struct Prepared {
     clock: Clock,
 }
 
-pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
+pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
     logging::start(&bars);
     let server = Server::from_args(&args.server)?;
-    let prepared = prepare(&args)?;
+    let prepared = prepare(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::internal(format!("cannot start the runtime: {e}")))?;
-    let run = runtime.block_on(calls(&args, &server, &prepared, &bars))?;
+    let run = runtime.block_on(calls(args, &server, &prepared, &bars))?;
     // Whatever still waits for a server that does not answer is not waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
     let judged = super::report::Judged::of(run, args.baseline.as_deref(), args.seed)?;

@@ -28,14 +28,14 @@ impl Traces {
         head: &RunHead,
         scenario: &Arc<Scenario>,
     ) -> Result<Self, Failure> {
-        let keys = (&args.langfuse_public_key, &args.langfuse_secret_key);
+        let keys = (&args.public_key, &args.secret_key);
         let exporter = match keys {
             (Some(public_key), Some(secret_key)) => {
                 let settings = Settings {
                     public_key: public_key.clone(),
                     secret_key: secret_key.clone(),
-                    base_url: args.langfuse_base_url.clone(),
-                    environment: args.langfuse_environment.clone(),
+                    base_url: args.base_url.clone(),
+                    environment: args.environment.clone(),
                     run_id: head.run_id.clone(),
                     deadline: CALL_DEADLINE,
                 };

@@ -131,6 +131,7 @@ pub(crate) fn call(id: u32) -> CallRecord {
             packets_received: 500,
             packets_lost: 2,
             largest_gap_ms: 41.0,
+            ..MediaFacts::default()
         },
     }
 }

@@ -36,7 +36,7 @@ load: {{executor: repeat, calls: {calls}, concurrency: {concurrency}}}
 
 const SHORT: &str = r#"greeting: {text: "Hello.", audio_ms: 500}, replies: ["From nine to six."], reply_audio_ms: 600"#;
 
-pub fn reported_stages_are_the_injected_ones(stage: &Stage) -> Tested {
+pub(crate) fn reported_stages_are_the_injected_ones(stage: &Stage) -> Tested {
     let metadata = format!(
         "{{{SHORT}, stages: {{transcription_delay_ms: 350, end_of_turn_delay_ms: 500, llm_ttft_ms: 300, tts_ttfb_ms: 200}}}}"
     );
@@ -65,7 +65,7 @@ pub fn reported_stages_are_the_injected_ones(stage: &Stage) -> Tested {
     check(pacing <= 20.0, &format!("pacing p99 {pacing} ms"), &ran)
 }
 
-pub fn a_slower_llm_is_a_regression_and_named(stage: &Stage) -> Tested {
+pub(crate) fn a_slower_llm_is_a_regression_and_named(stage: &Stage) -> Tested {
     let agent = |ttft: u32| {
         format!(
             "{{{SHORT}, seed: 7, jitter_ms: {{llm_ttft_ms: 20}}, stages: {{llm_ttft_ms: {ttft}}}}}"
@@ -91,7 +91,7 @@ pub fn a_slower_llm_is_a_regression_and_named(stage: &Stage) -> Tested {
     check(compared.status.code() == Some(4), &format!("compare: {compared:?}"), &slower)
 }
 
-pub fn nobody_joins(stage: &Stage) -> Tested {
+pub(crate) fn nobody_joins(stage: &Stage) -> Tested {
     let text = question("nobody", "{}", 4, 4)
         .replace("demo-agent", "no-such-agent")
         .replace("join_timeout: 20s", "join_timeout: 2s");
@@ -101,7 +101,7 @@ pub fn nobody_joins(stage: &Stage) -> Tested {
     check(ran.stdout.contains("no-such-agent"), "the agent's name is shown", &ran)
 }
 
-pub fn a_wrong_secret_is_named(stage: &Stage) -> Tested {
+pub(crate) fn a_wrong_secret_is_named(stage: &Stage) -> Tested {
     let scenario = stage.scenario("secret", &question("secret", "{}", 1, 1));
     let out = stage.new_folder();
     let output =
@@ -112,7 +112,7 @@ pub fn a_wrong_secret_is_named(stage: &Stage) -> Tested {
     check(!ran.seen().contains("hunter2"), "the secret is not", &ran)
 }
 
-pub fn no_server_answers(stage: &Stage) -> Tested {
+pub(crate) fn no_server_answers(stage: &Stage) -> Tested {
     let scenario = stage.scenario("nowhere", &question("nowhere", "{}", 1, 1));
     let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let out = stage.new_folder();
@@ -127,7 +127,7 @@ pub fn no_server_answers(stage: &Stage) -> Tested {
     check(text.contains("LIVEKIT_URL") && text.contains("--dev"), &text, &ran)
 }
 
-pub fn a_killed_agent_is_named(stage: &Stage) -> Tested {
+pub(crate) fn a_killed_agent_is_named(stage: &Stage) -> Tested {
     let metadata = format!("{{{SHORT}, faults: [{{kind: crash, turn: 1, calls: [1]}}]}}");
     let ran = stage.run(&stage.scenario("killed", &question("killed", &metadata, 3, 3)), &[]);
     check(ran.outcomes() == ["answered", "agent_left", "answered"], "only one call is hit", &ran)?;
@@ -135,7 +135,7 @@ pub fn a_killed_agent_is_named(stage: &Stage) -> Tested {
     check(ran.stdout.contains("agent_left"), "the outcome is shown", &ran)
 }
 
-pub fn an_agent_without_session_is_heard(stage: &Stage) -> Tested {
+pub(crate) fn an_agent_without_session_is_heard(stage: &Stage) -> Tested {
     let metadata = format!("{{{SHORT}, session_host: false}}");
     let ran = stage.run(&stage.scenario("by-ear", &question("by-ear", &metadata, 2, 2)), &[]);
     check(ran.code == Some(0), "the run passes", &ran)?;
@@ -144,7 +144,7 @@ pub fn an_agent_without_session_is_heard(stage: &Stage) -> Tested {
     check(ran.stdout.contains("lk.agent.session"), "the report says what is missing", &ran)
 }
 
-pub fn an_unanswered_turn_is_a_lower_bound(stage: &Stage) -> Tested {
+pub(crate) fn an_unanswered_turn_is_a_lower_bound(stage: &Stage) -> Tested {
     let metadata = format!("{{{SHORT}, faults: [{{kind: no_reply, turn: 1, calls: [0]}}]}}");
     let ran = stage.run(&stage.scenario("mute", &question("mute", &metadata, 2, 2)), &[]);
     check(ran.code == Some(4), "an unanswered turn is a failure", &ran)?;
@@ -154,7 +154,7 @@ pub fn an_unanswered_turn_is_a_lower_bound(stage: &Stage) -> Tested {
     check(heard["p99"].as_f64() >= Some(6_000.0), "and the worst is at least the wait", &ran)
 }
 
-pub fn an_interrupt_keeps_what_was_measured(stage: &Stage) -> Tested {
+pub(crate) fn an_interrupt_keeps_what_was_measured(stage: &Stage) -> Tested {
     let scenario = stage.scenario("stopped", &question("stopped", &format!("{{{SHORT}}}"), 50, 1));
     let (mut child, out) = stage.start(&scenario);
     // One line of progress: one call has ended, the next is in progress.
@@ -176,7 +176,7 @@ pub fn an_interrupt_keeps_what_was_measured(stage: &Stage) -> Tested {
     check(recording.lines().count() == ran.outcomes().len() + 2, "also in the recording", &ran)
 }
 
-pub fn a_server_that_dies_is_a_lost_connection(stage: &Stage) -> Tested {
+pub(crate) fn a_server_that_dies_is_a_lost_connection(stage: &Stage) -> Tested {
     let (server, agent) = stage.another_server();
     let long = "{greeting: {text: Hello., audio_ms: 20000}}";
     let scenario = stage.scenario("lost", &question("lost", long, 1, 1));
@@ -201,7 +201,7 @@ fn langfuse_once(listener: TcpListener) -> std::thread::JoinHandle<std::io::Resu
         let (mut stream, _) = listener.accept()?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         let mut request = Vec::new();
-        let mut chunk = [0; 65_536];
+        let mut chunk = [0; 8_192];
         loop {
             let n = stream.read(&mut chunk)?;
             request.extend_from_slice(&chunk[..n]);
@@ -222,7 +222,7 @@ fn whole(request: &[u8]) -> bool {
     length.is_some_and(|length: usize| request.len() >= end + 4 + length)
 }
 
-pub fn calls_become_traces(stage: &Stage) -> Tested {
+pub(crate) fn calls_become_traces(stage: &Stage) -> Tested {
     let scenario = stage.scenario("traced", &question("traced", &format!("{{{SHORT}}}"), 1, 1));
     let with_langfuse = |out: &Path, url: &str| -> Command {
         let mut command = stage.command(&scenario, out);

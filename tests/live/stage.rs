@@ -10,31 +10,31 @@ use tokio::runtime::Runtime;
 const PYTHON: &str = ".tools/venv/bin/python";
 
 /// Server and agent, up for all tests.
-pub struct Stage {
+pub(crate) struct Stage {
     runtime: Runtime,
-    pub server: DevServer,
+    pub(crate) server: DevServer,
     agent: DevAgent,
     folder: TempDir,
 }
 
 /// What a run of loadcall came to.
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
     /// `report.json`; null when there is none.
-    pub report: Value,
+    pub(crate) report: Value,
     /// The run folder.
-    pub out: PathBuf,
+    pub(crate) out: PathBuf,
 }
 
 impl Stage {
     /// What keeps the live tests from running.
-    pub fn missing_tools() -> Option<&'static str> {
+    pub(crate) fn missing_tools() -> Option<&'static str> {
         (!root().join(PYTHON).exists()).then_some("no Python environment: run `make tools`")
     }
 
-    pub fn set_up() -> Self {
+    pub(crate) fn set_up() -> Self {
         // The tools are found from the project's root.
         std::env::set_current_dir(root()).unwrap();
         let runtime = Runtime::new().unwrap();
@@ -49,7 +49,7 @@ impl Stage {
         Self { runtime, server, agent, folder }
     }
 
-    pub fn tear_down(self) {
+    pub(crate) fn tear_down(self) {
         self.runtime.block_on(async {
             self.agent.stop().await;
             self.server.stop().await;
@@ -57,7 +57,7 @@ impl Stage {
     }
 
     /// A second server, for a test that lets it die.
-    pub fn another_server(&self) -> (DevServer, DevAgent) {
+    pub(crate) fn another_server(&self) -> (DevServer, DevAgent) {
         let folder = self.folder.path();
         self.runtime.block_on(async {
             let server = DevServer::start(&folder.join("server2.log")).await.unwrap();
@@ -66,34 +66,29 @@ impl Stage {
         })
     }
 
-    pub fn stop(&self, server: DevServer, agent: DevAgent) {
+    pub(crate) fn stop(&self, server: DevServer, agent: DevAgent) {
         self.runtime.block_on(async {
             agent.stop().await;
             server.stop().await;
         });
     }
 
-    /// The pids of the agent's children that serve a call.
-    pub fn agent_group(&self) -> u32 {
-        self.agent.process_group().expect("the agent is up")
-    }
-
     /// Writes a scenario and gives its path.
-    pub fn scenario(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn scenario(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(format!("{name}.yaml"));
         std::fs::write(&path, text).unwrap();
         path
     }
 
     /// Runs a scenario to its end.
-    pub fn run(&self, scenario: &Path, more: &[&str]) -> Ran {
+    pub(crate) fn run(&self, scenario: &Path, more: &[&str]) -> Ran {
         let out = self.new_folder();
         let output = self.command(scenario, &out).args(more).output().unwrap();
         ran(output, out)
     }
 
     /// Starts a run that the test watches.
-    pub fn start(&self, scenario: &Path) -> (Child, PathBuf) {
+    pub(crate) fn start(&self, scenario: &Path) -> (Child, PathBuf) {
         let out = self.new_folder();
         let child = self
             .command(scenario, &out)
@@ -105,7 +100,7 @@ impl Stage {
     }
 
     /// `loadcall run` against the stage's server, to be changed by a test before it runs.
-    pub fn command(&self, scenario: &Path, out: &Path) -> Command {
+    pub(crate) fn command(&self, scenario: &Path, out: &Path) -> Command {
         let mut command = loadcall();
         command
             .arg("run")
@@ -118,13 +113,13 @@ impl Stage {
         command
     }
 
-    pub fn new_folder(&self) -> PathBuf {
+    pub(crate) fn new_folder(&self) -> PathBuf {
         tempfile::tempdir_in(self.folder.path()).unwrap().keep()
     }
 }
 
 /// loadcall without settings from the environment of whoever runs the tests.
-pub fn loadcall() -> Command {
+pub(crate) fn loadcall() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadcall"));
     for name in [
         "LIVEKIT_URL",
@@ -140,7 +135,7 @@ pub fn loadcall() -> Command {
     command
 }
 
-pub fn ran(output: Output, out: PathBuf) -> Ran {
+pub(crate) fn ran(output: Output, out: PathBuf) -> Ran {
     let report = std::fs::read(out.join("report.json"))
         .map(|bytes| serde_json::from_slice(&bytes).expect("report.json is JSON"))
         .unwrap_or_default();
@@ -155,26 +150,26 @@ pub fn ran(output: Output, out: PathBuf) -> Ran {
 
 impl Ran {
     /// Everything there is to see, for the message of a failed check.
-    pub fn seen(&self) -> String {
+    pub(crate) fn seen(&self) -> String {
         format!("exit {:?}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
     }
 
     /// The values of a reported stage in the turns of that id, in milliseconds.
-    pub fn stages(&self, turn: &str, stage: &str) -> Vec<f64> {
+    pub(crate) fn stages(&self, turn: &str, stage: &str) -> Vec<f64> {
         self.turns(turn).filter_map(|t| t["stages_ms"][stage].as_f64()).collect()
     }
 
-    pub fn heard(&self, turn: &str) -> Vec<f64> {
+    pub(crate) fn heard(&self, turn: &str) -> Vec<f64> {
         self.turns(turn).filter_map(|t| t["heard_ms"].as_f64()).collect()
     }
 
-    pub fn turns(&self, turn: &str) -> impl Iterator<Item = &Value> {
+    pub(crate) fn turns(&self, turn: &str) -> impl Iterator<Item = &Value> {
         let turns = self.report["turns"].as_array().map(Vec::as_slice).unwrap_or_default();
         turns.iter().filter(move |t| t["turn"] == turn)
     }
 
     /// The outcomes of the calls, in their order.
-    pub fn outcomes(&self) -> Vec<&str> {
+    pub(crate) fn outcomes(&self) -> Vec<&str> {
         let calls = self.report["calls"].as_array().map(Vec::as_slice).unwrap_or_default();
         calls.iter().filter_map(|call| call["outcome"].as_str()).collect()
     }
@@ -189,6 +184,6 @@ async fn start_agent(
     DevAgent::start(&command, &server.url, keys, &folder.join("agent.log")).await
 }
 
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

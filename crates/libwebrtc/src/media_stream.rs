@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Debug};
 
-use crate::{audio_track::RtcAudioTrack, media_stream_track::MediaStreamTrack, video_track::RtcVideoTrack};
+use crate::{
+    audio_track::RtcAudioTrack, media_stream_track::MediaStreamTrack, video_track::RtcVideoTrack,
+};
 
 /// A stream id of a remote m-line together with the track that came with it.
 #[derive(Clone)]
