@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::fs::File;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -193,10 +193,10 @@ impl Process {
         let (seen, registered) = watch::channel(false);
         let mut copying = JoinSet::new();
         if let Some(out) = child.stdout.take() {
-            copying.spawn(copy_lines(out, file, seen.clone()));
+            copying.spawn(copy_output(out, file, seen.clone()));
         }
         if let Some(err) = child.stderr.take() {
-            copying.spawn(copy_lines(err, second, seen));
+            copying.spawn(copy_output(err, second, seen));
         }
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         Ok(Self { child, group, registered, copying })
@@ -229,16 +229,19 @@ impl Drop for Process {
     }
 }
 
-async fn copy_lines(from: impl AsyncRead + Unpin, mut log: File, seen: watch::Sender<bool>) {
-    let mut lines = BufReader::new(from).lines();
-    // A line that is not UTF-8 ends the copying; the child goes on.
-    while let Ok(Some(line)) = lines.next_line().await {
-        if line.contains(REGISTERED) {
+/// Copies output to the log, whatever bytes it is, and watches it for [`REGISTERED`].
+async fn copy_output(mut from: impl AsyncRead + Unpin, mut log: File, seen: watch::Sender<bool>) {
+    let mut chunk = vec![0; 8_192];
+    let mut recent: Vec<u8> = Vec::new();
+    while let Ok(n @ 1..) = from.read(&mut chunk).await {
+        let _ = log.write_all(&chunk[..n]).await;
+        let _ = log.flush().await;
+        // The marker may be cut by the end of a chunk.
+        recent.extend_from_slice(&chunk[..n]);
+        if recent.windows(REGISTERED.len()).any(|part| part == REGISTERED.as_bytes()) {
             seen.send_replace(true);
         }
-        let _ = log.write_all(line.as_bytes()).await;
-        let _ = log.write_all(b"\n").await;
-        let _ = log.flush().await;
+        recent.drain(..recent.len().saturating_sub(REGISTERED.len()));
     }
 }
 

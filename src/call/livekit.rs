@@ -197,10 +197,13 @@ impl Line {
             red: false,
             ..TrackPublishOptions::default()
         };
-        room.local_participant()
-            .publish_track(LocalTrack::Audio(track), publish)
-            .await
-            .map_err(|e| DialError::Microphone(error_chain(&e)))?;
+        let published =
+            room.local_participant().publish_track(LocalTrack::Audio(track), publish).await;
+        if let Err(e) = published {
+            // A room that is only dropped keeps its connections.
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, room.close()).await;
+            return Err(DialError::Microphone(error_chain(&e)));
+        }
         let identity = dial.identity.clone();
         let waiting = Vec::new();
         let mut line = Self { room, events, identity, agent: None, waiting, microphone, readers };
@@ -255,9 +258,9 @@ impl Line {
         }
         let identity = participant.identity();
         self.agent = Some(identity.clone());
-        self.waiting.push(News::AgentJoined { identity: identity.to_string() });
-        if let Some(state) = participant.attributes().remove(STATE_ATTRIBUTE) {
-            self.waiting.push(News::AgentState(state));
+        self.waiting.push(News::AgentJoined { identity: short(identity.as_str()) });
+        if let Some(state) = participant.attributes().get(STATE_ATTRIBUTE) {
+            self.waiting.push(News::AgentState(short(state)));
         }
     }
 
@@ -271,10 +274,10 @@ impl Line {
             }
             RoomEvent::ParticipantAttributesChanged {
                 participant: Participant::Remote(p),
-                mut changed_attributes,
+                changed_attributes,
             } if self.is_agent(&p.identity()) => {
-                if let Some(state) = changed_attributes.remove(STATE_ATTRIBUTE) {
-                    self.waiting.push(News::AgentState(state));
+                if let Some(state) = changed_attributes.get(STATE_ATTRIBUTE) {
+                    self.waiting.push(News::AgentState(short(state)));
                 }
             }
             RoomEvent::TrackSubscribed { track, publication, participant } => {
@@ -309,6 +312,11 @@ impl Line {
             _ => {}
         }
     }
+}
+
+/// What others call themselves, at a length that is kept.
+fn short(name: &str) -> String {
+    name.chars().take(100).collect()
 }
 
 /// A room that somebody else closed was closed by the agent's side; else the connection broke.

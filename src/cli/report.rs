@@ -29,15 +29,7 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// Judges a run against this baseline, or against its scenario's own when there is one.
-    pub(super) fn of(run: Run, baseline: Option<&Path>, seed: u64) -> Result<Self, Failure> {
-        let baseline = match baseline {
-            Some(path) => Some(read_baseline(path)?),
-            None => own_baseline(&run)?,
-        };
-        Self::against(run, baseline.as_ref(), seed)
-    }
-
+    /// Judges a run by its scenario's thresholds and, if there is one, against a baseline.
     pub(super) fn against(
         run: Run,
         baseline: Option<&Baseline>,
@@ -71,7 +63,8 @@ impl Judged {
 pub(super) fn report(path: &Path, format: Format, baseline: Option<&Path>) -> Result<u8, Failure> {
     let run = read_run(path)?;
     let seed = run.head.seed;
-    let judged = Judged::of(run, baseline, seed)?;
+    let baseline = baseline_for(Path::new(&run.head.scenario_path), baseline)?;
+    let judged = Judged::against(run, baseline.as_ref(), seed)?;
     match format {
         Format::Text => print(&judged.text(path))?,
         Format::Json => print(&judged.json())?,
@@ -108,10 +101,17 @@ pub(super) fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
     Baseline::parse(&text).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())))
 }
 
-/// The baseline beside the scenario a run was made with, if there is one.
-fn own_baseline(run: &Run) -> Result<Option<Baseline>, Failure> {
-    let path = own_baseline_path(run);
-    if path.exists() { read_baseline(&path).map(Some) } else { Ok(None) }
+/// The baseline that is named, else the one beside the scenario, if there is one.
+pub(super) fn baseline_for(
+    scenario: &Path,
+    named: Option<&Path>,
+) -> Result<Option<Baseline>, Failure> {
+    let own = files::baseline_beside(scenario);
+    match named {
+        Some(path) => read_baseline(path).map(Some),
+        None if own.exists() => read_baseline(&own).map(Some),
+        None => Ok(None),
+    }
 }
 
 pub(super) fn own_baseline_path(run: &Run) -> PathBuf {

@@ -2,6 +2,7 @@
 
 use super::exit::{self, Failure, print, tell};
 use super::progress::{Shown, Verbosity};
+use super::report::{self, Judged};
 use super::traces::Traces;
 use super::{RunArgs, ServerArgs, clips, files, logging};
 use crate::audio::opus;
@@ -15,6 +16,7 @@ use crate::record::{CallRecord, Host, Run, RunHead, RunTail};
 use crate::run::{Progress, place};
 use crate::scenario::Scenario;
 use crate::secret::Secret;
+use crate::verdict::Baseline;
 use indicatif::MultiProgress;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +32,7 @@ struct Prepared {
     sayable: Arc<[Option<Sayable>]>,
     run_id: String,
     folder: PathBuf,
+    baseline: Option<Baseline>,
     clock: Clock,
 }
 
@@ -45,12 +48,13 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let run = runtime.block_on(calls(args, &server, &prepared, &bars))?;
     // Whatever still waits for a server that does not answer is not waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    let judged = super::report::Judged::of(run, args.baseline.as_deref(), args.seed)?;
-    files::write(&prepared.folder.join("report.json"), judged.json().as_bytes())?;
+    let judged = Judged::against(run, prepared.baseline.as_ref(), args.seed)?;
+    let written = files::write(&prepared.folder.join("report.json"), judged.json().as_bytes());
     if args.out.is_none() {
         files::point_latest_at(&prepared.folder);
     }
     print(&judged.text(&prepared.folder))?;
+    written?;
     Ok(exit::of(judged.verdict.outcome))
 }
 
@@ -58,13 +62,14 @@ fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
     let text = files::read_scenario(&args.scenario)?;
     let scenario = super::check::parse(&args.scenario, &text)?;
     let loaded = super::check::load_clips(&args.scenario, &text, &scenario)?;
+    let baseline = report::baseline_for(&args.scenario, args.baseline.as_deref())?;
     let encoded = clips::encode(&loaded).map_err(Failure::internal)?;
     let sayable = encoded.iter().map(|clip| clip.as_ref().map(Sayable::from)).collect();
     let clock = Clock::start();
     let run_id = files::new_run_id(clock.started_at());
     let folder = files::make_run_folder(args.out.as_deref(), &run_id)?;
     let scenario = Arc::new(scenario);
-    Ok(Prepared { scenario, text, clips: loaded, sayable, run_id, folder, clock })
+    Ok(Prepared { scenario, text, clips: loaded, sayable, run_id, folder, baseline, clock })
 }
 
 /// Which server the calls go to.
