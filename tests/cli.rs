@@ -1,0 +1,135 @@
+//! The command line from outside: what is said, where it is said, and the exit codes. No server.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test of files and processes"
+)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// loadcall without settings from the environment of whoever runs the tests.
+fn loadcall(args: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadcall"));
+    command.args(args).current_dir(folder).env("NO_COLOR", "1");
+    for name in ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "LOADCALL_LOG"] {
+        command.env_remove(name);
+    }
+    command.output().unwrap()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Exit code, stdout and stderr as one text.
+fn seen(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    format!("exit {}\n-- stdout\n{out}-- stderr\n{err}", output.status.code().unwrap())
+}
+
+#[test]
+fn help_reads_well() {
+    for (name, args) in [
+        ("help", &["--help"][..]),
+        ("help_run", &["run", "--help"]),
+        ("help_compare", &["compare", "--help"]),
+        ("help_accept", &["accept", "--help"]),
+    ] {
+        insta::assert_snapshot!(name, seen(&loadcall(args, root())));
+    }
+}
+
+#[test]
+fn a_run_needs_a_server_and_says_so() {
+    let run = |more: &[&str]| {
+        let args = [&["run", "scenarios/greeting.yaml"], more].concat();
+        seen(&loadcall(&args, root()))
+    };
+    insta::assert_snapshot!("run_without_url", run(&[]));
+    insta::assert_snapshot!("run_with_a_bad_url", run(&["--url", "livekit.example"]));
+    insta::assert_snapshot!("run_without_keys", run(&["--url", "wss://livekit.example"]));
+}
+
+#[test]
+fn every_scenario_here_is_sound() {
+    let mut scenarios = 0;
+    for entry in std::fs::read_dir(root().join("scenarios")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "yaml") {
+            scenarios += 1;
+            let output = loadcall(&["check", path.to_str().unwrap()], root());
+            assert_eq!(output.status.code(), Some(0), "{}", seen(&output));
+        }
+    }
+    assert!(scenarios > 0);
+}
+
+#[test]
+fn faults_are_shown_all_at_once_and_clips_are_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("clips")).unwrap();
+    let clip = root().join("scenarios/clips/hours.wav");
+    std::fs::copy(clip, folder.path().join("clips/hours.wav")).unwrap();
+    let scenario = "version: 1
+name: greeting
+agent: {nam: demo-agent}
+turns:
+  - {id: greeting, expect: {agent: speaks, within: soon}}
+  - id: hours
+    say: {file: clips/hours.wav}
+    expect: {agent: answers, within: 8s}
+thresholds: {heard_e2e_latency: [\"p(95)<2500\"]}
+";
+    std::fs::write(folder.path().join("faulty.yaml"), scenario).unwrap();
+    insta::assert_snapshot!(
+        "check_faults",
+        seen(&loadcall(&["check", "faulty.yaml"], folder.path()))
+    );
+    let scenario = "version: 1
+name: greeting
+agent: {name: demo-agent}
+turns:
+  - id: hours
+    say: {file: clips/huors.wav}
+    expect: {agent: responds, within: 8s}
+";
+    std::fs::write(folder.path().join("clip.yaml"), scenario).unwrap();
+    insta::assert_snapshot!(
+        "check_missing_clip",
+        seen(&loadcall(&["check", "clip.yaml", "none.yaml"], folder.path()))
+    );
+}
+
+#[test]
+fn a_recording_is_reported_and_judged_again() {
+    let example = "reports/example";
+    let text = loadcall(&["report", example], root());
+    assert_eq!(text.status.code(), Some(0), "{}", seen(&text));
+    assert!(String::from_utf8_lossy(&text.stdout).starts_with("PASS"), "{}", seen(&text));
+    // report.json is a function of the recording alone.
+    let json = loadcall(&["report", example, "--format", "json"], root());
+    let committed = std::fs::read(root().join(example).join("report.json")).unwrap();
+    assert_eq!(json.stdout, committed, "the committed report.json is what this version makes");
+    // A run held against itself is no worse.
+    let same = loadcall(&["compare", example, example], root());
+    assert_eq!(same.status.code(), Some(0), "{}", seen(&same));
+}
+
+#[test]
+fn what_is_no_recording_or_baseline_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("run.jsonl"), "hello\n").unwrap();
+    std::fs::write(folder.path().join("b.json"), "{}").unwrap();
+    let example = root().join("reports/example");
+    let example = example.to_str().unwrap();
+    let say = |args: &[&str]| {
+        let text = seen(&loadcall(args, folder.path()));
+        text.replace(root().to_str().unwrap(), "[root]")
+    };
+    insta::assert_snapshot!("report_no_recording", say(&["report", "run.jsonl"]));
+    insta::assert_snapshot!("report_nothing_there", say(&["report", "nothing"]));
+    insta::assert_snapshot!("compare_no_baseline", say(&["compare", example, "b.json"]));
+    insta::assert_snapshot!("compare_without_baseline", say(&["compare", example]));
+}
