@@ -96,16 +96,18 @@ impl ChannelShared {
 
     /// The state changes at once, the callback hears of it from the task.
     pub(crate) fn close(&self) {
-        let old = self.state.load(Ordering::Acquire);
-        if old == DataChannelState::Closed as u8 {
+        let closing = |state| {
+            (state < DataChannelState::Closing as u8).then_some(DataChannelState::Closing as u8)
+        };
+        if self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, closing).is_err() {
             return;
         }
-        if let Some(connection) = self.connection.upgrade() {
-            self.state.store(DataChannelState::Closing as u8, Ordering::Release);
-            connection.peer().close_channel(self.key);
-            connection.wake();
-        } else {
-            self.state.store(DataChannelState::Closed as u8, Ordering::Release);
+        match self.connection.upgrade() {
+            Some(connection) => {
+                connection.peer().close_channel(self.key);
+                connection.wake();
+            }
+            None => self.state.store(DataChannelState::Closed as u8, Ordering::Release),
         }
     }
 

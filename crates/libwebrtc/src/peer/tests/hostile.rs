@@ -67,8 +67,6 @@ fn apply_everywhere(text: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
     #[test]
     fn any_text_as_description(text in "\\PC{0,400}") {
         let _ = SessionDescription::parse(&text, SdpType::Offer);
