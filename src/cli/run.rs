@@ -3,8 +3,7 @@
 use super::exit::{self, Failure, print, tell};
 use super::progress::{Shown, Verbosity};
 use super::report::{self, Judged};
-use super::traces::Traces;
-use super::{RunArgs, ServerArgs, clips, files, logging};
+use super::{RunArgs, ServerArgs, clips, files, logging, traces};
 use crate::audio::opus;
 use crate::call::drive::{Calling, Sayable, packet};
 use crate::call::livekit::Target;
@@ -192,7 +191,7 @@ async fn place_calls(
     target.probe().await.map_err(Failure::nothing_measured)?;
     let head = head(args, prepared, &target);
     let mut writer = Writer::create(&prepared.folder, &head).map_err(Failure::usage)?;
-    let traces = Traces::start(&args.langfuse, &head, &prepared.scenario)?;
+    let langfuse = traces::langfuse(&args.langfuse, &prepared.run_id)?;
     let plan = Plan::of(&prepared.scenario, &prepared.run_id);
     let planned = u32::try_from(plan.calls.len()).unwrap_or(u32::MAX);
     let mut shown = Shown::start(bars, plan.calls.len(), how);
@@ -210,7 +209,6 @@ async fn place_calls(
         shown.on(&progress);
         if let Progress::Ended(call) = progress {
             kept.push(call.clone());
-            traces.call_ended(call);
             if let Err(e) = writer.call(call)
                 && unwritten.is_none()
             {
@@ -232,8 +230,14 @@ async fn place_calls(
     if unwritten.is_none() {
         writer.end(&tail).map_err(Failure::internal)?;
     }
-    traces.finish().await;
-    Ok(Run { head, calls, tail: Some(tail) })
+    let run = Run { head, calls, tail: Some(tail) };
+    if let Some(langfuse) = langfuse {
+        tokio::select! {
+            () = traces::send(langfuse, &run, &prepared.scenario) => {}
+            _ = stop.second.wait_for(|stop| *stop) => {}
+        }
+    }
+    Ok(run)
 }
 
 fn head(args: &RunArgs, prepared: &Prepared, target: &Target) -> RunHead {

@@ -1,8 +1,8 @@
-//! What leaves for other systems: each finished call as a trace in Langfuse. A call is exported
-//! after it ended, from what was recorded, and nothing that goes wrong here reaches a call.
+//! What leaves for other systems: each finished call as a trace in Langfuse. A run is exported
+//! when its last call has ended, from what was recorded, and nothing that goes wrong here reaches a call.
 
 pub mod langfuse;
-mod queue;
+mod run;
 pub mod trace;
 
-pub use queue::{ExportSummary, Exporter};
+pub use run::{ExportSummary, export_run};

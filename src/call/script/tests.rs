@@ -1,5 +1,5 @@
 use super::*;
-use crate::scenario::{Agent, BaselineRule, ClipRef, Load, Metric};
+use crate::scenario::{Agent, BaselineRule, ClipRef, Expect, Load, Metric};
 use proptest::prelude::*;
 
 /// Length of every clip's voice in these tests.

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::export::{ExportSummary, Exporter};
+use crate::export::{ExportSummary, export_run};
 use crate::report::fixture::{call, run, scenario, turns};
 
 const SECRET: &str = "sk-lf-the-secret-part";
@@ -407,13 +407,11 @@ async fn https_not_trusted() {
 }
 
 #[tokio::test]
-async fn finished_calls_are_sent_in_the_background_and_counted() {
+async fn every_call_is_sent_and_counted() {
     let mut server = Server::start(Manner::Answer("200 OK", "{}".to_owned())).await;
-    let exporter = Exporter::start(Langfuse::new(&server.settings()).unwrap());
-    for id in 0..20 {
-        exporter.submit(spans(id));
-    }
-    let summary = exporter.finish(Duration::from_secs(20)).await;
+    let langfuse = Langfuse::new(&server.settings()).unwrap();
+    let calls = (0..20).map(spans).collect();
+    let summary = export_run(langfuse, calls, Duration::from_secs(20)).await;
     assert_eq!(summary, ExportSummary { sent: 20, failed: Vec::new() });
     server.requests.close();
     let mut traces = std::collections::BTreeSet::new();
@@ -426,11 +424,9 @@ async fn finished_calls_are_sent_in_the_background_and_counted() {
 #[tokio::test]
 async fn wrong_keys_are_tried_once_and_counted_for_all() {
     let mut server = Server::start(Manner::Answer("401 Unauthorized", String::new())).await;
-    let exporter = Exporter::start(Langfuse::new(&server.settings()).unwrap());
-    for id in 0..5 {
-        exporter.submit(spans(id));
-    }
-    let summary = exporter.finish(Duration::from_secs(20)).await;
+    let langfuse = Langfuse::new(&server.settings()).unwrap();
+    let calls = (0..5).map(spans).collect();
+    let summary = export_run(langfuse, calls, Duration::from_secs(20)).await;
     let [(reason, 5)] = summary.failed.as_slice() else { panic!("{summary:?}") };
     assert!(summary.sent == 0 && reason.contains("401"), "{summary:?}");
     server.requests.close();
@@ -441,18 +437,11 @@ async fn wrong_keys_are_tried_once_and_counted_for_all() {
 #[tokio::test]
 async fn what_a_dead_server_holds_up_is_counted_when_time_is_over() {
     let server = Server::start(Manner::Silence).await;
-    let exporter = Exporter::start(Langfuse::new(&server.settings()).unwrap());
-    // Let the task take the first call out of the queue, then overfill it.
-    exporter.submit(spans(0));
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    for _ in 0..260 {
-        exporter.submit(spans(1));
-    }
-    let summary = in_time(exporter.finish(Duration::from_millis(200))).await;
-    assert_eq!(summary.sent, 0);
-    let counts: Vec<usize> = summary.failed.iter().map(|(_, calls)| *calls).collect();
-    assert_eq!(counts, [257, 4], "{summary:?}");
-    assert!(summary.failed[0].0.contains("200 ms"), "{summary:?}");
+    let langfuse = Langfuse::new(&server.settings()).unwrap();
+    let calls = (0..7).map(spans).collect();
+    let summary = in_time(export_run(langfuse, calls, Duration::from_millis(200))).await;
+    let [(reason, 7)] = summary.failed.as_slice() else { panic!("{summary:?}") };
+    assert!(summary.sent == 0 && reason.contains("200 ms"), "{summary:?}");
 }
 
 #[test]
