@@ -257,6 +257,8 @@ impl<'a> Drive<'a> {
                 self.script.handle(now, Heard::AgentTrackSubscribed);
             }
             News::AgentState(_) => {}
+            News::Reconnecting => self.script.handle(now, Heard::Reconnecting),
+            News::Reconnected => self.script.handle(now, Heard::Reconnected),
             News::AgentLeft { reason } => self.script.handle(now, Heard::AgentLeft { reason }),
             News::Lost { reason } => self.script.handle(now, Heard::ConnectionLost { reason }),
         }

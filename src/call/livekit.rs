@@ -65,7 +65,7 @@ pub enum DialError {
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
     #[error(
-        "the LiveKit server at {url} refused the API key or secret: check LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
+        "the server at {url} refused the API key or secret, or is no LiveKit server: check LIVEKIT_API_KEY, LIVEKIT_API_SECRET and the address"
     )]
     WrongKeys { url: String },
     #[error("no LiveKit server answers at {url}: {reason}")]
@@ -84,6 +84,8 @@ pub enum News {
     AgentLeft {
         reason: String,
     },
+    Reconnecting,
+    Reconnected,
     Lost {
         reason: String,
     },
@@ -112,6 +114,10 @@ impl Target {
             Err(ServiceError::Twirp(ServerError::Twirp(code)))
                 if matches!(code.code.as_str(), "unauthenticated" | "permission_denied") =>
             {
+                return Err(ProbeError::WrongKeys { url: self.url.clone() });
+            }
+            // livekit-server refuses wrong keys in plain text, which the client cannot read.
+            Err(ServiceError::Twirp(ServerError::Request(e))) if e.is_decode() => {
                 return Err(ProbeError::WrongKeys { url: self.url.clone() });
             }
             Err(e) => error_chain(&e),
@@ -268,7 +274,11 @@ impl Line {
     fn take(&mut self, event: RoomEvent) {
         match event {
             RoomEvent::ParticipantConnected(participant) => self.joined(&participant),
-            RoomEvent::ParticipantDisconnected(p) if self.is_agent(&p.identity()) => {
+            // While our own connection is broken everybody seems to leave.
+            RoomEvent::ParticipantDisconnected(p)
+                if self.is_agent(&p.identity())
+                    && self.room.connection_state() == ConnectionState::Connected =>
+            {
                 let reason = format!("{:?}", p.disconnect_reason());
                 self.waiting.push(News::AgentLeft { reason });
             }
@@ -308,6 +318,8 @@ impl Line {
                     self.readers.transcription(reader, speaker);
                 }
             }
+            RoomEvent::Reconnecting => self.waiting.push(News::Reconnecting),
+            RoomEvent::Reconnected => self.waiting.push(News::Reconnected),
             RoomEvent::Disconnected { reason } => self.waiting.push(disconnected(reason)),
             _ => {}
         }
@@ -360,6 +372,8 @@ pub fn observation(news: &News) -> Observation {
         News::Audio(_) => Observation::AgentTrackSubscribed,
         News::AgentState(state) => Observation::AgentState(state.clone()),
         News::AgentLeft { reason } => Observation::AgentLeft { reason: reason.clone() },
+        News::Reconnecting => Observation::Reconnecting,
+        News::Reconnected => Observation::Reconnected,
         News::Lost { reason } => Observation::ConnectionLost { reason: reason.clone() },
     }
 }

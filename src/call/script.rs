@@ -37,6 +37,13 @@ pub const REPORT_GRACE: Duration = Duration::from_secs(2);
 /// 20.5 s after its process was killed).
 pub const VANISH_LIMIT: Duration = Duration::from_secs(25);
 
+/// How long an agent whose audio comes again, after it did not answer, is waited for all the same: a
+/// server sends a last few packets for a participant it then declares gone.
+pub const RESUME_GRACE: Duration = Duration::from_secs(2);
+/// How long our own connection may take to come back. What is missed meanwhile is not the agent's
+/// fault.
+pub const RECONNECT_LIMIT: Duration = Duration::from_secs(10);
+
 /// What the caller learns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
@@ -65,6 +72,9 @@ pub enum Heard {
     AgentLeft {
         reason: String,
     },
+    /// Our connection broke, and the client tries to mend it; then it is mended.
+    Reconnecting,
+    Reconnected,
     ConnectionLost {
         reason: String,
     },
@@ -95,6 +105,7 @@ pub struct Script {
     ready: Option<Offset>,
     speech: Speech,
     stalled_since: Option<Offset>,
+    reconnecting_since: Option<Offset>,
     report_pending: bool,
     phase: Phase,
     notes: Vec<Stamped>,
@@ -134,6 +145,7 @@ impl Script {
             ready: None,
             speech: Speech::default(),
             stalled_since: None,
+            reconnecting_since: None,
             report_pending: false,
             phase: Phase::Joining,
             notes: Vec::new(),
@@ -155,7 +167,9 @@ impl Script {
             Heard::VoiceBegan { at } => self.voice_began(now, at),
             Heard::VoiceEnded { at } => self.voice_ended(now, at),
             Heard::MediaStalled => self.stalled_since = Some(now),
-            Heard::MediaResumed => self.stalled_since = None,
+            Heard::MediaResumed => self.media_resumed(now),
+            Heard::Reconnecting => self.reconnecting_since = Some(now),
+            Heard::Reconnected => self.reconnecting_since = None,
             Heard::UtteranceBegan { at } => self.utterance_began(at),
             Heard::UtteranceEnded { at } => self.utterance_ended(at),
             Heard::UserTurnReported => self.report_pending = true,
@@ -197,7 +211,8 @@ impl Script {
             Phase::Over => return None,
         };
         let joining = (self.ready.is_none() && self.connected.is_some()).then(|| self.join_limit());
-        [next, joining, Some(limit)].into_iter().flatten().min()
+        let mended = self.reconnecting_since.map(|since| since.plus(RECONNECT_LIMIT));
+        [next, joining, mended, Some(limit)].into_iter().flatten().min()
     }
 
     /// The conclusions drawn since the last call, for the log.
@@ -213,6 +228,13 @@ impl Script {
         self.phase = Phase::Ending { outcome, detail };
     }
 
+    fn media_resumed(&mut self, now: Offset) {
+        self.stalled_since = None;
+        if let Phase::Vanishing { until, .. } = &mut self.phase {
+            *until = (*until).min(now.plus(RESUME_GRACE));
+        }
+    }
+
     fn join_limit(&self) -> Offset {
         self.connected.unwrap_or(self.dialled).plus(self.scenario.agent().join_timeout)
     }
@@ -225,7 +247,7 @@ impl Script {
             Phase::Joining => self.begin_if_joined(),
             Phase::Step(step) => return self.advance_step(now, &step),
             Phase::Vanishing { until, outcome, detail } => {
-                if now >= until || self.stalled_since.is_none() {
+                if now >= until {
                     self.end(outcome, detail);
                 }
             }
@@ -252,6 +274,11 @@ impl Script {
                 (Outcome::NoAgent, "no agent joined")
             };
             self.end(outcome, format!("{what} within {timeout:?}"));
+            return true;
+        }
+        if self.reconnecting_since.is_some_and(|since| now >= since.plus(RECONNECT_LIMIT)) {
+            let detail = format!("the connection was not mended within {RECONNECT_LIMIT:?}");
+            self.end(Outcome::ConnectionLost, detail);
             return true;
         }
         let max = self.scenario.max_call();

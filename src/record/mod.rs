@@ -125,6 +125,9 @@ pub enum Observation {
     /// No packet of the agent's audio for two seconds.
     AgentMediaStalled,
     AgentMediaResumed,
+    /// Our connection broke, and the client tries to mend it.
+    Reconnecting,
+    Reconnected,
     ConnectionLost {
         reason: String,
     },

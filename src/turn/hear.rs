@@ -253,6 +253,8 @@ fn mark(what: &Observation) -> Option<(u32, Place)> {
         | Observation::AgentLeft { .. }
         | Observation::AgentMediaStalled
         | Observation::AgentMediaResumed
+        | Observation::Reconnecting
+        | Observation::Reconnected
         | Observation::ConnectionLost { .. }
         | Observation::HangingUp
         | Observation::VoiceBegan

@@ -100,6 +100,10 @@ impl Script {
     /// The agent was silent when it should not have been. If its audio has stopped too, the server
     /// may yet tell that it is gone, so the end waits for that.
     fn vanish_or_end(&mut self, now: Offset, outcome: Outcome, detail: String) {
+        if self.reconnecting_since.is_some() {
+            let detail = format!("the connection broke: {detail}");
+            return self.end(Outcome::ConnectionLost, detail);
+        }
         match self.stalled_since {
             Some(since) if now < since.plus(VANISH_LIMIT) => {
                 self.phase = Phase::Vanishing { until: since.plus(VANISH_LIMIT), outcome, detail };

@@ -198,9 +198,25 @@ fn an_agent_that_is_killed_is_told_from_one_that_is_silent() {
     // Never declared gone: an unanswered turn after all.
     let p = play(s(), stalled.clone());
     assert_eq!((p.end.outcome, p.end.at), (Outcome::NoAnswer, ms(2_500).plus(VANISH_LIMIT)));
-    // Its audio comes back: it was there all along.
-    let p = play(s(), heard(&[stalled, vec![(9_000, Heard::MediaResumed)]]));
-    assert_eq!((p.end.outcome, p.end.at), (Outcome::NoAnswer, ms(9_000)));
+    // Its audio comes back: it was there all along, unless it is declared gone right afterwards.
+    let back = vec![(9_000, Heard::MediaResumed)];
+    let p = play(s(), heard(&[stalled.clone(), back.clone()]));
+    assert_eq!((p.end.outcome, p.end.at), (Outcome::NoAnswer, ms(9_000).plus(RESUME_GRACE)));
+    let left = vec![(9_500, Heard::AgentLeft { reason: "connection timeout".into() })];
+    let p = play(s(), heard(&[stalled, back, left]));
+    assert_eq!((p.end.outcome, p.end.at), (Outcome::AgentLeft, ms(9_500)));
+}
+
+#[test]
+fn what_is_missed_while_our_connection_is_broken_is_not_the_agents_fault() {
+    let s = || scenario(vec![say("hours", Anchor::AgentJoined, 0, responds(3_000))]);
+    let broken = heard(&[joined(), vec![(2_000, Heard::Reconnecting)]]);
+    let p = play(s(), broken.clone());
+    assert_eq!((p.end.outcome, p.end.at), (Outcome::ConnectionLost, ms(4_900)));
+    let mended = heard(&[broken, vec![(2_500, Heard::Reconnected)], voice(4_000, 4_500)]);
+    assert_eq!(play(s(), mended).end.outcome, Outcome::Answered);
+    let p = play(scenario(vec![greeting()]), heard(&[joined(), vec![(800, Heard::Reconnecting)]]));
+    assert_eq!((p.end.outcome, p.end.at), (Outcome::ConnectionLost, ms(5_900)));
 }
 
 #[test]
@@ -272,7 +288,7 @@ fn leaving_stopping_and_breaking_are_told_apart() {
 
 fn any_heard() -> impl Strategy<Value = (i64, Heard)> {
     let at = 0..80_000_i64;
-    let what = (0..13_u8, at.clone()).prop_map(|(kind, at)| {
+    let what = (0..15_u8, at.clone()).prop_map(|(kind, at)| {
         let at = ms(at);
         let reason = String::new();
         match kind {
@@ -285,6 +301,8 @@ fn any_heard() -> impl Strategy<Value = (i64, Heard)> {
             9 => Heard::MediaResumed,
             10 => Heard::UserTurnReported,
             11 => Heard::ReplyReported,
+            12 => Heard::Reconnecting,
+            13 => Heard::Reconnected,
             _ => Heard::AgentLeft { reason },
         }
     });
