@@ -12,8 +12,14 @@ use std::process::{Command, Output};
 fn loadcall(args: &[&str], folder: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadcall"));
     command.args(args).current_dir(folder).env("NO_COLOR", "1");
-    for name in ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "LOADCALL_LOG"] {
-        command.env_remove(name);
+    for (name, _) in std::env::vars_os() {
+        let ours = name.to_str().is_some_and(|name| {
+            name == "COLUMNS"
+                || ["LIVEKIT_", "LANGFUSE_", "LOADCALL_"].iter().any(|p| name.starts_with(p))
+        });
+        if ours {
+            command.env_remove(name);
+        }
     }
     command.output().unwrap()
 }

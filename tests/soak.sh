@@ -15,7 +15,7 @@ agent: {name: demo-agent}
 turns:
   - {id: greeting, expect: {agent: speaks, within: 5s}}
 YAML
-  for n in $(seq 1 40); do
+  for n in $(seq 1 56); do
     cat <<YAML
   - id: question-$n
     say: {file: hours.wav}
@@ -43,7 +43,7 @@ code=0
 wait "$pid" || code=$?
 count=${#memory[@]}
 [ "$code" -eq 0 ] || { echo "error: loadcall ended with $code" >&2; exit 1; }
-[ "$count" -ge 15 ] || { echo "error: the call ended after $((count * 30)) s" >&2; exit 1; }
+[ "$count" -ge 20 ] || { echo "error: the call ended after $((count * 30)) s" >&2; exit 1; }
 # After two minutes everything that is ever needed is there: what comes later may grow by 2 MB.
 growth=$((memory[count - 1] - memory[4]))
 echo "memory grew by $growth kB from minute 2 to the end" >&2

@@ -3,7 +3,8 @@
 
 use super::exit::{self, Failure, print};
 use super::files;
-use crate::record::{Run, store};
+use crate::record::Run;
+use crate::record::store::{self, StoreError};
 use crate::report::{Report, json, text};
 use crate::scenario::{Scenario, Style};
 use crate::turn::Analysis;
@@ -73,7 +74,13 @@ pub(super) fn report(path: &Path, format: Format, baseline: Option<&Path>) -> Re
 }
 
 pub(super) fn read_run(path: &Path) -> Result<Run, Failure> {
-    store::read(path).map_err(Failure::usage)
+    store::read(path).map_err(|e| {
+        let failure = Failure::usage(&e);
+        if matches!(e, StoreError::Read { .. }) {
+            return failure.hint("RUN is a run folder such as reports/latest, or its run.jsonl");
+        }
+        failure
+    })
 }
 
 /// The scenario a recording was made with.
