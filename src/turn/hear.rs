@@ -167,7 +167,11 @@ impl Heard {
 
     /// Whether a voice began before the script went on.
     fn in_time(&self, index: u32, voice: Voice) -> bool {
-        let closed = self.marks(index).missed.or_else(|| self.next_begin(index));
+        let marks = self.marks(index);
+        if marks.met == Some(voice.span.from) {
+            return true;
+        }
+        let closed = marks.missed.or_else(|| self.next_begin(index));
         closed.is_none_or(|closed| voice.span.from <= closed)
     }
 

@@ -174,17 +174,19 @@ impl Script {
         self.speech.voice_began(at);
         let Some(step) = self.current().filter(|step| step.decided.is_none()) else { return };
         let floor = step.began;
+        // Packets that come in a burst make a voice known before its sample would have sounded.
+        let known = now.max(at);
         match (self.scenario.steps()[step.index].expect, step.part) {
             (Some(Expect::Speaks { .. }), Part::Waiting)
             | (Some(Expect::Responds { .. }), Part::Saying { over_agent: false, .. }) => {
                 self.met(at, &step);
-                self.decide(now, &step, floor);
+                self.decide(known, &step, floor);
             }
             (Some(Expect::Responds { .. }), Part::Said { ended, over_agent, .. })
                 if !over_agent || at >= ended =>
             {
                 self.met(at, &step);
-                self.decide(now, &step, floor);
+                self.decide(known, &step, floor);
             }
             _ => {}
         }

@@ -150,6 +150,19 @@ fn a_pause_between_sentences_ends_no_speech() {
 }
 
 #[test]
+fn a_voice_that_is_known_before_it_sounds_still_comes_before_the_next_step() {
+    let mut script = Script::new(scenario(vec![greeting(), greeting()]), ms(0));
+    script.handle(ms(100), Heard::Connected);
+    script.handle(ms(700), Heard::AgentTrackSubscribed);
+    assert_eq!(script.poll(ms(700)), None);
+    script.handle(ms(1_000), Heard::VoiceBegan { at: ms(1_018) });
+    assert_eq!(script.poll(ms(1_000)), None);
+    let notes = script.take_notes();
+    let began = |step| notes.iter().find(|n| n.what == Observation::StepBegan { step });
+    assert_eq!(began(1).map(|n| n.at), Some(ms(1_018)));
+}
+
+#[test]
 fn a_late_report_is_waited_for_but_not_for_ever() {
     let script = || scenario(vec![say("hours", Anchor::AgentJoined, 0, responds(8_000))]);
     let turn = heard(&[joined(), vec![(2_000, Heard::UserTurnReported)], voice(3_000, 4_000)]);
