@@ -11,6 +11,8 @@ import os
 import sys
 from pathlib import Path
 
+import stopping
+
 _HERE = str(Path(__file__).resolve().parent)
 # Job processes are forked from a server process that has imported all this. It starts here,
 # before this process's own imports, so that the two import at the same time.
@@ -42,6 +44,7 @@ def main() -> int:
         return 2
     if os.environ.get("DEMO_EXECUTOR", "process") == "process":
         _start_fork_server()
+    stopping.block()
     import worker
 
     return worker.run()

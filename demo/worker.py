@@ -6,10 +6,10 @@ import asyncio
 import logging
 import math
 import os
-import signal
 
 from livekit.agents import AgentServer, JobExecutorType
 
+import stopping
 from session import entrypoint, prewarm
 
 _EXECUTORS = {"process": JobExecutorType.PROCESS, "thread": JobExecutorType.THREAD}
@@ -62,6 +62,8 @@ def _server() -> AgentServer:
         # agent on the same machine
         host="127.0.0.1",
         port=0,
+        # a server that is just starting is worth some seconds, a wrong secret no more
+        max_retry=3,
         shutdown_process_timeout=2.0,
         setup_fnc=prewarm,
     )
@@ -72,17 +74,16 @@ def _server() -> AgentServer:
 async def _serve() -> int:
     server = _server()
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stopping.on_stop(stop.set)
 
     def on_registered(worker_id: str, _info: object) -> None:
         # what waits for the agent reads this line
-        print(f"demo agent: registered worker {server._agent_name}, worker {worker_id}", flush=True)
+        print(f"demo agent registered as {server._agent_name}, worker {worker_id}", flush=True)
 
     server.on("worker_registered", on_registered)
     serving = asyncio.create_task(server.run(devmode=True))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         # it does not end by itself, so this is an error: no server, or a refused key
         logger.error("the worker ended: %s", serving.exception())
