@@ -101,7 +101,9 @@ def _session(ctx: JobContext, call: Call) -> AgentSession:
         # callers here have no loudspeaker, so there is no echo to learn before listening
         aec_warmup_duration=None,
         user_away_timeout=None,
-        # both would hold words back until they can tell markup from text
+        # a session that ends while the caller speaks has nothing to wait for
+        session_close_transcript_timeout=0.0,
+        # the transforms hold words back until they can tell markup from text
         tts_text_transforms=None,
     )
 

@@ -84,9 +84,15 @@ async def _serve() -> int:
     serving = asyncio.create_task(server.run(devmode=True))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        # it does not end by itself, so this is an error: no server, or a refused key
-        logger.error("the worker ended: %s", serving.exception())
-        return 1
+    failed = serving.done()
+    if failed:
+        # it never ends by itself, so this is an error
+        logger.error(
+            "%s: %s; does the server run there, and are LIVEKIT_API_KEY and LIVEKIT_API_SECRET its"
+            " own?",
+            os.environ["LIVEKIT_URL"],
+            serving.exception(),
+        )
+    # also after a failure, or the idle job processes would outlive it
     await server.aclose()
-    return 0
+    return 1 if failed else 0
