@@ -9,8 +9,11 @@ import os
 from livekit.agents import (
     Agent,
     AgentSession,
+    AgentStateChangedEvent,
     JobContext,
     JobProcess,
+    StopResponse,
+    UserStateChangedEvent,
     function_tool,
     llm,
     room_io,
@@ -22,6 +25,9 @@ from llm import ScriptedLLM
 from script import VAD_MIN_SILENCE_MS, Script, ScriptError, Tool, call_number
 from stt import ScriptedSTT
 from tts import ScriptedTTS
+
+# how far into the greeting a fault of turn 0 strikes, in seconds
+_INTO_GREETING = 0.5
 
 logger = logging.getLogger("demo")
 
@@ -54,7 +60,7 @@ async def entrypoint(ctx: JobContext) -> None:
         call.truth.write("fault", kind="late_join")
         await asyncio.sleep(late.ms / 1000)
     agent = DemoAgent(ctx, call)
-    session = _session(ctx, call)
+    session = _session(ctx, call, agent)
 
     async def end() -> None:
         call.truth.write("job_ended")
@@ -75,10 +81,9 @@ async def entrypoint(ctx: JobContext) -> None:
         record=False,
     )
     call.truth.write("listening")
-    await agent.break_off_if_scripted(0)
 
 
-def _session(ctx: JobContext, call: Call) -> AgentSession:
+def _session(ctx: JobContext, call: Call, agent: DemoAgent) -> AgentSession:
     script = call.script.script
     recognition = ScriptedSTT(call)
     session = AgentSession(
@@ -107,19 +112,24 @@ def _session(ctx: JobContext, call: Call) -> AgentSession:
         tts_text_transforms=None,
     )
 
-    def on_user_state(event) -> None:
+    def on_user_state(event: UserStateChangedEvent) -> None:
         recognition.on_user_state(event)
         if event.new_state == "speaking":
             min_delay = call.script.stages(call.caller_spoke()).end_of_turn_delay_ms / 1000
             session.update_options(endpointing_opts={"min_delay": min_delay})
 
+    def on_agent_state(event: AgentStateChangedEvent) -> None:
+        call.truth.write("agent_state", state=event.new_state)
+        if event.new_state == "speaking" and call.heard_turn == 0:
+            asyncio.get_running_loop().call_later(_INTO_GREETING, agent.break_off_if_scripted, 0)
+
     session.on("user_state_changed", on_user_state)
-    session.on("agent_state_changed", lambda e: call.truth.write("agent_state", state=e.new_state))
+    session.on("agent_state_changed", on_agent_state)
     session.on("conversation_item_added", lambda event: _record_item(call, event.item))
     return session
 
 
-def _record_item(call: Call, item) -> None:
+def _record_item(call: Call, item: llm.ChatItem) -> None:
     if isinstance(item, llm.ChatMessage):
         metrics = {k: v for k, v in item.metrics.items() if isinstance(v, (int, float))}
         call.truth.write(
@@ -152,19 +162,23 @@ class DemoAgent(Agent):
         turn = self._call.heard_turn
         self._call.turn_over()
         self._call.truth.write("turn_completed", turn=turn)
-        await self.break_off_if_scripted(turn)
+        if self.break_off_if_scripted(turn):
+            raise StopResponse
         delay_ms = self._call.script.stages(turn).on_user_turn_completed_delay_ms
         if delay_ms:
             await asyncio.sleep(delay_ms / 1000)
 
-    async def break_off_if_scripted(self, turn: int) -> None:
-        """Crashes or leaves, if a fault of this turn says so."""
+    def break_off_if_scripted(self, turn: int) -> bool:
+        """Crashes or leaves, if a fault of this turn says so; returns whether it leaves."""
         if self._call.script.fault("crash", turn):
             self._call.truth.write("fault", kind="crash", turn=turn)
             os._exit(1)
         if self._call.script.fault("disconnect", turn):
             self._call.truth.write("fault", kind="disconnect", turn=turn)
-            await self._ctx.room.disconnect()
+            self._ctx.shutdown("scripted disconnect")
+            return True
+        return False
+
 
 
 def _tool(call: Call, tool: Tool) -> llm.RawFunctionTool:

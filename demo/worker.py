@@ -25,6 +25,10 @@ def run() -> int:
     """Serves calls until SIGINT or SIGTERM. Returns the exit code."""
     level = os.environ.get("DEMO_LOG_LEVEL", "WARNING").upper()
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if level == "WARNING":
+        # the native library warns about every stream that is closed
+        logging.getLogger("livekit").setLevel(logging.ERROR)
+        logging.getLogger("livekit.agents").setLevel(level)
     if level != "DEBUG":
         for handler in logging.getLogger().handlers:
             handler.addFilter(_not_scripted)
