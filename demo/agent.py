@@ -23,11 +23,6 @@ def _start_fork_server() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(
         [_HERE] + [p for p in [os.environ.get("PYTHONPATH")] if p]
     )
-    # the end-of-turn model is not used here and costs 250 MB
-    os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
-    # watching the event loop wakes every job process a hundred times a second: at ten calls about
-    # 5 % of a core spent on something nobody reads here
-    os.environ.setdefault("LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS", "0")
     multiprocessing.get_context("forkserver").set_forkserver_preload(_PRELOAD)
     multiprocessing.forkserver.ensure_running()
 
@@ -42,6 +37,11 @@ def main() -> int:
     if missing:
         print(f"demo agent: set {', '.join(missing)}", file=sys.stderr)
         return 2
+    # the end-of-turn model is not used here and costs 250 MB
+    os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
+    # watching the event loop wakes every job process a hundred times a second: at ten calls about
+    # 5 % of a core spent on something nobody reads here
+    os.environ.setdefault("LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS", "0")
     if os.environ.get("DEMO_EXECUTOR", "process") == "process":
         _start_fork_server()
     stopping.block()
