@@ -82,7 +82,7 @@ async def _serve() -> int:
 
     def on_registered(worker_id: str, _info: object) -> None:
         # what waits for the agent reads this line
-        print(f"demo agent registered as {server._agent_name}, worker {worker_id}", flush=True)
+        print(f"demo agent: registered worker {server._agent_name}, worker {worker_id}", flush=True)
 
     server.on("worker_registered", on_registered)
     serving = asyncio.create_task(server.run(devmode=True))
