@@ -3,7 +3,7 @@
 use super::page::{Page, Tone};
 use crate::report::{OutcomeCount, Report, Summary, clipped};
 use crate::scenario::Metric;
-use crate::stats::Quantile;
+use crate::stats::{Interval, Quantile};
 use crate::verdict::Change;
 
 /// Columns of a metric's name.
@@ -155,7 +155,7 @@ pub(super) fn comparison(page: &mut Page, report: &Report) {
     for change in &comparison.changes {
         let decides = change.metric == comparison.primary
             && (change.quantile - comparison.quantile).abs() < f64::EPSILON;
-        let (word, tone) = direction(change);
+        let (word, tone) = direction(change, comparison.min_effect_ms);
         let (low, high) = (signed(change.difference.low), signed(change.difference.high));
         let interval = if intervals { format!("[{low} … {high}]") } else { String::new() };
         page.line(&[
@@ -189,12 +189,16 @@ fn change_text(change: &Change) -> String {
     )
 }
 
-/// What an interval says without a minimum effect: that is for the verdict.
-fn direction(change: &Change) -> (&'static str, Tone) {
-    if change.difference.low > 0.0 {
+/// What an interval says by itself; whether a change is large enough to matter is for the verdict.
+/// An interval around zero that stays within `min_effect_ms` excludes a change that would matter.
+fn direction(change: &Change, min_effect_ms: f64) -> (&'static str, Tone) {
+    let Interval { low, high, .. } = change.difference;
+    if low > 0.0 {
         ("slower ", Tone::Bad)
-    } else if change.difference.high < 0.0 {
+    } else if high < 0.0 {
         ("faster ", Tone::Good)
+    } else if low > -min_effect_ms && high < min_effect_ms {
+        ("alike  ", Tone::Plain)
     } else {
         ("unclear", Tone::Faint)
     }
