@@ -279,7 +279,7 @@ impl Line {
                 if self.is_agent(&p.identity())
                     && self.room.connection_state() == ConnectionState::Connected =>
             {
-                let reason = format!("{:?}", p.disconnect_reason());
+                let reason = why_left(p.disconnect_reason());
                 self.waiting.push(News::AgentLeft { reason });
             }
             RoomEvent::ParticipantAttributesChanged {
@@ -323,6 +323,15 @@ impl Line {
             RoomEvent::Disconnected { reason } => self.waiting.push(disconnected(reason)),
             _ => {}
         }
+    }
+}
+
+/// Why the agent is gone, as the server has it.
+fn why_left(reason: DisconnectReason) -> String {
+    if reason == DisconnectReason::ConnectionTimeout {
+        "the server lost the agent without a goodbye: its process or its network died".into()
+    } else {
+        format!("the agent left the room ({reason:?})")
     }
 }
 

@@ -14,6 +14,8 @@
 //!   began.
 //! - After a reply or a greeting that did not come the rest of the script makes no sense, and the
 //!   call ends. An agent that does not yield is recorded, and the script goes on.
+//!
+//! [`SPEECH_GAP`]: crate::record::SPEECH_GAP
 
 mod step;
 #[cfg(test)]
@@ -21,7 +23,7 @@ mod tests;
 
 use step::InStep;
 
-use super::speech::{SPEECH_GAP, Speech};
+use super::speech::Speech;
 use crate::record::{CallEnd, Observation, Offset, Outcome, Stamped};
 use crate::scenario::{Act, Anchor, Scenario, Start, Step};
 use std::sync::Arc;

@@ -1,11 +1,7 @@
 //! The agent's speech, made from the voice the ear hears: voice with gaps shorter than
 //! [`SPEECH_GAP`], so that the pause between two sentences ends nothing.
 
-use crate::record::Offset;
-use std::time::Duration;
-
-/// Silence of the agent that ends its speech (the usual end-of-speech silence of voice testers).
-pub const SPEECH_GAP: Duration = Duration::from_millis(700);
+use crate::record::{Offset, SPEECH_GAP};
 
 /// The agent's latest speech.
 #[derive(Debug, Clone, Copy, Default)]

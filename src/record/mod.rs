@@ -55,6 +55,10 @@ impl Offset {
     }
 }
 
+/// Silence of the agent that ends its speech: longer than the pause between two sentences, and the
+/// usual end-of-speech silence of voice testers. What goes on after less is the same speech.
+pub const SPEECH_GAP: Duration = Duration::from_millis(700);
+
 /// The number of a call within its run, from 0 in the order they were due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use super::{Reply, SPEECH_GAP_MS, Span};
-use crate::record::{CallRecord, Observation, Offset, Outcome};
+use super::{Reply, Span};
+use crate::record::{CallRecord, Observation, Offset, Outcome, SPEECH_GAP};
 use crate::scenario::{Expect, Step};
 
 /// The moments of a call that turns are made of.
@@ -224,7 +224,7 @@ impl Heard {
 }
 
 fn goes_on(before: &Voice, next: &Voice) -> bool {
-    next.span.from.micros().saturating_sub(before.span.until.micros()) < SPEECH_GAP_MS * 1_000
+    next.span.from.since(before.span.until) < SPEECH_GAP
 }
 
 /// Whether a call that ended so while a reply was awaited says that the agent did not reply.

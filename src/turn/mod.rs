@@ -13,10 +13,6 @@ use std::collections::BTreeMap;
 use crate::record::{CallId, CallRecord, Offset, ReportedMetrics, Run};
 use crate::scenario::{Metric, Scenario};
 
-/// Agent speech that pauses for less than this goes on: pauses between sentences are shorter, and a
-/// scenario's `agent_speech_end` is known after as much silence.
-pub const SPEECH_GAP_MS: i64 = 700;
-
 /// A reported time that is longer than this (or negative) is an error of the agent's, not a latency.
 pub const LONGEST_REPORTED_MS: f64 = 60_000.0;
 

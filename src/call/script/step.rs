@@ -1,7 +1,7 @@
 //! A step of the script: when its clip starts, what counts as its reply, and when it is given up.
 
-use super::{ANCHOR_LIMIT, Action, DETECTION_SLACK, Phase, SPEECH_GAP, Script, VANISH_LIMIT};
-use crate::record::{Observation, Offset, Outcome};
+use super::{ANCHOR_LIMIT, Action, DETECTION_SLACK, Phase, Script, VANISH_LIMIT};
+use crate::record::{Observation, Offset, Outcome, SPEECH_GAP};
 use crate::scenario::{Act, Anchor, Expect, Start, Step};
 use std::sync::Arc;
 
