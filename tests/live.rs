@@ -23,7 +23,7 @@ use std::sync::{Arc, OnceLock};
 /// A test and its name.
 type Case = (&'static str, fn(&Stage) -> Result<(), Failed>);
 
-const CASES: [Case; 11] = [
+const CASES: [Case; 12] = [
     ("reported_stages_are_the_injected_ones", cases::reported_stages_are_the_injected_ones),
     ("a_slower_llm_is_a_regression_and_named", cases::a_slower_llm_is_a_regression_and_named),
     ("nobody_joins", cases::nobody_joins),
@@ -32,6 +32,7 @@ const CASES: [Case; 11] = [
     ("a_killed_agent_is_named", cases::a_killed_agent_is_named),
     ("an_agent_without_session_is_heard", cases::an_agent_without_session_is_heard),
     ("an_unanswered_turn_is_a_lower_bound", cases::an_unanswered_turn_is_a_lower_bound),
+    ("a_barge_in_is_timed_and_ignoring_it_fails", cases::a_barge_in_is_timed_and_ignoring_it_fails),
     ("an_interrupt_keeps_what_was_measured", cases::an_interrupt_keeps_what_was_measured),
     ("a_server_that_dies_is_a_lost_connection", cases::a_server_that_dies_is_a_lost_connection),
     ("calls_become_traces", cases::calls_become_traces),

@@ -154,6 +154,32 @@ pub(crate) fn an_unanswered_turn_is_a_lower_bound(stage: &Stage) -> Tested {
     check(heard["p99"].as_f64() >= Some(6_000.0), "and the worst is at least the wait", &ran)
 }
 
+pub(crate) fn a_barge_in_is_timed_and_ignoring_it_fails(stage: &Stage) -> Tested {
+    let metadata = "{greeting: {text: A long welcome., audio_ms: 8000}, \
+                    faults: [{kind: ignore_barge_in, calls: [1]}]}";
+    let text = format!(
+        "version: 1
+name: barge-in
+agent: {{name: demo-agent, metadata: {metadata}}}
+turns:
+  - {{id: greeting, expect: {{agent: speaks, within: 5s}}}}
+  - id: wait
+    say: {{file: clips/wait.wav}}
+    start: {{after: agent_speech_start, delay: 1s}}
+    expect: {{agent: yields, within: 2s}}
+hangup: {{max_call: 60s}}
+load: {{executor: repeat, calls: 2, concurrency: 2}}
+"
+    );
+    let ran = stage.run(&stage.scenario("barge-in", &text), &[]);
+    check(ran.code == Some(4), "the call whose agent went on speaking fails the run", &ran)?;
+    let yields: Vec<_> = ran.turns("wait").map(|t| t["yield_ms"].as_f64()).collect();
+    let polite = yields.first().copied().flatten().is_some_and(|ms| ms > 100.0 && ms < 2_000.0);
+    check(polite, &format!("the first agent yielded: {yields:?}"), &ran)?;
+    let metric = &ran.report["metrics"]["time_to_yield"];
+    check(metric["n"] == 2 && metric["censored"] == 1, "the other counts as still speaking", &ran)
+}
+
 pub(crate) fn an_interrupt_keeps_what_was_measured(stage: &Stage) -> Tested {
     let scenario = stage.scenario("stopped", &question("stopped", &format!("{{{SHORT}}}"), 50, 1));
     let (mut child, out) = stage.start(&scenario);
