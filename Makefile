@@ -37,7 +37,8 @@ test: rust tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(PYTHON) -m unittest discover --start-directory demo
-	LOADCALL_REQUIRE_LIVE=1 cargo test --workspace
+	cargo test --workspace --doc
+	LOADCALL_REQUIRE_LIVE=1 cargo test --workspace --all-targets
 
 .PHONY: soak
 soak: rust tools
