@@ -7,7 +7,8 @@ use crate::record::{CallEnd, CallRecord, MediaFacts, Offset, Outcome, RunTail};
 use std::collections::HashMap;
 use tokio::task::{Id, JoinSet};
 
-/// After this many calls in a row, from the first on, that reached no agent, no more are placed.
+/// After this many calls (and no fewer than are placed at a time), from the first on, that all
+/// reached no agent, no more are placed.
 const GIVE_UP_AFTER: usize = 3;
 
 /// What happens while calls are placed.
@@ -54,7 +55,8 @@ pub async fn place(
         };
         progress(Progress::Ended(&record));
         ended.push(record);
-        gave_up |= ended.len() >= GIVE_UP_AFTER && ended.iter().all(reached_nobody);
+        gave_up |=
+            ended.len() >= GIVE_UP_AFTER.max(plan.concurrency) && ended.iter().all(reached_nobody);
     }
     let left = waiting.next().is_some();
     let stopped = *calling.stop.borrow();
