@@ -259,7 +259,13 @@ impl Line {
 
     /// The first agent in the room is the one that is called.
     fn joined(&mut self, participant: &RemoteParticipant) {
-        if participant.kind() != ParticipantKind::Agent || self.agent.is_some() {
+        if participant.kind() == ParticipantKind::Agent {
+            self.adopt(participant);
+        }
+    }
+
+    fn adopt(&mut self, participant: &RemoteParticipant) {
+        if self.agent.is_some() {
             return;
         }
         let identity = participant.identity();
@@ -291,13 +297,16 @@ impl Line {
                 }
             }
             RoomEvent::TrackSubscribed { track, publication, participant } => {
-                self.joined(&participant);
                 if let RemoteTrack::Audio(track) = track
-                    && self.is_agent(&participant.identity())
                     && publication.name() != BACKGROUND_TRACK
                 {
-                    let stream = EncodedAudioStream::new(track.rtc_track());
-                    self.waiting.push(News::Audio(stream));
+                    // Whoever else speaks in the caller's room is an agent, even one that joins as
+                    // an ordinary participant.
+                    self.adopt(&participant);
+                    if self.is_agent(&participant.identity()) {
+                        let stream = EncodedAudioStream::new(track.rtc_track());
+                        self.waiting.push(News::Audio(stream));
+                    }
                 }
             }
             RoomEvent::ByteStreamOpened { reader, topic, participant_identity } => {

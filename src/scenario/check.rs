@@ -166,8 +166,16 @@ fn agent(field: &Field<'_>, look: &mut Look<'_>) -> Checked<Agent> {
         let example = "the name the agent registers with, or `\"\"` for automatic dispatch";
         field.line(MAX_AGENT_NAME, example, look).map(str::to_owned)
     });
-    let metadata =
-        fields.take("metadata").map_or(Ok(String::new()), |field| metadata(&field, look));
+    let metadata = fields.take("metadata").map_or(Ok(String::new()), |field| {
+        let text = metadata(&field, look)?;
+        if matches!(&name, Ok(name) if name.is_empty()) && !text.is_empty() {
+            let message = "`metadata` reaches only an agent that is called by its name";
+            let help = "add `name`: a server that dispatches by itself hands over no metadata";
+            let code = "scenario::metadata_without_name";
+            return Err(look.report(code, &field.at, message, "nobody gets this", help));
+        }
+        Ok(text)
+    });
     let join_timeout = fields
         .take("join_timeout")
         .map_or(Ok(DEFAULT_JOIN_TIMEOUT), |field| field.duration(&JOIN_TIMEOUT, look));

@@ -154,7 +154,7 @@ fn a_first_word_waits_for_the_agent_and_later_ones_for_its_speech() {
 fn metadata_is_text_or_json_in_the_order_of_the_file() {
     let metadata = |value: &str| {
         let text = format!(
-            "version: 1\nname: a\nagent:\n  metadata: {value}\nturns: [{{id: b, silence: 1s}}]\n"
+            "version: 1\nname: a\nagent:\n  name: m\n  metadata: {value}\nturns: [{{id: b, silence: 1s}}]\n"
         );
         parsed(&text).agent().metadata.clone()
     };
@@ -175,8 +175,8 @@ fn metadata_is_text_or_json_in_the_order_of_the_file() {
         metadata("{a: \"no\", b: 'off', c: !!str yes}"),
         r#"{"a":"no","b":"off","c":"yes"}"#
     );
-    assert_eq!(metadata("|-\n    no\n  name: x"), "no");
-    assert_eq!(metadata("> # folded\n    on\n  name: x"), "on\n");
+    assert_eq!(metadata("|-\n    no"), "no");
+    assert_eq!(metadata("> # folded\n    on"), "on\n");
 }
 
 #[test]

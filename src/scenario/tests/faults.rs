@@ -111,6 +111,7 @@ fn keys() {
             "load: []",
             "agent: demo-agent",
             "agent: {nmae: demo}",
+            "agent: {metadata: {plan: b}}",
         ],
         part,
     ));
@@ -142,13 +143,13 @@ fn ambiguous_scalars() {
     files.extend(single(
         &[
             "agent: {name: on}",
-            "agent: {metadata: {flag: yes}}",
-            "agent: {metadata: {on: 1}}",
-            "agent: {metadata: [0o14]}",
-            "agent: {metadata: [0b11]}",
-            "agent: {metadata: [1e3]}",
-            "agent: {metadata: [.inf]}",
-            "agent: {metadata: [123456789012345678901234567890]}",
+            "agent: {name: x, metadata: {flag: yes}}",
+            "agent: {name: x, metadata: {on: 1}}",
+            "agent: {name: x, metadata: [0o14]}",
+            "agent: {name: x, metadata: [0b11]}",
+            "agent: {name: x, metadata: [1e3]}",
+            "agent: {name: x, metadata: [.inf]}",
+            "agent: {name: x, metadata: [123456789012345678901234567890]}",
             "load: {executor: repeat, calls: 010}",
         ],
         part,

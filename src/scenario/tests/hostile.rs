@@ -56,7 +56,7 @@ fn aliases_do_not_multiply() {
 #[test]
 fn a_long_line_of_faults_is_drawn_in_part() {
     let text = format!(
-        "version: 1\nname: a\nturns: [{{id: a, silence: 2s}}]\nagent: {{metadata: [{}]}}\n",
+        "version: 1\nname: a\nturns: [{{id: a, silence: 2s}}]\nagent: {{name: m, metadata: [{}]}}\n",
         "no,".repeat(10_000)
     );
     let faults = Scenario::parse(&text).expect_err("every item is ambiguous");
@@ -70,7 +70,7 @@ fn a_long_line_of_faults_is_drawn_in_part() {
 fn a_fault_far_along_a_line_is_drawn_with_its_column() {
     let pad = "x".repeat(30_000);
     let text = format!(
-        "version: 1\nname: a\nturns: [{{id: a, silence: 2s}}]\nagent: {{metadata: [\"é{pad}\", no, \"{pad}\"]}}\n"
+        "version: 1\nname: a\nturns: [{{id: a, silence: 2s}}]\nagent: {{name: m, metadata: [\"é{pad}\", no, \"{pad}\"]}}\n"
     );
     assert_eq!(survives(&text), 1);
     let faults = Scenario::parse(&text).expect_err("an ambiguous scalar");
