@@ -2,6 +2,7 @@
 //! moment its sample could first be heard, which is the arrival of its packet plus its place in it.
 
 use super::script::Heard;
+use super::sequence::{Arrival, Sequence};
 use crate::audio::ear::{Ear, Event, Heard as Packet};
 use crate::audio::opus::Decoder;
 use crate::clock::Clock;
@@ -33,7 +34,7 @@ pub struct Hearing {
 #[derive(Debug, Clone, Copy)]
 struct Last {
     ssrc: u32,
-    seq: u64,
+    sequence: Sequence,
     rtp_time: u32,
     /// RTP time behind its last sample.
     rtp_end: u32,
@@ -43,6 +44,7 @@ struct Last {
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
     received: u64,
+    /// In streams that have ended.
     lost: u64,
     undecodable: u64,
     largest_gap: Duration,
@@ -67,7 +69,7 @@ impl Hearing {
     pub fn listen_to(&mut self, stream: EncodedAudioStream) {
         self.stream = Some(stream);
         self.decoder = Decoder::new().map_err(|e| log::error!("{e}")).ok();
-        self.last = None;
+        self.stream_ended();
     }
 
     /// The next packet; never, while there is no track. Cancelling loses nothing.
@@ -91,21 +93,19 @@ impl Hearing {
             let now = self.clock.now();
             self.heard.push((now, Heard::MediaResumed, Observation::AgentMediaResumed));
         }
-        let known = self.last.filter(|last| last.ssrc == frame.ssrc);
-        if let Some(last) = known {
-            if frame.seq <= last.seq {
-                // Late or doubled: its place has passed. What was counted as lost was not.
-                self.counts.lost = self.counts.lost.saturating_sub(u64::from(frame.seq < last.seq));
-                return;
-            }
-            let missing = frame.seq - last.seq - 1;
-            self.counts.lost += missing;
+        let mut sequence = Sequence::starting_with(frame.seq);
+        if let Some(last) = self.last.as_mut().filter(|last| last.ssrc == frame.ssrc) {
+            let Arrival::Next { missing } = last.sequence.take(frame.seq) else { return };
+            sequence = last.sequence;
             // An agent that sends little in silence is no gap: only what the packets' own clock does
             // not explain is one.
             let explained = frame.rtp_time.wrapping_sub(last.rtp_time);
             let gap = at.since(last.at).saturating_sub(ticks(explained));
             self.counts.largest_gap = self.counts.largest_gap.max(gap);
-            self.conceal(missing, at, last.rtp_end);
+            let rtp_end = last.rtp_end;
+            self.conceal(missing, at, rtp_end);
+        } else {
+            self.stream_ended();
         }
         let mut rtp_end = frame.rtp_time;
         if let Some(decoder) = &mut self.decoder
@@ -118,8 +118,13 @@ impl Hearing {
         } else {
             self.counts.undecodable += 1;
         }
-        let Frame { ssrc, seq, rtp_time, .. } = *frame;
-        self.last = Some(Last { ssrc, seq, rtp_time, rtp_end, at });
+        let Frame { ssrc, rtp_time, .. } = *frame;
+        self.last = Some(Last { ssrc, sequence, rtp_time, rtp_end, at });
+    }
+
+    /// Another stream follows, whose numbers have nothing to do with this one's.
+    fn stream_ended(&mut self) {
+        self.counts.lost += self.last.take().map_or(0, |last| last.sequence.lost());
     }
 
     /// Lets the ear hear what the decoder makes up for lost packets, as if they came with the next.
@@ -181,7 +186,7 @@ impl Hearing {
         let overflowed = self.stream.as_ref().map_or(0, EncodedAudioStream::overflowed);
         MediaFacts {
             packets_received: self.counts.received,
-            packets_lost: self.counts.lost,
+            packets_lost: self.counts.lost + self.last.map_or(0, |last| last.sequence.lost()),
             packets_unread: overflowed + self.counts.undecodable,
             largest_gap_ms: self.counts.largest_gap.as_secs_f64() * 1_000.0,
             ..MediaFacts::default()

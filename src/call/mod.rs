@@ -4,6 +4,7 @@
 
 pub mod speech;
 pub mod readers;
+mod sequence;
 pub mod livekit;
 pub mod hearing;
 pub mod script;
