@@ -12,6 +12,9 @@ use crate::stats::Histogram;
 /// end-of-turn detection and measures itself. Milliseconds.
 pub const MAX_PACING_P99_MS: f64 = 20.0;
 
+/// A caller that never sent more than this share of its microphone packets was stalled.
+pub const MAX_SKIPPED_SHARE: f64 = 0.01;
+
 /// More calls than this spoilt by the caller itself, and the rest are not judged.
 pub const MAX_OUR_FAULT_SHARE: f64 = 0.1;
 
@@ -22,6 +25,8 @@ pub struct Pacing {
     pub p50_ms: f64,
     pub p99_ms: f64,
     pub max_ms: f64,
+    /// Packets that were never sent because the caller was stalled for more than half a second.
+    pub skipped: u64,
     /// Calls whose pacing cannot be read.
     pub unreadable: usize,
 }
@@ -39,6 +44,7 @@ pub fn pacing(run: &Run) -> Option<Pacing> {
         p50_ms: all.percentile_ms(50.0)?,
         p99_ms: all.percentile_ms(99.0)?,
         max_ms: all.max_ms()?,
+        skipped: run.calls.iter().map(|c| c.media.packets_skipped).sum(),
         unreadable,
     })
 }
@@ -71,6 +77,13 @@ pub enum Unfit {
         number(*p99_ms), number(MAX_PACING_P99_MS)
     )]
     LatePacing { p99_ms: f64 },
+    #[error(
+        "the caller was overloaded: {} of its {} microphone packets were never sent; \
+         place fewer calls at a time or run on a larger machine",
+        number_of(usize::try_from(*skipped).unwrap_or(usize::MAX)),
+        number_of(usize::try_from(*packets).unwrap_or(usize::MAX))
+    )]
+    Stalled { skipped: u64, packets: u64 },
 }
 
 impl Unfit {
@@ -81,7 +94,8 @@ impl Unfit {
             Self::Killed { .. }
             | Self::Unfinished { .. }
             | Self::OurFaults { .. }
-            | Self::LatePacing { .. } => Outcome::Invalid,
+            | Self::LatePacing { .. }
+            | Self::Stalled { .. } => Outcome::Invalid,
         }
     }
 }
@@ -104,8 +118,15 @@ pub(super) fn unfit(run: &Run) -> Option<Unfit> {
     if !run.calls.iter().any(reached_agent) {
         return Some(Unfit::NothingMeasured { why: why_nothing(run) });
     }
-    if let Some(pacing) = pacing(run).filter(|p| p.p99_ms > MAX_PACING_P99_MS) {
-        return Some(Unfit::LatePacing { p99_ms: pacing.p99_ms });
+    if let Some(Pacing { packets, p99_ms, skipped, .. }) = pacing(run) {
+        if p99_ms > MAX_PACING_P99_MS {
+            return Some(Unfit::LatePacing { p99_ms });
+        }
+        let packets = packets + skipped;
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 packets")]
+        if skipped as f64 > packets as f64 * MAX_SKIPPED_SHARE {
+            return Some(Unfit::Stalled { skipped, packets });
+        }
     }
     let planned = run.tail.as_ref().map_or(0, |t| t.planned);
     (done < planned as usize).then_some(Unfit::Unfinished { done, planned })
@@ -123,6 +144,9 @@ pub(super) fn notes(input: &Judging<'_>) -> Vec<String> {
     if dropped > 0 {
         let times = count(dropped, "time");
         notes.push(format!("{times} that the agent reported cannot be true and are left out"));
+    }
+    if let Some(skipped) = pacing(input.run).map(|p| p.skipped).filter(|n| *n > 0) {
+        notes.push(format!("the caller stalled: {skipped} microphone packets were never sent"));
     }
     if let Some(unreadable) = pacing(input.run).map(|p| p.unreadable).filter(|n| *n > 0) {
         notes.push(format!("the pacing of {} cannot be read", count(unreadable, "call")));

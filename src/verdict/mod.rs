@@ -15,7 +15,9 @@ mod compare;
 pub use attribution::{Part, PartChange};
 pub use baseline::{Baseline, BaselineError, CannotAccept, FORMAT as BASELINE_FORMAT};
 pub use fingerprint::{Difference, Fingerprint, NotComparable};
-pub use health::{MAX_OUR_FAULT_SHARE, MAX_PACING_P99_MS, Pacing, Unfit, pacing};
+pub use health::{
+    MAX_OUR_FAULT_SHARE, MAX_PACING_P99_MS, MAX_SKIPPED_SHARE, Pacing, Unfit, pacing,
+};
 
 pub use thresholds::sample;
 

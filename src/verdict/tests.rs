@@ -162,6 +162,17 @@ fn a_caller_that_falls_behind_makes_a_run_invalid() {
         "{:?}",
         verdict.reasons
     );
+    // A thousand packets were sent; ten more that were not are under one in a hundred.
+    let mut run = pacing_of(1_000);
+    run.calls[0].media.packets_skipped = 10;
+    let verdict = against(None, &run, &scenario);
+    assert_eq!(verdict.outcome, Outcome::Pass);
+    assert_eq!(verdict.reasons[1], "the caller stalled: 10 microphone packets were never sent");
+    run.calls[1].media.packets_skipped = 1;
+    let verdict = against(None, &run, &scenario);
+    assert_eq!(verdict.outcome, Outcome::Invalid);
+    let said = "the caller was overloaded: 11 of its 1,011 microphone packets were never sent";
+    assert!(verdict.reasons[0].starts_with(said), "{:?}", verdict.reasons);
     let mut run = pacing_of(1_000);
     run.calls[0].media.pacing = "garbage".to_owned();
     let reasons = against(None, &run, &scenario).reasons;
