@@ -69,7 +69,8 @@ fn summary(path: &Path, scenario: &Scenario, loaded: &[Option<Loaded>]) -> Strin
     let steps = scenario.steps().len();
     let mut out = format!("{}: ok, {steps} turns, {load}\n", path.display());
     for (step, loaded) in scenario.steps().iter().zip(loaded) {
-        let Some(Loaded { facts, reference, .. }) = loaded else { continue };
+        let Some(Loaded { clip, reference }) = loaded else { continue };
+        let facts = clip.facts();
         let _ = writeln!(out, "  {}: {}: {facts}", step.id, reference.file);
         for doubt in doubts(facts) {
             let _ = writeln!(out, "    note: {doubt}");

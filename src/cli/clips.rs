@@ -2,8 +2,8 @@
 //! names the clip.
 #![expect(clippy::disallowed_methods, reason = "IO: reads clips")]
 
+use crate::audio::Clip;
 use crate::audio::opus::{self, EncodedClip};
-use crate::audio::{Clip, ClipFacts};
 use crate::record::ClipFact;
 use crate::scenario::{Act, ClipRef, Fault, Faults, Scenario};
 use std::collections::HashMap;
@@ -20,7 +20,6 @@ const ALIKE: f64 = 0.6;
 #[derive(Debug, Clone)]
 pub(super) struct Loaded {
     pub(super) clip: Arc<Clip>,
-    pub(super) facts: ClipFacts,
     pub(super) reference: ClipRef,
 }
 
@@ -35,7 +34,7 @@ impl Loaded {
         let voiced_ms = voiced as f64 * 1_000.0 / f64::from(crate::audio::RATE);
         ClipFact {
             file: self.reference.file.clone(),
-            sha256: self.facts.sha256.clone(),
+            sha256: self.clip.facts().sha256.clone(),
             text: self.reference.text.clone(),
             voiced_ms,
         }
@@ -68,8 +67,7 @@ pub(super) fn load(
             },
         };
         known.insert(&reference.file, Arc::clone(&clip));
-        let (facts, reference) = (clip.facts().clone(), reference.clone());
-        loaded.push(Some(Loaded { clip, facts, reference }));
+        loaded.push(Some(Loaded { clip, reference: reference.clone() }));
     }
     match Faults::from_vec(faults) {
         Some(faults) => Err(faults),

@@ -3,8 +3,9 @@
 
 use crate::record::CallRecord;
 use crate::scenario::Metric;
-use crate::stats::{Histogram, Point, Quantile, Sample};
+use crate::stats::{Histogram, Quantile};
 use crate::turn::Value;
+use crate::verdict;
 
 /// The values of one metric, in milliseconds.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,12 +30,7 @@ pub struct Summary {
 impl Summary {
     /// The summary of `values`; `None` when there are none. Values that are no numbers are left out.
     pub fn new(metric: Metric, values: &[Value]) -> Option<Self> {
-        let sample = Sample::new(values.iter().map(|v| Point {
-            value: v.value,
-            censored: v.censored,
-            cluster: v.call.0,
-            stratum: v.step,
-        }))?;
+        let sample = verdict::sample(values)?;
         let finite = values.iter().map(|v| v.value).filter(|value| value.is_finite());
         let histogram = Histogram::of(finite.map(micros));
         Some(Self {
@@ -79,20 +75,9 @@ impl Pacing {
     /// The pacing of all calls together; `None` when no packet was sent. What cannot be read is left
     /// out (the verdict says so).
     pub fn merged(calls: &[CallRecord]) -> Option<Self> {
-        let mut all = Histogram::default();
-        for call in calls.iter().filter(|call| !call.media.pacing.is_empty()) {
-            if let Ok(one) = Histogram::from_base64(&call.media.pacing) {
-                // Two histograms of this crate's own bounds always fit.
-                let _ = all.merge(&one);
-            }
-        }
-        Some(Self {
-            n: all.count(),
-            p50_ms: all.percentile_ms(50.0)?,
-            p99_ms: all.percentile_ms(99.0)?,
-            max_ms: all.max_ms()?,
-            histogram: text(&all),
-        })
+        let verdict::Pacing { packets, p50_ms, p99_ms, max_ms, histogram, .. } =
+            verdict::pacing(calls)?;
+        Some(Self { n: packets, p50_ms, p99_ms, max_ms, histogram: text(&histogram) })
     }
 }
 

@@ -19,7 +19,7 @@ pub const MAX_SKIPPED_SHARE: f64 = 0.01;
 pub const MAX_OUR_FAULT_SHARE: f64 = 0.1;
 
 /// How late the microphone packets of all calls left, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Pacing {
     pub packets: u64,
     pub p50_ms: f64,
@@ -29,13 +29,15 @@ pub struct Pacing {
     pub skipped: u64,
     /// Calls whose pacing cannot be read.
     pub unreadable: usize,
+    /// Of all calls together.
+    pub histogram: Histogram,
 }
 
-/// The pacing of a run; `None` when no call has any that can be read.
-pub fn pacing(run: &Run) -> Option<Pacing> {
+/// The pacing of the calls of a run; `None` when no call has any that can be read.
+pub fn pacing(calls: &[CallRecord]) -> Option<Pacing> {
     let mut all = Histogram::default();
     let mut unreadable = 0;
-    for call in run.calls.iter().filter(|c| !c.media.pacing.is_empty()) {
+    for call in calls.iter().filter(|c| !c.media.pacing.is_empty()) {
         let read = Histogram::from_base64(&call.media.pacing).and_then(|h| all.merge(&h));
         unreadable += usize::from(read.is_err());
     }
@@ -44,8 +46,9 @@ pub fn pacing(run: &Run) -> Option<Pacing> {
         p50_ms: all.percentile_ms(50.0)?,
         p99_ms: all.percentile_ms(99.0)?,
         max_ms: all.max_ms()?,
-        skipped: run.calls.iter().map(|c| c.media.packets_skipped).sum(),
+        skipped: calls.iter().map(|c| c.media.packets_skipped).sum(),
         unreadable,
+        histogram: all,
     })
 }
 
@@ -118,7 +121,7 @@ pub(super) fn unfit(run: &Run) -> Option<Unfit> {
     if !run.calls.iter().any(reached_agent) {
         return Some(Unfit::NothingMeasured { why: why_nothing(run) });
     }
-    if let Some(Pacing { packets, p99_ms, skipped, .. }) = pacing(run) {
+    if let Some(Pacing { packets, p99_ms, skipped, .. }) = pacing(&run.calls) {
         if p99_ms > MAX_PACING_P99_MS {
             return Some(Unfit::LatePacing { p99_ms });
         }
@@ -145,11 +148,13 @@ pub(super) fn notes(input: &Judging<'_>) -> Vec<String> {
         let times = count(dropped, "time");
         notes.push(format!("{times} that the agent reported cannot be true and are left out"));
     }
-    if let Some(skipped) = pacing(input.run).map(|p| p.skipped).filter(|n| *n > 0) {
-        notes.push(format!("the caller stalled: {skipped} microphone packets were never sent"));
-    }
-    if let Some(unreadable) = pacing(input.run).map(|p| p.unreadable).filter(|n| *n > 0) {
-        notes.push(format!("the pacing of {} cannot be read", count(unreadable, "call")));
+    if let Some(Pacing { skipped, unreadable, .. }) = pacing(&input.run.calls) {
+        if skipped > 0 {
+            notes.push(format!("the caller stalled: {skipped} microphone packets were never sent"));
+        }
+        if unreadable > 0 {
+            notes.push(format!("the pacing of {} cannot be read", count(unreadable, "call")));
+        }
     }
     notes
 }

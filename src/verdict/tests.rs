@@ -151,7 +151,7 @@ fn a_caller_that_falls_behind_makes_a_run_invalid() {
     };
     let good = pacing_of(19_000);
     assert_eq!(against(None, &good, &scenario).outcome, Outcome::Pass);
-    let pacing = super::pacing(&good).expect("paced");
+    let pacing = super::pacing(&good.calls).expect("paced");
     assert_eq!(pacing.packets, 1_000);
     assert!((pacing.p50_ms - 0.5).abs() < 0.01 && (pacing.p99_ms - 19.0).abs() < 0.05);
     let verdict = against(None, &pacing_of(31_000), &scenario);
