@@ -1,6 +1,10 @@
 //! Private processes for one run: a livekit-server on loopback and, when asked for, the agent under
 //! test beside it. Both are ended when the run ends, also when it fails.
 
+mod network;
+
+pub use network::{Lane, Media, Network, Relay};
+
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -23,6 +27,13 @@ const SERVER_START: Duration = Duration::from_secs(15);
 const AGENT_START: Duration = Duration::from_secs(90);
 /// How long a process may take to end by itself before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// Goes on with the server's `rtc` settings: listen on 127.0.0.1 alone, as the relay has the same port
+/// of another address, and send no checks of its own, which would find a way around the relay.
+const BEHIND_RELAY: &str = "  enable_loopback_candidate: true
+  ips:
+    includes: [127.0.0.1/32]
+  use_ice_lite: true
+";
 /// What livekit-agents (Python and Node) logs once it can take calls.
 const REGISTERED: &str = "registered worker";
 
@@ -36,6 +47,8 @@ pub enum DevError {
     Spawn { program: String, source: std::io::Error },
     #[error("no free port on loopback: {0}")]
     Port(std::io::Error),
+    #[error("cannot relay the media of a private server (only Linux has all of 127.0.0.0/8): {0}")]
+    Relay(std::io::Error),
     #[error("cannot write the log `{path}`: {source}")]
     Log { path: PathBuf, source: std::io::Error },
     #[error("livekit-server ended before it answered ({status}): see `{log}`")]
@@ -54,6 +67,7 @@ pub enum DevError {
 #[derive(Debug)]
 pub struct DevServer {
     process: Process,
+    relay: Option<Relay>,
     pub url: String,
     pub api_key: &'static str,
     pub api_secret: &'static str,
@@ -62,26 +76,49 @@ pub struct DevServer {
 impl DevServer {
     /// Starts a server on free ports and waits until it answers; it logs to `log`.
     pub async fn start(log: &Path) -> Result<Self, DevError> {
+        Self::start_with(log, None).await
+    }
+
+    /// As [`Self::start`], with a network between the server's media and its clients (callers and
+    /// agents alike).
+    pub async fn start_behind(network: Network, log: &Path) -> Result<Self, DevError> {
+        Self::start_with(log, Some(network)).await
+    }
+
+    async fn start_with(log: &Path, network: Option<Network>) -> Result<Self, DevError> {
         let program = server_program().ok_or(DevError::NoServer)?;
         // Ports are free when they are picked and may be taken when they are used: try again then.
         let mut tries = 0;
         loop {
             tries += 1;
-            match Self::start_once(&program, log).await {
-                Err(DevError::ServerEnded { .. }) if tries < 3 => {}
+            match Self::start_once(&program, log, network).await {
+                Err(DevError::ServerEnded { .. } | DevError::Relay(_)) if tries < 3 => {}
                 other => return other,
             }
         }
     }
 
-    async fn start_once(program: &Path, log: &Path) -> Result<Self, DevError> {
+    async fn start_once(
+        program: &Path,
+        log: &Path,
+        network: Option<Network>,
+    ) -> Result<Self, DevError> {
         let (http, tcp, udp) = free_ports().map_err(DevError::Port)?;
-        let config = format!(
-            "port: {http}\nrtc:\n  tcp_port: {tcp}\n  udp_port: {udp}\nlogging:\n  level: info\n"
+        let mut config = format!(
+            "port: {http}\nlogging:\n  level: info\nrtc:\n  tcp_port: {tcp}\n  udp_port: {udp}\n"
         );
+        let mut media_address = Ipv4Addr::LOCALHOST;
+        let mut relay = None;
+        if let Some(network) = network {
+            relay = Some(Relay::start(network, udp).await?);
+            media_address = network::RELAY_ADDRESS;
+            config.push_str(BEHIND_RELAY);
+        }
         let mut command = Command::new(program);
         command
-            .args(["--dev", "--bind", "127.0.0.1", "--node-ip", "127.0.0.1", "--config-body"])
+            .args(["--dev", "--bind", "127.0.0.1", "--node-ip"])
+            .arg(media_address.to_string())
+            .arg("--config-body")
             .arg(config)
             // These would override the private server's own settings.
             .env_remove("LIVEKIT_CONFIG")
@@ -102,11 +139,16 @@ impl DevServer {
             () = sleep(SERVER_START) => return Err(DevError::ServerSilent { log: log.into() }),
         }
         let (api_key, api_secret) = DEV_KEY;
-        Ok(Self { process, url: format!("ws://127.0.0.1:{http}"), api_key, api_secret })
+        Ok(Self { process, relay, url: format!("ws://127.0.0.1:{http}"), api_key, api_secret })
     }
 
     pub async fn stop(self) {
         self.process.stop().await;
+    }
+
+    /// What lies between the server's media and its clients, if it was started behind something.
+    pub fn relay(&self) -> Option<&Relay> {
+        self.relay.as_ref()
     }
 
     /// The server's process id, for tests that need it to die.

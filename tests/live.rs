@@ -23,7 +23,7 @@ use std::sync::{Arc, OnceLock};
 /// A test and its name.
 type Case = (&'static str, fn(&Stage) -> Result<(), Failed>);
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 13] = [
     ("reported_stages_are_the_injected_ones", cases::reported_stages_are_the_injected_ones),
     ("a_slower_llm_is_a_regression_and_named", cases::a_slower_llm_is_a_regression_and_named),
     ("nobody_joins", cases::nobody_joins),
@@ -35,6 +35,7 @@ const CASES: [Case; 12] = [
     ("a_barge_in_is_timed_and_ignoring_it_fails", cases::a_barge_in_is_timed_and_ignoring_it_fails),
     ("an_interrupt_keeps_what_was_measured", cases::an_interrupt_keeps_what_was_measured),
     ("a_server_that_dies_is_a_lost_connection", cases::a_server_that_dies_is_a_lost_connection),
+    ("lost_packets_are_counted", cases::lost_packets_are_counted),
     ("calls_become_traces", cases::calls_become_traces),
 ];
 

@@ -24,7 +24,7 @@ const EDGES: [(&str, &[&str]); 15] = [
     ("verdict", &["scenario", "record", "turn", "stats"]),
     ("report", &["scenario", "record", "turn", "stats", "verdict"]),
     ("export", &["scenario", "record", "turn", "stats", "verdict", "report", "secret"]),
-    ("dev", &[]),
+    ("dev", &["record", "stats", "clock"]),
     (
         "cli",
         &[

@@ -2,6 +2,7 @@
 
 use super::stage::{Ran, Stage, loadcall, ran};
 use libtest_mimic::Failed;
+use loadcall::dev::{Lane, Media, Network};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -276,4 +277,36 @@ pub(crate) fn calls_become_traces(stage: &Stage) -> Tested {
     check(down.code == Some(0), "the run passes all the same", &down)?;
     check(down.stderr.contains("Langfuse"), "the reason is printed", &down)?;
     check(!down.seen().contains("hunter2"), "the key is not", &down)
+}
+
+/// Each caller counts as lost what the network has dropped of the audio on its way to it.
+pub(crate) fn lost_packets_are_counted(stage: &Stage) -> Tested {
+    for (name, loss) in [("loss-1", 0.01), ("loss-5", 0.05), ("loss-20", 0.2)] {
+        let to_clients = Lane { loss, ..Lane::default() };
+        let network = Network { to_clients, seed: 1, ..Network::default() };
+        let (server, agent) = stage.behind(network);
+        let metadata = r#"{greeting: {text: "Hello.", audio_ms: 12000}, replies: ["Yes."], reply_audio_ms: 600}"#;
+        let scenario = stage.scenario(name, &question(name, metadata, 3, 3));
+        let out = stage.new_folder();
+        let mut command = stage.command(&scenario, &out);
+        let output = command.env("LIVEKIT_URL", &server.url).output().unwrap();
+        let ran = ran(output, out);
+        let media = server.relay().unwrap().media_to_each_client();
+        stage.stop(server, agent);
+        let calls = ran.report["calls"].as_array().cloned().unwrap_or_default();
+        check(calls.len() == 3, "three calls", &ran)?;
+        for call in calls {
+            let count = |name: &str| call[name].as_u64().unwrap_or_default();
+            let (received, lost) = (count("packets_received"), count("packets_lost"));
+            check(received > 400, "the agent was heard", &ran)?;
+            // Callers are told from agents by what reached them; the last packets find a caller
+            // that has hung up.
+            let same = |m: &&Media| (received..=received + 15).contains(&m.passed);
+            let mut dropped = media.iter().filter(same).map(|m| m.dropped);
+            let counted = dropped.any(|dropped| lost.abs_diff(dropped) * 10 <= dropped.max(10));
+            let what = format!("{lost} lost and {received} received are among {media:?}");
+            check(counted, &what, &ran)?;
+        }
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! What the live tests share: the server, the demo agent, and running loadcall on a scenario.
 
-use loadcall::dev::{DevAgent, DevServer};
+use loadcall::dev::{DevAgent, DevServer, Network};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -61,6 +61,17 @@ impl Stage {
         let folder = self.folder.path();
         self.runtime.block_on(async {
             let server = DevServer::start(&folder.join("server2.log")).await.unwrap();
+            let agent = start_agent(&server, folder).await.unwrap();
+            (server, agent)
+        })
+    }
+
+    /// A server with a network between its media and its clients, and an agent on it.
+    pub(crate) fn behind(&self, network: Network) -> (DevServer, DevAgent) {
+        let folder = self.folder.path();
+        self.runtime.block_on(async {
+            let log = folder.join("server-behind.log");
+            let server = DevServer::start_behind(network, &log).await.unwrap();
             let agent = start_agent(&server, folder).await.unwrap();
             (server, agent)
         })
