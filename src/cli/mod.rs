@@ -7,9 +7,12 @@ mod compare;
 mod exit;
 mod files;
 mod logging;
+mod placing;
 mod progress;
 mod report;
 mod run;
+mod server;
+mod stop;
 mod traces;
 
 use crate::secret::Secret;
@@ -90,12 +93,19 @@ struct RunArgs {
     /// The scenario file.
     #[arg(value_name = "SCENARIO")]
     scenario: PathBuf,
-    /// Folder for this run's files. Default: reports/<run id>, with reports/latest pointing at it.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
     /// The baseline file. Default: <scenario>.baseline.json, when there is one.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    #[command(flatten)]
+    placing: PlacingArgs,
+}
+
+/// What every command that places calls takes.
+#[derive(Debug, Args)]
+struct PlacingArgs {
+    /// Folder for this run's files. Default: reports/<run id>, with reports/latest pointing at it.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Seed of everything random in the judgement; the same recording and seed give the same one.
     #[arg(long, default_value_t = 1)]
     seed: u64,

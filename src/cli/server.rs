@@ -1,0 +1,129 @@
+//! The server that calls go to: a given one, or a private one with an agent beside it.
+
+use super::ServerArgs;
+use super::exit::{Failure, tell};
+use super::progress::Verbosity;
+use crate::call::livekit::Target;
+use crate::dev::{DevAgent, DevServer};
+use crate::secret::Secret;
+use std::path::Path;
+
+/// Which server the calls go to.
+pub(super) enum Server {
+    Given { target: Target, agent_command: Option<String> },
+    Private { agent_command: Option<String> },
+}
+
+/// What was started for this run.
+pub(super) struct Started {
+    server: Option<DevServer>,
+    agent: Option<DevAgent>,
+}
+
+impl Server {
+    pub(super) fn from_args(args: &ServerArgs) -> Result<Self, Failure> {
+        let agent_command = args.agent_command.clone();
+        if args.dev {
+            return Ok(Self::Private { agent_command });
+        }
+        let Some(url) = &args.url else {
+            return Err(Failure::usage("no LiveKit server to call").hint(
+                "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET (or --url, --api-key and \
+                 --api-secret), or start a private server on loopback with --dev",
+            ));
+        };
+        if !["ws://", "wss://", "http://", "https://"].iter().any(|s| url.starts_with(s)) {
+            return Err(Failure::usage(format!("`{url}` is no address of a LiveKit server"))
+                .hint("write it as ws://host:port or wss://host"));
+        }
+        let (Some(api_key), Some(api_secret)) = (&args.api_key, &args.api_secret) else {
+            return Err(Failure::usage("a LiveKit server, but no keys for it")
+                .hint("set LIVEKIT_API_KEY and LIVEKIT_API_SECRET"));
+        };
+        let target =
+            Target { url: url.clone(), api_key: api_key.clone(), api_secret: api_secret.clone() };
+        Ok(Self::Given { target, agent_command })
+    }
+
+    pub(super) async fn start(
+        &self,
+        folder: &Path,
+        how: Verbosity,
+    ) -> Result<(Target, Started), Failure> {
+        let say = |text: &str| {
+            if how == Verbosity::Normal {
+                tell(text);
+            }
+        };
+        let (target, server, command) = match self {
+            Self::Given { target, agent_command } => (target.clone(), None, agent_command),
+            Self::Private { agent_command } => {
+                let log = folder.join("livekit-server.log");
+                let server = DevServer::start(&log).await.map_err(Failure::nothing_measured)?;
+                let (key, secret) = (server.api_key, server.api_secret);
+                say(&format!(
+                    "private livekit-server: LIVEKIT_URL={} LIVEKIT_API_KEY={key} \
+                     LIVEKIT_API_SECRET={secret}",
+                    server.url
+                ));
+                let target = Target {
+                    url: server.url.clone(),
+                    api_key: key.into(),
+                    api_secret: Secret::new(secret.into()),
+                };
+                (target, Some(server), agent_command)
+            }
+        };
+        let mut agent = None;
+        if let Some(command) = command {
+            say(&format!("starting the agent: {command}"));
+            let keys = (target.api_key.as_str(), target.api_secret.expose());
+            let log = folder.join("agent.log");
+            match DevAgent::start(command, &target.url, keys, &log).await {
+                Ok(started) => agent = Some(started),
+                Err(e) => {
+                    Started { server, agent: None }.stop().await;
+                    return Err(Failure::nothing_measured(e));
+                }
+            }
+        }
+        Ok((target, Started { server, agent }))
+    }
+}
+
+impl Started {
+    pub(super) async fn stop(self) {
+        if let Some(agent) = self.agent {
+            agent.stop().await;
+        }
+        if let Some(server) = self.server {
+            server.stop().await;
+        }
+    }
+}
+
+/// `wss://user:password@host/path?query` → `wss://host/path`.
+pub(super) fn without_credentials(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_once('/').map_or((rest, ""), |(a, p)| (a, p));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let slash = if path.is_empty() { "" } else { "/" };
+    format!("{scheme}://{host}{slash}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_kept_without_what_is_secret_in_it() {
+        for (url, kept) in [
+            ("ws://127.0.0.1:7880", "ws://127.0.0.1:7880"),
+            ("wss://user:pass@host.example/rtc?access_token=x", "wss://host.example/rtc"),
+            ("wss://host.example?key=a@b", "wss://host.example"),
+        ] {
+            assert_eq!(without_credentials(url), kept);
+        }
+    }
+}
