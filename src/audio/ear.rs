@@ -19,6 +19,9 @@
 //! noise that sets in later is heard as a sound for up to 4 s, as a person would. Where nothing
 //! was sent (DTX, loss, mute) nothing is learned.
 //!
+//! A packet is **not silent** from [`SOUND_DBFS`] on, or from 10 dB above the noise where that is
+//! louder: audible to nobody yet, but no longer the silence that a sender makes up.
+//!
 //! An event is emitted when it is certain and carries the moment at which it happened: a beginning is
 //! known 30 to 40 ms later, an end [`END_SILENCE`] later.
 //!
@@ -30,7 +33,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::burst::{Burst, Bursts, HOLE_BLOCKS};
-use super::level::{BLOCK, Noise, Threshold, dbfs, power};
+use super::level::{BLOCK, Noise, Threshold, dbfs, power, power_of};
 use super::{RATE, duration_of};
 
 /// Silence after which a voice has ended. Longer than the closure of a plosive (120 ms) and the gaps
@@ -41,6 +44,9 @@ const END_SILENCE_SAMPLES: u64 = 200 * 48;
 /// How long no packet may come before that is silence: a sender that pauses in silence (DTX) still
 /// sends one each 400 ms, and a stall of the network is rarely longer.
 pub const NO_PACKETS: Duration = Duration::from_millis(400);
+
+/// The level (RMS) from which a packet is not silent. Comfort noise and dither lie below.
+pub const SOUND_DBFS: f64 = -60.0;
 
 /// A packet older than this by its RTP time is not late but the beginning of another stream.
 const LATE_MAX: u32 = 2 * RATE;
@@ -73,6 +79,9 @@ pub enum Event {
     VoiceStarted {
         /// The moment of its first audible sample.
         at: Duration,
+        /// When the first packet came that was not silent, of those that lead up to the voice without
+        /// [`END_SILENCE`] between them: before `at` where the voice has a soft lead-in.
+        sound_at: Duration,
     },
     /// The voice ended.
     VoiceEnded {
@@ -94,8 +103,18 @@ pub struct Ear {
     /// Whether the last block was part of a voice.
     is_audible: bool,
     last_audible: Option<Edge>,
+    sound: Option<Sound>,
     /// The time of the last event, before which none can be.
     last_event: Duration,
+}
+
+/// A row of packets that are not silent.
+#[derive(Clone, Copy, Debug)]
+struct Sound {
+    /// When the first of them came.
+    at: Duration,
+    /// The position behind the last of them.
+    until: u64,
 }
 
 /// A sample by its position and its moment.
@@ -123,6 +142,7 @@ impl Ear {
             is_speaking: false,
             is_audible: false,
             last_audible: None,
+            sound: None,
             last_event: Duration::ZERO,
         }
     }
@@ -139,6 +159,7 @@ impl Ear {
             self.pass_hole(arrival.position, &mut events);
         }
         let mut pcm = heard.pcm.get(arrival.skip..).unwrap_or_default();
+        self.listen_for_sound(heard.at, arrival.position, pcm);
         while !pcm.is_empty() {
             let (now, later) = pcm.split_at(pcm.len().min(BLOCK - self.block.len()));
             self.block.extend_from_slice(now);
@@ -148,6 +169,20 @@ impl Ear {
             }
         }
         events
+    }
+
+    /// Notes when packets that are not silent set in. A voice keeps its row going to its own end.
+    fn listen_for_sound(&mut self, at: Duration, position: u64, pcm: &[i16]) {
+        let power = power(pcm);
+        let above_noise = Threshold::above_from(self.noise.power(), power_of(SOUND_DBFS));
+        if pcm.is_empty() || !above_noise.reached_by(power) {
+            return;
+        }
+        let until = position + pcm.len() as u64;
+        let goes_on =
+            self.sound.filter(|sound| position.saturating_sub(sound.until) < END_SILENCE_SAMPLES);
+        let at = goes_on.map_or(at, |sound| sound.at);
+        self.sound = Some(Sound { at, until });
     }
 
     /// Notices that no packet comes any more. Call it with the current time now and then, each 100 ms
@@ -228,7 +263,8 @@ impl Ear {
             self.is_speaking = true;
             let at = self.timeline.moment(burst.first).max(self.last_event);
             self.last_event = at;
-            events.push(Event::VoiceStarted { at });
+            let sound_at = self.sound.map_or(at, |sound| sound.at.min(at));
+            events.push(Event::VoiceStarted { at, sound_at });
         }
         if self.last_audible.is_none_or(|edge| edge.position < burst.last) {
             let at = self.timeline.moment(burst.last).max(self.last_event);

@@ -92,8 +92,13 @@ impl Threshold {
 
     /// The threshold above noise of this mean square.
     pub(super) fn above(noise: f64) -> Self {
+        Self::above_from(noise, Self::lowest().power)
+    }
+
+    /// The same with another lowest mean square.
+    pub(super) fn above_from(noise: f64, lowest: f64) -> Self {
         let noise = noise.min(power_of(NOISE_MAX_DBFS));
-        Self { power: (noise * power_of(MARGIN_DB) / FULL_POWER).max(Self::lowest().power) }
+        Self { power: (noise * power_of(MARGIN_DB) / FULL_POWER).max(lowest) }
     }
 
     /// The threshold of a recording, from the mean square of its quietest and its loudest 30 ms.

@@ -243,7 +243,9 @@ impl<'a> Drive<'a> {
     fn pass_on_what_is_heard(&mut self, now: Offset) {
         for (at, heard, what) in self.hearing.take_heard() {
             self.note(Stamped { at, what });
-            self.script.handle(now, heard);
+            if let Some(heard) = heard {
+                self.script.handle(now, heard);
+            }
         }
     }
 
@@ -280,6 +282,9 @@ impl<'a> Drive<'a> {
                 | SessionEvent::UserState { .. }
                 | SessionEvent::ToolsStarted { .. }
                 | SessionEvent::ToolsExecuted { .. }
+                | SessionEvent::ToolStarted { .. }
+                | SessionEvent::ToolEnded { .. }
+                | SessionEvent::Handoff
                 | SessionEvent::Error { .. }
                 | SessionEvent::FalseInterruption { .. }
                 | SessionEvent::EndOfTurnPrediction { .. }

@@ -23,7 +23,7 @@ pub struct Hearing {
     stream: Option<EncodedAudioStream>,
     decoder: Option<Decoder>,
     ear: Ear,
-    heard: Vec<(Offset, Heard, Observation)>,
+    heard: Vec<(Offset, Option<Heard>, Observation)>,
     last: Option<Last>,
     stalled: bool,
     advanced: Offset,
@@ -91,7 +91,7 @@ impl Hearing {
         if self.stalled {
             self.stalled = false;
             let now = self.clock.now();
-            self.heard.push((now, Heard::MediaResumed, Observation::AgentMediaResumed));
+            self.heard.push((now, Some(Heard::MediaResumed), Observation::AgentMediaResumed));
         }
         let mut sequence = Sequence::starting_with(frame.seq);
         if let Some(last) = self.last.as_mut().filter(|last| last.ssrc == frame.ssrc) {
@@ -151,7 +151,7 @@ impl Hearing {
             && now.since(last.at) >= STALL
         {
             self.stalled = true;
-            self.heard.push((last.at, Heard::MediaStalled, Observation::AgentMediaStalled));
+            self.heard.push((last.at, Some(Heard::MediaStalled), Observation::AgentMediaStalled));
         }
     }
 
@@ -160,24 +160,28 @@ impl Hearing {
         self.last.map(|_| self.advanced.plus(ADVANCE))
     }
 
-    /// What was heard since the last call: when it happened, what it means to the script, and what
-    /// is logged.
-    pub fn take_heard(&mut self) -> Vec<(Offset, Heard, Observation)> {
+    /// What was heard since the last call: when it happened, what it means to the script if anything,
+    /// and what is logged.
+    pub fn take_heard(&mut self) -> Vec<(Offset, Option<Heard>, Observation)> {
         std::mem::take(&mut self.heard)
     }
 
     fn note(&mut self, events: &[Event]) {
+        let offset = |at| Offset::default().plus(at);
         for event in events {
-            self.heard.push(match *event {
-                Event::VoiceStarted { at } => {
-                    let at = Offset::default().plus(at);
-                    (at, Heard::VoiceBegan { at }, Observation::VoiceBegan)
+            match *event {
+                Event::VoiceStarted { at, sound_at } => {
+                    let at = offset(at);
+                    self.heard.push((offset(sound_at), None, Observation::SoundBegan));
+                    let heard = Some(Heard::VoiceBegan { at });
+                    self.heard.push((at, heard, Observation::VoiceBegan));
                 }
                 Event::VoiceEnded { at } => {
-                    let at = Offset::default().plus(at);
-                    (at, Heard::VoiceEnded { at }, Observation::VoiceEnded)
+                    let at = offset(at);
+                    let heard = Some(Heard::VoiceEnded { at });
+                    self.heard.push((at, heard, Observation::VoiceEnded));
                 }
-            });
+            }
         }
     }
 

@@ -13,7 +13,8 @@
 //! - A wait is over [`DETECTION_SLACK`] after its time, because voice is known a little after it
 //!   began.
 //! - After a reply or a greeting that did not come the rest of the script makes no sense, and the
-//!   call ends. An agent that does not yield is recorded, and the script goes on.
+//!   call ends. An agent that does not yield, or takes notice of a noise, is recorded, and the script
+//!   goes on.
 //!
 //! [`SPEECH_GAP`]: crate::record::SPEECH_GAP
 

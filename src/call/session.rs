@@ -91,13 +91,33 @@ fn kept_event(event: Event) -> Option<SessionEvent> {
         Event::UserInputTranscribed(_)
         | Event::OverlappingSpeech(_)
         | Event::AmdPrediction(_)
-        | Event::DebugMessage(_)
-        | Event::ToolExecutionUpdated(_) => None,
+        | Event::DebugMessage(_) => None,
+        Event::ToolExecutionUpdated(e) => kept_execution(e.update?),
+    }
+}
+
+fn kept_execution(
+    update: pb::agent_session_event::tool_execution_updated::Update,
+) -> Option<SessionEvent> {
+    use pb::agent_session_event::tool_execution_updated::Update;
+    match update {
+        Update::Started(e) => {
+            let call = e.function_call?;
+            Some(SessionEvent::ToolStarted { call: cut(&call.call_id), name: cut(&call.name) })
+        }
+        Update::Ended(e) => Some(SessionEvent::ToolEnded { call: cut(&e.call_id) }),
+        Update::CallUpdated(_) | Update::ReplyUpdated(_) => None,
     }
 }
 
 fn kept_item(item: Item) -> Option<SessionEvent> {
-    let Item::Message(message) = item else { return None };
+    let message = match item {
+        Item::Message(message) => message,
+        Item::AgentHandoff(_) => return Some(SessionEvent::Handoff),
+        Item::FunctionCall(_) | Item::FunctionCallOutput(_) | Item::AgentConfigUpdate(_) => {
+            return None;
+        }
+    };
     let text: String = message
         .content
         .iter()
@@ -148,7 +168,16 @@ fn milliseconds(m: &pb::MetricsReport) -> ReportedMetrics {
         llm_node_ttfs_ms: ms(m.llm_node_ttfs),
         tts_node_ttfb_ms: ms(m.tts_node_ttfb),
         e2e_latency_ms: ms(m.e2e_latency),
+        speech_ms: speech(m),
     }
+}
+
+/// How long the message was spoken, by the agent's own clock.
+fn speech(m: &pb::MetricsReport) -> Option<f64> {
+    let (from, until) = (m.started_speaking_at.as_ref()?, m.stopped_speaking_at.as_ref()?);
+    #[expect(clippy::cast_precision_loss, reason = "the speech of a call is below 2^52 seconds")]
+    let seconds = until.seconds.saturating_sub(from.seconds) as f64;
+    Some(seconds * 1_000.0 + f64::from(until.nanos) / 1e6 - f64::from(from.nanos) / 1e6)
 }
 
 fn usage(usage: pb::ModelUsage) -> Option<ModelUsage> {
@@ -258,6 +287,41 @@ mod tests {
             })
         );
         assert_eq!(decode(&message(pb::ChatRole::System, None)), None);
+    }
+
+    #[test]
+    fn a_speech_that_ends_before_it_began_shows() {
+        let mut metrics = pb::MetricsReport::default();
+        let started = metrics.started_speaking_at.get_or_insert_default();
+        (started.seconds, started.nanos) = (100, 500_000_000);
+        metrics.stopped_speaking_at.get_or_insert_default().seconds = 99;
+        assert_eq!(speech(&metrics), Some(-1_500.0));
+        assert_eq!(speech(&pb::MetricsReport::default()), None);
+    }
+
+    #[test]
+    fn tools_and_handoffs_are_kept() {
+        use pb::agent_session_event::tool_execution_updated::{Ended, Started, Update};
+        let tool = |update| {
+            let update = pb::agent_session_event::ToolExecutionUpdated { update: Some(update) };
+            decode(&event(Event::ToolExecutionUpdated(update)))
+        };
+        let (call, name) = ("c1".to_owned(), "hours".to_owned());
+        let function_call =
+            pb::FunctionCall { call_id: call.clone(), name: name.clone(), ..Default::default() };
+        let started = Started { function_call: Some(function_call) };
+        let ended = Ended { call_id: call.clone(), ..Ended::default() };
+        let begun = SessionEvent::ToolStarted { call: call.clone(), name };
+        assert_eq!(tool(Update::Started(started)), Some(begun));
+        assert_eq!(tool(Update::Ended(ended)), Some(SessionEvent::ToolEnded { call }));
+        let item = pb::chat_context::ChatItem {
+            item: Some(Item::AgentHandoff(pb::AgentHandoff::default())),
+        };
+        let added = pb::agent_session_event::ConversationItemAdded { item: Some(item) };
+        assert_eq!(
+            decode(&event(Event::ConversationItemAdded(added))),
+            Some(SessionEvent::Handoff)
+        );
     }
 
     #[test]

@@ -2,9 +2,14 @@
 
 use super::exit::{self, Failure, print};
 use super::report::{self, Judged};
+use crate::verdict::Different;
 use std::path::Path;
 
-pub(super) fn compare(path: &Path, baseline: Option<&Path>) -> Result<u8, Failure> {
+pub(super) fn compare(
+    path: &Path,
+    baseline: Option<&Path>,
+    different: Different,
+) -> Result<u8, Failure> {
     let run = report::read_run(path)?;
     let own = report::own_baseline_path(&run);
     if baseline.is_none() && !own.exists() {
@@ -18,7 +23,7 @@ pub(super) fn compare(path: &Path, baseline: Option<&Path>) -> Result<u8, Failur
     }
     let measure = report::read_baseline(baseline.unwrap_or(&own))?;
     let seed = run.head.seed;
-    let judged = Judged::against(run, Some(&measure), seed)?;
+    let judged = Judged::against(run, Some(&measure), different, seed)?;
     print(&judged.text(path))?;
     Ok(exit::of(judged.verdict.outcome))
 }

@@ -16,6 +16,7 @@ mod stop;
 mod traces;
 
 use crate::secret::Secret;
+use crate::verdict::Different;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -59,6 +60,8 @@ enum Command {
         /// The baseline file, or another run. Default: the scenario's baseline.
         #[arg(value_name = "BASELINE")]
         baseline: Option<PathBuf>,
+        #[command(flatten)]
+        different: DifferentArg,
     },
     /// Store a run as the baseline that later runs of its scenario are compared with.
     Accept {
@@ -78,7 +81,23 @@ enum Command {
         /// The baseline file. Default: the scenario's baseline, when there is one.
         #[arg(long, value_name = "FILE")]
         baseline: Option<PathBuf>,
+        #[command(flatten)]
+        different: DifferentArg,
     },
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+struct DifferentArg {
+    /// Compare although the baseline is of something else: another agent, load, audio or script of the
+    /// same turns. What differs is printed.
+    #[arg(long)]
+    allow_different: bool,
+}
+
+impl From<DifferentArg> for Different {
+    fn from(arg: DifferentArg) -> Self {
+        if arg.allow_different { Self::Allowed } else { Self::Blocks }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -96,6 +115,8 @@ struct RunArgs {
     /// The baseline file. Default: <scenario>.baseline.json, when there is one.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    #[command(flatten)]
+    different: DifferentArg,
     #[command(flatten)]
     placing: PlacingArgs,
 }
@@ -178,10 +199,12 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Check { scenarios } => check::check(&scenarios),
-        Command::Compare { run, baseline } => compare::compare(&run.path, baseline.as_deref()),
+        Command::Compare { run, baseline, different } => {
+            compare::compare(&run.path, baseline.as_deref(), different.into())
+        }
         Command::Accept { run, baseline } => accept::accept(&run.path, baseline.as_deref()),
-        Command::Report { run, format, baseline } => {
-            report::report(&run.path, format, baseline.as_deref())
+        Command::Report { run, format, baseline, different } => {
+            report::report(&run.path, format, baseline.as_deref(), different.into())
         }
     };
     match done {

@@ -8,7 +8,7 @@ use crate::record::store::{self, StoreError};
 use crate::report::{Report, json, text};
 use crate::scenario::{Scenario, Style};
 use crate::turn::Analysis;
-use crate::verdict::{Baseline, Judging, Verdict, judge};
+use crate::verdict::{Baseline, Different, Judging, Verdict, judge};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -34,12 +34,19 @@ impl Judged {
     pub(super) fn against(
         run: Run,
         baseline: Option<&Baseline>,
+        different: Different,
         seed: u64,
     ) -> Result<Self, Failure> {
         let scenario = scenario_of(&run)?;
         let analysis = Analysis::of(&run, &scenario);
-        let judging =
-            Judging { run: &run, scenario: &scenario, analysis: &analysis, baseline, seed };
+        let judging = Judging {
+            run: &run,
+            scenario: &scenario,
+            analysis: &analysis,
+            baseline,
+            different,
+            seed,
+        };
         let verdict = judge(judging);
         Ok(Self { run, scenario, analysis, verdict })
     }
@@ -61,11 +68,16 @@ impl Judged {
 }
 
 /// `loadcall report`: the report of a recording, in the form that is asked for.
-pub(super) fn report(path: &Path, format: Format, baseline: Option<&Path>) -> Result<u8, Failure> {
+pub(super) fn report(
+    path: &Path,
+    format: Format,
+    baseline: Option<&Path>,
+    different: Different,
+) -> Result<u8, Failure> {
     let run = read_run(path)?;
     let seed = run.head.seed;
     let baseline = baseline_for(Path::new(&run.head.scenario_path), baseline)?;
-    let judged = Judged::against(run, baseline.as_ref(), seed)?;
+    let judged = Judged::against(run, baseline.as_ref(), different, seed)?;
     match format {
         Format::Text => print(&judged.text(path))?,
         Format::Json => print(&judged.json())?,

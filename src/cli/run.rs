@@ -15,7 +15,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let baseline = report::baseline_for(&args.scenario, args.baseline.as_deref())?;
     let prepared = Prepared::new(&args.scenario, placing.out.as_deref())?;
     let run = placing::block_on(placing::calls(placing, &server, &prepared, &bars))?;
-    let judged = Judged::against(run, baseline.as_ref(), placing.seed)?;
+    let judged = Judged::against(run, baseline.as_ref(), args.different.into(), placing.seed)?;
     let written = files::write(&prepared.folder.join("report.json"), judged.json().as_bytes());
     if placing.out.is_none() {
         files::point_latest_at(&prepared.folder);

@@ -158,6 +158,8 @@ pub enum Observation {
     /// The script is through; hanging up.
     HangingUp,
 
+    /// The arrival of the first packet that was not silent before the voice that follows in the log.
+    SoundBegan,
     /// The first audible sample of the agent after silence.
     VoiceBegan,
     /// The last audible sample of the agent before silence.
@@ -218,6 +220,16 @@ pub enum SessionEvent {
     ToolsExecuted {
         tools: Vec<ToolResult>,
     },
+    /// One tool began or ended; the same `call` names the same execution.
+    ToolStarted {
+        call: String,
+        name: String,
+    },
+    ToolEnded {
+        call: String,
+    },
+    /// Another agent of the same session speaks from now on; the first message of most sessions.
+    Handoff,
     Error {
         message: String,
     },
@@ -278,6 +290,10 @@ pub struct ReportedMetrics {
     pub tts_node_ttfb_ms: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e2e_latency_ms: Option<f64>,
+    /// From the beginning to the end of the message's speech, by the agent's clock; negative when the
+    /// agent contradicts itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speech_ms: Option<f64>,
 }
 
 /// One call: when it was due, when it was placed, all that was observed, and how it ended.

@@ -7,9 +7,10 @@
 //! | format | since | change |
 //! |---|---|---|
 //! | 1 | 0.1.0 | first |
+//! | 2 | 0.1.0 | `sound_began`, `tool_started`, `tool_ended`, `handoff`; `speech_ms` of a message |
 //!
-//! A reader refuses formats it does not know. Fields may be added within a format; unknown ones are
-//! ignored. A run that was killed has no `end` line and may have a cut last line, which is dropped.
+//! This version reads both; a reader refuses formats it does not know. Fields may be added within a
+//! format; unknown ones are ignored. A run that was killed has no `end` line and may have a cut last line, which is dropped.
 #![expect(clippy::disallowed_methods, reason = "IO: reads and writes run.jsonl")]
 
 use super::{CallRecord, Run, RunHead, RunTail};
@@ -18,8 +19,8 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// The format this version writes, and the only one it reads.
-pub const FORMAT: u32 = 1;
+/// The format this version writes. It reads those before it, too.
+pub const FORMAT: u32 = 2;
 
 /// The name of the recording within a run folder.
 pub const FILE_NAME: &str = "run.jsonl";
@@ -35,7 +36,7 @@ pub enum StoreError {
     #[error("`{path}` is not a recording: its first line holds no `run`")]
     NotARecording { path: PathBuf },
     #[error(
-        "`{path}` has format {found}, this loadcall reads format {FORMAT}: use the loadcall that wrote it"
+        "`{path}` has format {found}, this loadcall reads formats 1 to {FORMAT}: use the loadcall that wrote it"
     )]
     Format { path: PathBuf, found: u64 },
     #[error("`{path}` line {line}: {source}")]
@@ -144,7 +145,7 @@ fn parse_head(path: &Path, line: &str) -> Result<RunHead, StoreError> {
     let format = any.get("run").and_then(|r| r.get("format")).and_then(serde_json::Value::as_u64);
     match format {
         None => Err(not_a_recording()),
-        Some(found) if found != u64::from(FORMAT) => {
+        Some(found) if !(1..=u64::from(FORMAT)).contains(&found) => {
             Err(StoreError::Format { path: path.into(), found })
         }
         Some(_) => match serde_json::from_value(any) {
@@ -255,12 +256,18 @@ mod tests {
     }
 
     #[test]
+    fn the_format_before_is_read() {
+        let older = written(|w| w.call(&call(0)).unwrap()).replace("\"format\":2", "\"format\":1");
+        assert_eq!(parse(Path::new("x"), &older).unwrap().calls, [call(0)]);
+    }
+
+    #[test]
     fn other_formats_and_other_files_are_refused() {
-        let newer = written(|_| {}).replace("\"format\":1", "\"format\":9");
+        let newer = written(|_| {}).replace("\"format\":2", "\"format\":9");
         let e = parse(Path::new("x"), &newer).unwrap_err();
         assert_eq!(
             e.to_string(),
-            "`x` has format 9, this loadcall reads format 1: use the loadcall that wrote it"
+            "`x` has format 9, this loadcall reads formats 1 to 2: use the loadcall that wrote it"
         );
         for text in ["", "hello", "{}", "[1]"] {
             let e = parse(Path::new("x"), text).unwrap_err();

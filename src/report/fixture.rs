@@ -11,12 +11,16 @@ use crate::record::{
     ReportedMetrics, Run, RunHead, RunTail, SessionEvent, Stamped,
 };
 use crate::scenario::{
-    Act, Agent, Aggregate, Anchor, BaselineRule, ClipRef, Expect, Load, Metric, Op, Scenario,
-    Start, Step, Threshold,
+    Act, Agent, Aggregate, Anchor, BaselineRule, ClipRef, Content, Expect, Load, Metric, Op,
+    Scenario, Start, Step, Threshold, TurnTaking,
 };
 use crate::stats::{Histogram, Interval};
-use crate::turn::{Analysis, Measures, Reply, Span, Turn, Value};
-use crate::verdict::{Change, Comparison, Judging, Part, PartChange, Verdict, judge};
+use crate::turn::{
+    Analysis, CallFacts, Cause, Failure, Measures, Overlap, Part, Path, Reply, Span, Turn, Value,
+};
+use crate::verdict::{
+    Attribution, Change, Comparison, Different, Judging, PartChange, StepChange, Verdict, judge,
+};
 
 pub(crate) const SECOND: i64 = 1_000_000;
 
@@ -29,7 +33,12 @@ pub(crate) fn scenario() -> Scenario {
         clip: ClipRef { file: file.to_owned(), text: text.map(str::to_owned), span: 0..0 },
         start: Start { after, delay: Duration::from_millis(delay) },
     };
-    let step = |id: &str, act, expect| Step { id: id.to_owned(), act, expect };
+    let step = |id: &str, act, expect| Step {
+        id: id.to_owned(),
+        act,
+        expect,
+        content: Content::default(),
+    };
     Scenario {
         name: "greeting".to_owned(),
         agent: Agent {
@@ -83,6 +92,7 @@ pub(crate) fn scenario() -> Scenario {
             min_effect_rel: 0.08,
             min_effect_abs_ms: 60.0,
         },
+        turn_taking: TurnTaking::DEFAULT,
     }
 }
 
@@ -154,11 +164,16 @@ pub(crate) fn turns(call: &CallRecord) -> Vec<Turn> {
         said,
         reply,
         reported: ReportedMetrics::default(),
-        implausible: Vec::new(),
+        doubts: Vec::new(),
         heard_by_agent: None,
         reply_text: None,
         tools: Vec::new(),
         errors: Vec::new(),
+        ttfa_ms: None,
+        tool_ms: None,
+        path: None,
+        false_interruption: false,
+        wrong_content: Vec::new(),
     };
     let mut hours = turn(
         1,
@@ -177,6 +192,9 @@ pub(crate) fn turns(call: &CallRecord) -> Vec<Turn> {
     hours.heard_by_agent = Some("what are your opening hours".to_owned());
     hours.reply_text = Some("We are open from nine to six.".to_owned());
     hours.tools = vec!["opening_hours".to_owned()];
+    hours.ttfa_ms = Some(latency_ms - 12.5);
+    hours.tool_ms = Some(120.0);
+    hours.path = Path::of(latency_ms, &hours.reported, hours.tool_ms);
     vec![
         turn(
             0,
@@ -233,14 +251,19 @@ pub(crate) fn measures(run: &Run, turns: &[Turn]) -> Measures {
             Reply::Greeted { latency_ms, .. } => put(Metric::GreetingLatency, latency_ms, false),
             Reply::Heard { latency_ms, .. } => {
                 put(Metric::HeardE2eLatency, latency_ms, false);
+                put(Metric::UnansweredTurns, 0.0, false);
+                put(Metric::AwkwardSilenceCount, 0.0, false);
                 if let Some(e2e) = turn.reported.e2e_latency_ms {
                     put(Metric::Unattributed, latency_ms - e2e, false);
                 }
             }
-            Reply::Unanswered { waited_ms } => put(Metric::HeardE2eLatency, waited_ms, true),
+            Reply::Unanswered { waited_ms } => {
+                put(Metric::HeardE2eLatency, waited_ms, true);
+                put(Metric::UnansweredTurns, 1.0, false);
+            }
             Reply::Yielded { yield_ms } => put(Metric::TimeToYield, yield_ms, false),
             Reply::DidNotYield { waited_ms } => put(Metric::TimeToYield, waited_ms, true),
-            Reply::NotAwaited | Reply::NotReached => {}
+            Reply::Ignored | Reply::Disturbed { .. } | Reply::NotAwaited | Reply::NotReached => {}
         }
         for (metric, value) in super::stages(&turn.reported) {
             put(metric, value, false);
@@ -248,6 +271,7 @@ pub(crate) fn measures(run: &Run, turns: &[Turn]) -> Measures {
     }
     for call in &run.calls {
         let mut put = |metric, value| add(metric, call.id, 0, value, false);
+        put(Metric::OverlapRatio, 0.07);
         put(Metric::CallsOk, if call.end.outcome == Outcome::Answered { 1.0 } else { 0.0 });
         for stamped in &call.log {
             if matches!(stamped.what, Observation::Connected { .. }) {
@@ -261,6 +285,24 @@ pub(crate) fn measures(run: &Run, turns: &[Turn]) -> Measures {
     Measures { by_metric, dropped_reported: 0 }
 }
 
+fn facts(call: &CallRecord) -> CallFacts {
+    let failure = |cause| Failure { cause, detail: call.end.detail.clone() };
+    let cause = match call.end.outcome {
+        Outcome::Answered => None,
+        Outcome::NoAgent => Some(Cause::Dispatch),
+        Outcome::NoAnswer => Some(Cause::Silence),
+        Outcome::AgentLate
+        | Outcome::AgentLeft
+        | Outcome::NoGreeting
+        | Outcome::ConnectionLost
+        | Outcome::Refused
+        | Outcome::Stopped
+        | Outcome::OurFault => Some(Cause::AgentLeft),
+    };
+    let overlap = Overlap { overlap_ms: 350.0, speech_ms: 5_000.0 };
+    CallFacts { call: call.id, overlap, failure: cause.map(failure) }
+}
+
 /// The report of `run` and `turns`, judged without a baseline.
 pub(crate) fn report(run: &Run, turns: &[Turn]) -> Report {
     report_with(run, turns, |_| {})
@@ -269,9 +311,16 @@ pub(crate) fn report(run: &Run, turns: &[Turn]) -> Report {
 /// As [`report`], with a verdict that was changed.
 pub(crate) fn report_with(run: &Run, turns: &[Turn], change: impl Fn(&mut Verdict)) -> Report {
     let scenario = scenario();
-    let analysis = Analysis { turns: turns.to_vec(), measures: measures(run, turns) };
-    let mut verdict =
-        judge(Judging { run, scenario: &scenario, analysis: &analysis, baseline: None, seed: 1 });
+    let calls = run.calls.iter().map(facts).collect();
+    let analysis = Analysis { turns: turns.to_vec(), calls, measures: measures(run, turns) };
+    let mut verdict = judge(Judging {
+        run,
+        scenario: &scenario,
+        analysis: &analysis,
+        baseline: None,
+        different: Different::Blocks,
+        seed: 1,
+    });
     change(&mut verdict);
     Report::new(run, &scenario, &analysis, &verdict)
 }
@@ -297,11 +346,27 @@ pub(crate) fn comparison(moved: f64) -> Comparison {
             change(Metric::LlmNodeTtft, 280.0 + moved, moved - 20.0),
             change(Metric::TtsNodeTtfb, 200.0, -2.0),
         ],
-        attribution: vec![
-            PartChange { part: Part::LlmFirstToken, change_ms: moved - 20.0 },
-            PartChange { part: Part::Unattributed, change_ms: 22.0 },
-            PartChange { part: Part::TtsFirstByte, change_ms: -2.0 },
+        attribution: Some(attribution(moved)),
+    }
+}
+
+/// Two steps, the second of which did not change.
+fn attribution(moved: f64) -> Attribution {
+    let change = |part, change_ms| PartChange { part, change_ms };
+    let own =
+        vec![change(Part::LlmFirstToken, 2.0 * (moved - 20.0)), change(Part::Unattributed, 44.0)];
+    Attribution {
+        total_ms: moved,
+        parts: vec![
+            change(Part::LlmFirstToken, moved - 20.0),
+            change(Part::Unattributed, 21.6),
+            change(Part::TtsFirstByte, -2.4),
         ],
+        steps: vec![
+            StepChange { step: 1, change_ms: moved - 20.0 + 22.0, own },
+            StepChange { step: 2, change_ms: -2.8, own: vec![change(Part::TtsFirstByte, -5.6)] },
+        ],
+        rest_ms: 0.8,
     }
 }
 

@@ -7,19 +7,23 @@ mod shape;
 use std::collections::BTreeMap;
 
 use shape::{
-    CallJson, ChangeJson, ComparisonJson, Document, HostJson, IntervalJson, MetricJson, PacingJson,
-    PartJson, ReceivedJson, ShareJson, SpanJson, ThresholdJson, TimeJson, TurnJson, VerdictJson,
+    AttributionJson, CallJson, ChangeJson, ComparisonJson, DefinitionJson, DefinitionsJson,
+    Document, DoubtJson, HostJson, IntervalJson, MetricJson, OverlapJson, PacingJson, PartJson,
+    ReceivedJson, ShareJson, SpanJson, StepChangeJson, StepJson, ThresholdJson, TimeJson, TurnJson,
+    VerdictJson, WindowJson,
 };
 
-use super::{Call, Pacing, Report, Summary, TurnLine};
+use super::{Call, OverlapLine, Pacing, Report, Share, StepLine, Summary, TurnLine, Window};
 use crate::record::Outcome;
 use crate::scenario::Metric;
 use crate::stats::Interval;
-use crate::turn::{Reply, Span};
-use crate::verdict::{Comparison, Outcome as Judgement, Part, ThresholdResult, Verdict};
+use crate::turn::{Cause, Disturbance, Part, Path, Reply, Span};
+use crate::verdict::{
+    Attribution, Comparison, Outcome as Judgement, PartChange, ThresholdResult, Verdict,
+};
 
 /// The version of the format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The report as a JSON document with a line feed at its end.
 pub fn render(report: &Report) -> String {
@@ -56,6 +60,15 @@ impl<'a> From<&'a Report> for Document<'a> {
                     (outcome.name(), counted.map_or(0, |count| count.calls))
                 })
                 .collect(),
+            causes: Cause::ALL
+                .into_iter()
+                .map(|cause| {
+                    let counted = report.causes.iter().find(|count| count.cause == cause);
+                    (cause.name(), counted.map_or(0, |count| count.calls))
+                })
+                .collect(),
+            steps: report.steps.iter().map(Into::into).collect(),
+            definitions: definitions(&report.windows),
             calls: report.calls.iter().map(Into::into).collect(),
             turns: report.turns.iter().map(Into::into).collect(),
             pacing: report.pacing.as_ref().map(Into::into),
@@ -76,11 +89,64 @@ fn metrics(report: &Report) -> BTreeMap<&'static str, MetricJson<'_>> {
         .iter()
         .map(|summary| (summary.metric.name(), MetricJson::Time(Box::new(summary.into()))))
         .collect();
-    if let Some(share) = report.calls_ok {
-        let json = ShareJson { unit: "ratio", n: share.of, count: share.count, rate: share.rate() };
-        metrics.insert(Metric::CallsOk.name(), MetricJson::Share(json));
+    let share = |share: Share, metric: Metric| {
+        let unit = metric.kind().unit();
+        MetricJson::Share(ShareJson { unit, n: share.of, count: share.count, rate: share.rate() })
+    };
+    let ok = report.calls_ok.map(|of| (Metric::CallsOk, of));
+    for (metric, of) in ok.into_iter().chain(report.events.iter().copied()) {
+        metrics.insert(metric.name(), share(of, metric));
+    }
+    if let Some(overlap) = &report.overlap {
+        let json = MetricJson::Overlap(Box::new(overlap.into()));
+        metrics.insert(Metric::OverlapRatio.name(), json);
     }
     metrics
+}
+
+fn definitions(windows: &[Window]) -> DefinitionsJson {
+    let metrics = Metric::ALL.into_iter().map(|metric| {
+        let of = metric.definition();
+        let (unit, source) = (of.kind.unit(), of.source.name());
+        (metric.name(), DefinitionJson { unit, source, text: of.text })
+    });
+    let windows = windows.iter().map(|w| (w.name, WindowJson { ms: w.ms, text: w.text }));
+    DefinitionsJson { metrics: metrics.collect(), windows: windows.collect() }
+}
+
+impl From<&OverlapLine> for OverlapJson {
+    fn from(line: &OverlapLine) -> Self {
+        let of = &line.summary;
+        Self {
+            unit: of.metric.kind().unit(),
+            n: of.n,
+            p50: micro(of.p50.value),
+            p90: micro(of.p90.value),
+            p95: micro(of.p95.value),
+            p99: micro(of.p99.value),
+            max: micro(of.max.value),
+            overlap_ms: micro(line.all.overlap_ms),
+            speech_ms: micro(line.all.speech_ms),
+        }
+    }
+}
+
+impl<'a> From<&'a StepLine> for StepJson<'a> {
+    fn from(line: &'a StepLine) -> Self {
+        Self {
+            step: line.step,
+            turn: &line.id,
+            n: line.n,
+            heard_ms: micro(line.path.total_ms()),
+            path_ms: path(&line.path),
+            hidden_ms: micro(line.path.hidden_ms),
+            bottleneck: line.path.bottleneck().map(Part::name),
+        }
+    }
+}
+
+fn path(path: &Path) -> BTreeMap<&'static str, f64> {
+    path.parts.iter().map(|(part, ms)| (part.name(), micro(*ms))).collect()
 }
 
 impl<'a> From<&'a Summary> for TimeJson<'a> {
@@ -90,6 +156,7 @@ impl<'a> From<&'a Summary> for TimeJson<'a> {
             n: summary.n,
             censored: summary.censored,
             below_zero: summary.below_zero,
+            constant: summary.constant,
             p50: micro(summary.p50.value),
             p90: micro(summary.p90.value),
             p95: micro(summary.p95.value),
@@ -155,16 +222,30 @@ impl<'a> From<&'a Comparison> for ComparisonJson<'a> {
                     difference: change.difference.into(),
                 })
                 .collect(),
-            attribution: comparison
-                .attribution
-                .iter()
-                .map(|part| PartJson {
-                    part: part_name(part.part),
-                    change_ms: micro(part.change_ms),
-                })
-                .collect(),
+            attribution: comparison.attribution.as_ref().map(Into::into),
         }
     }
+}
+
+impl From<&Attribution> for AttributionJson {
+    fn from(of: &Attribution) -> Self {
+        let step = |step: &crate::verdict::StepChange| StepChangeJson {
+            step: step.step,
+            change_ms: micro(step.change_ms),
+            own: parts(&step.own),
+        };
+        Self {
+            total_ms: micro(of.total_ms),
+            parts: parts(&of.parts),
+            rest_ms: micro(of.rest_ms),
+            steps: of.steps.iter().map(step).collect(),
+        }
+    }
+}
+
+fn parts(of: &[PartChange]) -> Vec<PartJson> {
+    let json = |c: &PartChange| PartJson { part: c.part.name(), change_ms: micro(c.change_ms) };
+    of.iter().map(json).collect()
 }
 
 impl From<Interval> for IntervalJson {
@@ -183,6 +264,10 @@ impl<'a> From<&'a Call> for CallJson<'a> {
             outcome: call.outcome.name(),
             detail: &call.detail,
             ok: call.ok,
+            cause: call.failure.as_ref().map(|failure| failure.cause.name()),
+            cause_detail: call.failure.as_ref().map(|failure| failure.detail.as_str()),
+            overlap_ms: micro(call.overlap.overlap_ms),
+            speech_ms: micro(call.overlap.speech_ms),
             due_ms: call.due_ms,
             dialled_ms: call.dialled_ms,
             connected_ms: call.connected_ms,
@@ -206,12 +291,21 @@ impl<'a> From<&'a TurnLine> for TurnJson<'a> {
             turn: &turn.id,
             reply,
             heard_ms: line.heard_ms().map(micro),
+            ttfa_ms: turn.ttfa_ms.map(micro),
             yield_ms: line.yield_ms().map(micro),
+            disturbed_ms: disturbed(turn.reply).map(micro),
             censored: line.censored(),
             said: turn.said.map(Into::into),
             voice: voice.map(Into::into),
             stages_ms: line.stages.iter().map(|(metric, ms)| (metric.name(), micro(*ms))).collect(),
             unattributed_ms: line.unattributed_ms.map(micro),
+            tool_ms: turn.tool_ms.map(micro),
+            path_ms: turn.path.as_ref().map(path).unwrap_or_default(),
+            hidden_ms: turn.path.as_ref().map(|path| micro(path.hidden_ms)),
+            bottleneck: turn.path.as_ref().and_then(Path::bottleneck).map(Part::name),
+            doubts: turn.doubts.iter().map(Into::into).collect(),
+            false_interruption: turn.false_interruption,
+            wrong_content: &turn.wrong_content,
             heard_by_agent: turn.heard_by_agent.as_deref(),
             reply_text: turn.reply_text.as_deref(),
             tools: &turn.tools,
@@ -220,12 +314,27 @@ impl<'a> From<&'a TurnLine> for TurnJson<'a> {
     }
 }
 
+impl From<&crate::turn::Doubt> for DoubtJson {
+    fn from(doubt: &crate::turn::Doubt) -> Self {
+        let ms = doubt.ms.filter(|ms| ms.is_finite()).map(micro);
+        Self { metric: doubt.metric.name(), ms, why: doubt.why.name() }
+    }
+}
+
+/// How long after a noise began the agent took notice of it.
+fn disturbed(reply: Reply) -> Option<f64> {
+    if let Reply::Disturbed { after_ms, .. } = reply { Some(after_ms) } else { None }
+}
+
 fn reply(reply: Reply) -> (&'static str, Option<Span>) {
     match reply {
         Reply::Greeted { voice, .. } => ("greeted", Some(voice)),
         Reply::Heard { voice, .. } => ("heard", Some(voice)),
         Reply::Yielded { .. } => ("yielded", None),
         Reply::DidNotYield { .. } => ("did_not_yield", None),
+        Reply::Ignored => ("ignored", None),
+        Reply::Disturbed { by: Disturbance::Stopped, .. } => ("stopped_by_noise", None),
+        Reply::Disturbed { by: Disturbance::Answered, .. } => ("answered_noise", None),
         Reply::Unanswered { .. } => ("unanswered", None),
         Reply::NotAwaited => ("not_awaited", None),
         Reply::NotReached => ("not_reached", None),
@@ -248,19 +357,6 @@ impl<'a> From<&'a Pacing> for PacingJson<'a> {
             max: pacing.max_ms,
             histogram: &pacing.histogram,
         }
-    }
-}
-
-/// The name of a part of a reply's delay in `report.json`: its metric's where it is one.
-const fn part_name(part: Part) -> &'static str {
-    match part {
-        Part::EndOfTurn => Metric::EndOfTurnDelay.name(),
-        Part::UserTurnHook => Metric::OnUserTurnCompletedDelay.name(),
-        Part::LlmFirstToken => Metric::LlmNodeTtft.name(),
-        Part::LlmFirstSentence => "llm_first_sentence",
-        Part::TtsFirstByte => Metric::TtsNodeTtfb.name(),
-        Part::BetweenStages => "between_stages",
-        Part::Unattributed => Metric::Unattributed.name(),
     }
 }
 

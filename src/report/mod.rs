@@ -2,6 +2,7 @@
 //! rendering it are pure, so any report can be made again from a recording.
 
 pub mod json;
+mod definitions;
 mod notes;
 mod safe;
 mod summary;
@@ -12,14 +13,15 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use definitions::{Window, windows};
 pub use safe::{clipped, safe};
 pub use summary::{Pacing, Summary};
 
 use std::collections::BTreeMap;
 
 use crate::record::{CallId, CallRecord, Host, Observation, Offset, Outcome, ReportedMetrics, Run};
-use crate::scenario::{Metric, Scenario};
-use crate::turn::{Analysis, Measures, Reply, Turn};
+use crate::scenario::{Kind, Metric, Scenario};
+use crate::turn::{Analysis, CallFacts, Cause, Failure, Measures, Overlap, Path, Reply, Turn};
 use crate::verdict::Verdict;
 
 /// A run as it is reported. Text in it is as it was recorded: each document escapes it by its own
@@ -48,8 +50,18 @@ pub struct Report {
     pub metrics: Vec<Summary>,
     /// Calls that count as well, and how many there are; `None` when there are none.
     pub calls_ok: Option<Share>,
+    /// In how many turns something happened, of those in which it could; in the order of
+    /// [`Metric::ALL`].
+    pub events: Vec<(Metric, Share)>,
+    /// `overlap_ratio` over the calls, and all calls together.
+    pub overlap: Option<OverlapLine>,
     /// The outcomes that occurred, in the order of [`Outcome::ALL`].
     pub outcomes: Vec<OutcomeCount>,
+    /// Why calls did not go as they should, in the order of [`Cause::ALL`].
+    pub causes: Vec<CauseCount>,
+    /// What the replies of each step were waiting for, where that is known.
+    pub steps: Vec<StepLine>,
+    pub windows: Vec<Window>,
     pub calls: Vec<Call>,
     pub turns: Vec<TurnLine>,
     /// How late microphone packets left; `None` when none was sent.
@@ -83,6 +95,33 @@ pub struct OutcomeCount {
     pub other_details: usize,
 }
 
+/// How many calls failed for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CauseCount {
+    pub cause: Cause,
+    pub calls: usize,
+    /// Of the first such call, with its number; empty when nothing is known.
+    pub example: String,
+}
+
+/// Speech of both at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OverlapLine {
+    pub summary: Summary,
+    pub all: Overlap,
+}
+
+/// What the replies of a step were waiting for, typically.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepLine {
+    pub step: u32,
+    pub id: String,
+    /// Turns with a path.
+    pub n: usize,
+    /// Around the median of the heard latency.
+    pub path: Path,
+}
+
 /// One call in milliseconds since the run began.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
@@ -94,6 +133,9 @@ pub struct Call {
     pub detail: String,
     /// Whether it counts as well; `None` when that was not decided.
     pub ok: Option<bool>,
+    /// Why it did not go as it should.
+    pub failure: Option<Failure>,
+    pub overlap: Overlap,
     pub due_ms: f64,
     pub dialled_ms: f64,
     pub connected_ms: Option<f64>,
@@ -124,6 +166,8 @@ impl TurnLine {
             Reply::Unanswered { waited_ms } => Some(waited_ms),
             Reply::Yielded { .. }
             | Reply::DidNotYield { .. }
+            | Reply::Ignored
+            | Reply::Disturbed { .. }
             | Reply::NotAwaited
             | Reply::NotReached => None,
         }
@@ -137,6 +181,8 @@ impl TurnLine {
             Reply::Greeted { .. }
             | Reply::Heard { .. }
             | Reply::Unanswered { .. }
+            | Reply::Ignored
+            | Reply::Disturbed { .. }
             | Reply::NotAwaited
             | Reply::NotReached => None,
         }
@@ -166,9 +212,9 @@ impl Received {
 impl Report {
     /// The view of a run, with the analysis and the verdict that were made of it.
     pub fn new(run: &Run, scenario: &Scenario, analysis: &Analysis, verdict: &Verdict) -> Self {
-        let Analysis { turns, measures } = analysis;
+        let Analysis { turns, calls, measures } = analysis;
         let tail = run.tail.as_ref();
-        let lookup = Lookup::new(measures);
+        let lookup = Lookup::new(measures, calls);
         Self {
             run_id: run.head.run_id.clone(),
             scenario: scenario.name().to_owned(),
@@ -184,12 +230,17 @@ impl Report {
             verdict: verdict.clone(),
             metrics: summaries(measures),
             calls_ok: calls_ok(measures),
+            events: events(measures),
+            overlap: overlap(measures, calls),
             outcomes: outcomes(&run.calls),
+            causes: causes(calls),
+            steps: steps(scenario, turns),
+            windows: windows(scenario),
             calls: run.calls.iter().map(|call| call_line(call, &lookup)).collect(),
             turns: turns.iter().map(|turn| turn_line(turn, &lookup)).collect(),
             pacing: Pacing::merged(&run.calls),
             received: received(&run.calls),
-            notes: notes::notes(run, turns),
+            notes: notes::notes(run, turns, measures),
         }
     }
 
@@ -202,17 +253,64 @@ impl Report {
 fn summaries(measures: &Measures) -> Vec<Summary> {
     Metric::ALL
         .into_iter()
-        .filter(|metric| !metric.is_rate())
-        .filter_map(|metric| Summary::new(metric, measures.values(metric)))
+        .filter(|metric| metric.is_time())
+        .filter_map(|metric| {
+            let summary = Summary::new(metric, measures.values(metric))?;
+            Some(Summary { constant: measures.is_constant(metric), ..summary })
+        })
         .collect()
 }
 
 fn calls_ok(measures: &Measures) -> Option<Share> {
-    let values = measures.values(Metric::CallsOk);
+    share(measures, Metric::CallsOk)
+}
+
+fn share(measures: &Measures, metric: Metric) -> Option<Share> {
+    let values = measures.values(metric);
     (!values.is_empty()).then(|| Share {
         count: values.iter().filter(|v| is_one(v.value)).count(),
         of: values.len(),
     })
+}
+
+fn events(measures: &Measures) -> Vec<(Metric, Share)> {
+    let events = Metric::ALL.into_iter().filter(|metric| metric.kind() == Kind::Event);
+    events.filter_map(|metric| Some((metric, share(measures, metric)?))).collect()
+}
+
+fn overlap(measures: &Measures, calls: &[CallFacts]) -> Option<OverlapLine> {
+    let summary = Summary::new(Metric::OverlapRatio, measures.values(Metric::OverlapRatio))?;
+    let all = calls.iter().fold(Overlap::default(), |sum, call| Overlap {
+        overlap_ms: sum.overlap_ms + call.overlap.overlap_ms,
+        speech_ms: sum.speech_ms + call.overlap.speech_ms,
+    });
+    Some(OverlapLine { summary, all })
+}
+
+fn causes(calls: &[CallFacts]) -> Vec<CauseCount> {
+    let of = |cause| {
+        let failed = calls.iter().filter_map(|call| Some((call.call, call.failure.as_ref()?)));
+        let mut failed = failed.filter(move |(_, failure)| failure.cause == cause).peekable();
+        let (first, failure) = *failed.peek()?;
+        let example = match failure.detail.as_str() {
+            "" => String::new(),
+            detail => format!("call {}: {detail}", first.0),
+        };
+        Some(CauseCount { cause, calls: failed.count(), example })
+    };
+    Cause::ALL.into_iter().filter_map(of).collect()
+}
+
+fn steps(scenario: &Scenario, turns: &[Turn]) -> Vec<StepLine> {
+    let mut by_step: BTreeMap<u32, Vec<Path>> = BTreeMap::new();
+    for turn in turns {
+        by_step.entry(turn.step).or_default().extend(turn.path.clone());
+    }
+    let line = |(step, paths): (u32, Vec<Path>)| {
+        let id = scenario.steps().get(step as usize)?.id.clone();
+        Some(StepLine { step, id, n: paths.len(), path: Path::around(&paths, 50.0)? })
+    };
+    by_step.into_iter().filter_map(line).collect()
 }
 
 fn outcomes(calls: &[CallRecord]) -> Vec<OutcomeCount> {
@@ -240,14 +338,16 @@ fn outcomes(calls: &[CallRecord]) -> Vec<OutcomeCount> {
 /// Values that belong to one call or turn, by it.
 struct Lookup {
     ok: BTreeMap<CallId, bool>,
+    facts: BTreeMap<CallId, CallFacts>,
     unattributed: BTreeMap<(CallId, u32), f64>,
 }
 
 impl Lookup {
-    fn new(measures: &Measures) -> Self {
+    fn new(measures: &Measures, calls: &[CallFacts]) -> Self {
         let of = |metric| measures.values(metric).iter();
         Self {
             ok: of(Metric::CallsOk).map(|v| (v.call, is_one(v.value))).collect(),
+            facts: calls.iter().map(|facts| (facts.call, facts.clone())).collect(),
             unattributed: of(Metric::Unattributed)
                 .filter(|v| v.value.is_finite())
                 .map(|v| ((v.call, v.step), v.value))
@@ -257,6 +357,7 @@ impl Lookup {
 }
 
 fn call_line(call: &CallRecord, lookup: &Lookup) -> Call {
+    let facts = lookup.facts.get(&call.id);
     let mut line = Call {
         id: call.id.0,
         room: call.room.clone(),
@@ -265,6 +366,8 @@ fn call_line(call: &CallRecord, lookup: &Lookup) -> Call {
         outcome: call.end.outcome,
         detail: call.end.detail.clone(),
         ok: lookup.ok.get(&call.id).copied(),
+        failure: facts.and_then(|facts| facts.failure.clone()),
+        overlap: facts.map_or_else(Overlap::default, |facts| facts.overlap),
         due_ms: since_start(call.due),
         dialled_ms: since_start(call.dialled),
         connected_ms: None,
@@ -316,6 +419,7 @@ pub fn stages(reported: &ReportedMetrics) -> Vec<(Metric, f64)> {
         llm_node_ttfs_ms,
         tts_node_ttfb_ms,
         e2e_latency_ms,
+        speech_ms: _,
     } = *reported;
     [
         (Metric::EndOfTurnDelay, end_of_turn_delay_ms),

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::clipped;
 use crate::record::{CallId, CallRecord, Observation, Run, SessionEvent};
-use crate::turn::{Reply, Turn};
+use crate::scenario::Metric;
+use crate::turn::{Measures, Reply, Turn, Why};
 
 /// Different texts of one kind that are named; the rest is counted.
 const NAMED: usize = 3;
@@ -12,7 +13,7 @@ const NAMED: usize = 3;
 const SHOWN: usize = 160;
 
 /// The notes of a run. What bears on the verdict is among its reasons instead.
-pub(super) fn notes(run: &Run, turns: &[Turn]) -> Vec<String> {
+pub(super) fn notes(run: &Run, turns: &[Turn], measures: &Measures) -> Vec<String> {
     let facts = Facts::of(&run.calls);
     let mut notes = Vec::new();
     if let Some(tail) = run.tail.as_ref().filter(|tail| tail.gave_up) {
@@ -31,6 +32,9 @@ pub(super) fn notes(run: &Run, turns: &[Turn]) -> Vec<String> {
         ));
     }
     unanswered(&mut notes, turns);
+    doubts(&mut notes, turns);
+    constants(&mut notes, measures);
+    false_interruptions(&mut notes, turns);
     if facts.stalled > 0 {
         notes
             .push(format!("the agent's audio stalled for two seconds in {}", calls(facts.stalled)));
@@ -128,6 +132,8 @@ fn unanswered(notes: &mut Vec<String>, turns: &[Turn]) {
             Reply::Greeted { .. }
             | Reply::Heard { .. }
             | Reply::Yielded { .. }
+            | Reply::Ignored
+            | Reply::Disturbed { .. }
             | Reply::NotAwaited
             | Reply::NotReached => {}
         }
@@ -144,6 +150,45 @@ fn unanswered(notes: &mut Vec<String>, turns: &[Turn]) {
             "the agent spoke on after {spoke_on} {} as at least as long as was waited",
             if spoke_on == 1 { "barge-in, which counts" } else { "barge-ins, which each count" },
         ));
+    }
+}
+
+/// What the agent reported and is not believed, by metric.
+fn doubts(notes: &mut Vec<String>, turns: &[Turn]) {
+    let mut by_kind: BTreeMap<(Metric, Why), usize> = BTreeMap::new();
+    for doubt in turns.iter().flat_map(|turn| &turn.doubts) {
+        *by_kind.entry((doubt.metric, doubt.why)).or_default() += 1;
+    }
+    for ((metric, why), n) in by_kind {
+        let what = match why {
+            Why::Negative => "was reported as negative",
+            Why::Absurd => "was reported as over a minute",
+            Why::SpeechRunsBackwards => "came with a speech that ends before it begins",
+            Why::AbsentAfterHandoff => "was not reported after a handoff to another agent",
+        };
+        let turns = if n == 1 { "1 turn".to_owned() } else { format!("{n} turns") };
+        notes.push(format!("{} {what} in {turns}, which are not in its figures", metric.name()));
+    }
+}
+
+/// Figures that are no measurements.
+fn constants(notes: &mut Vec<String>, measures: &Measures) {
+    for metric in Metric::ALL.into_iter().filter(|metric| measures.is_constant(*metric)) {
+        let Some(first) = measures.values(metric).first() else { continue };
+        notes.push(format!(
+            "the agent always reports the same {} ({:.3} ms), which no clock gives: doubt it",
+            metric.name(),
+            first.value
+        ));
+    }
+}
+
+fn false_interruptions(notes: &mut Vec<String>, turns: &[Turn]) {
+    let n = turns.iter().filter(|turn| turn.false_interruption).count();
+    if n > 0 {
+        let turns = if n == 1 { "1 turn".to_owned() } else { format!("{n} turns") };
+        notes
+            .push(format!("the agent took something for an interruption that was none in {turns}"));
     }
 }
 

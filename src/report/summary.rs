@@ -17,6 +17,8 @@ pub struct Summary {
     pub censored: usize,
     /// Values below zero, which the histogram shows as zero.
     pub below_zero: u64,
+    /// An agent's figure that is always the same, which no measurement is.
+    pub constant: bool,
     pub p50: Quantile,
     pub p90: Quantile,
     pub p95: Quantile,
@@ -38,6 +40,7 @@ impl Summary {
             n: sample.len(),
             censored: sample.censored(),
             below_zero: histogram.negative(),
+            constant: false,
             p50: sample.quantile(50.0),
             p90: sample.quantile(90.0),
             p95: sample.quantile(95.0),

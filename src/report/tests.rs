@@ -278,7 +278,8 @@ fn mutants(json: &Json, pointer: &str) -> Vec<(&'static str, Json)> {
         with("an unknown key", &|value| value["a_new_key"] = 1.into());
     }
     // In these maps every key may be absent.
-    let optional = pointer == "/metrics" || pointer.ends_with("/stages_ms");
+    let optional =
+        pointer == "/metrics" || pointer.ends_with("/stages_ms") || pointer.ends_with("/path_ms");
     for key in value.as_object().into_iter().flat_map(|map| map.keys()).filter(|_| !optional) {
         with("a missing key", &|value| {
             value.as_object_mut().unwrap().remove(key);

@@ -27,6 +27,8 @@ pub fn render(report: &Report, colour: Colour, width: usize, place: &str) -> Str
     verdict(&mut page, report, place);
     head(&mut page, report);
     tables::metrics(&mut page, report);
+    tables::turn_taking(&mut page, report);
+    tables::steps(&mut page, report);
     tables::outcomes(&mut page, report);
     tables::thresholds(&mut page, report);
     tables::comparison(&mut page, report);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::diagnostic::{Faults, quoted};
 use super::fields::{Checked, Field, Fields, Look};
 use super::file::{self, Node, Value};
-use super::{Act, Agent, Load, Scenario, Step, duration, limits, turns};
+use super::{Act, Agent, Load, Scenario, Step, TurnTaking, duration, limits, turns};
 
 /// The version of the grammar that this build reads.
 const VERSION: u64 = 1;
@@ -97,6 +97,9 @@ fn scenario(tree: &Node, look: &mut Look<'_>) -> Checked<Scenario> {
     let baseline = fields
         .take("baseline")
         .map_or(Ok(limits::DEFAULT_BASELINE), |field| limits::baseline(&field, look));
+    let turn_taking = fields
+        .take("turn_taking")
+        .map_or(Ok(TurnTaking::DEFAULT), |field| limits::turn_taking(&field, look));
     fields.finish(LATER_ROOT, look)?;
 
     let (steps, turns_at) = steps?;
@@ -111,6 +114,7 @@ fn scenario(tree: &Node, look: &mut Look<'_>) -> Checked<Scenario> {
         load: load?,
         thresholds: thresholds?,
         baseline: baseline?,
+        turn_taking: turn_taking?,
     })
 }
 

@@ -7,7 +7,7 @@ use super::diagnostic::quoted;
 use super::fields::{Checked, Field, Fields, Look, all_of};
 use super::file::{Node, Value};
 use super::threshold::{self, decimal, percentage, quantile};
-use super::{BaselineRule, Metric, Threshold};
+use super::{BaselineRule, Kind, Metric, Threshold, TurnTaking};
 
 /// How a scenario that says nothing about it is compared.
 pub(super) const DEFAULT_BASELINE: BaselineRule = BaselineRule {
@@ -18,6 +18,7 @@ pub(super) const DEFAULT_BASELINE: BaselineRule = BaselineRule {
 };
 
 const EFFECT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(60);
+const AWKWARD: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(120);
 /// Words of the grammar that this version lacks.
 const LATER_BASELINE: &[&str] = &["runs"];
 
@@ -52,7 +53,7 @@ fn thresholds_of(field: &Field<'_>, look: &mut Look<'_>) -> Checked<Vec<Threshol
         return Err(look.report("scenario::empty", &field.at, message, "an empty list", help));
     }
     let metric = metric?;
-    let example = if metric.is_rate() { "`\"rate>0.99\"`" } else { "`\"p(95)<2500ms\"`" };
+    let example = &format!("`\"{}\"`", threshold::example(metric));
     let checked: Vec<Checked<Threshold>> = items
         .iter()
         .map(|value| {
@@ -98,6 +99,20 @@ fn metric(name: &str, at: &Range<usize>, look: &mut Look<'_>) -> Checked<Metric>
     Err(look.report("scenario::unknown_metric", at, message, "unknown metric", help))
 }
 
+/// From when on a silence is awkward.
+pub(super) fn turn_taking(field: &Field<'_>, look: &mut Look<'_>) -> Checked<TurnTaking> {
+    let default = TurnTaking::DEFAULT;
+    let mut fields = Fields::of(field, "`turn_taking`", "`{awkward_silence: 3s}`", look)?;
+    let mut time =
+        |key, default| fields.take(key).map_or(Ok(default), |field| field.duration(&AWKWARD, look));
+    let (plain, tools) = (
+        time("awkward_silence", default.awkward_silence),
+        time("awkward_silence_with_tools", default.awkward_silence_with_tools),
+    );
+    fields.finish(&[], look)?;
+    Ok(TurnTaking { awkward_silence: plain?, awkward_silence_with_tools: tools? })
+}
+
 pub(super) fn baseline(field: &Field<'_>, look: &mut Look<'_>) -> Checked<BaselineRule> {
     let example = "`{primary: heard_e2e_latency.p50, min_effect: {rel: 8%, abs: 60ms}}`";
     let default = DEFAULT_BASELINE;
@@ -120,13 +135,18 @@ fn primary(field: &Field<'_>, look: &mut Look<'_>) -> Checked<(Metric, f64)> {
     let span = &field.value.span;
     let (name, quantile_text) = text.split_once('.').unwrap_or((text, ""));
     let metric = metric(name, span, look)?;
-    if metric.is_rate() {
+    if !metric.is_time() {
+        let what = match metric.kind() {
+            Kind::Ratio => "a ratio of each call, not a time",
+            Kind::Share | Kind::Time => "a share of calls, not a time",
+            Kind::Event => "a count of turns, not a time",
+        };
         return Err(look.report(
             "scenario::bad_baseline",
             span,
             format!("`primary` cannot be {}", quoted(text)),
-            "a share of calls, not a time",
-            "write a latency, such as `heard_e2e_latency.p50`; a threshold can limit the share",
+            what,
+            "write a latency, such as `heard_e2e_latency.p50`; a threshold can limit anything else",
         ));
     }
     if let Some(quantile) = quantile_text.strip_prefix('p').and_then(quantile) {

@@ -14,12 +14,16 @@ mod check;
 mod turns;
 mod limits;
 mod threshold;
+mod metric;
+mod content;
 mod duration;
 mod diagnostic;
 #[cfg(test)]
 mod tests;
 
+pub use content::{Content, Pattern};
 pub use diagnostic::{Fault, Faults, Style};
+pub use metric::{Definition, Kind, Metric, Source};
 
 /// A checked scenario: who is called, what is said, how many calls there are and what is good enough.
 ///
@@ -34,6 +38,7 @@ pub struct Scenario {
     pub(crate) load: Load,
     pub(crate) thresholds: Vec<Threshold>,
     pub(crate) baseline: BaselineRule,
+    pub(crate) turn_taking: TurnTaking,
 }
 
 /// The agent under test, as LiveKit dispatches it.
@@ -53,6 +58,8 @@ pub struct Step {
     pub id: String,
     pub act: Act,
     pub expect: Option<Expect>,
+    /// What the reply has to hold; never changes when anything happens.
+    pub content: Content,
 }
 
 /// What the caller does in a step.
@@ -108,6 +115,33 @@ pub enum Expect {
     Responds { within: Duration },
     /// Falls silent within this time of the caller's first voiced sample (a barge-in).
     Yields { within: Duration },
+    /// Takes no notice of a cough, a backchannel or a noise: it does not fall silent before
+    /// [`IGNORES_STOP_WINDOW`] and begins no new speech before [`IGNORES_ANSWER_WINDOW`] after the
+    /// caller's last voiced sample.
+    Ignores,
+}
+
+/// An agent that falls silent later than this after a noise did not do so because of it. The window of
+/// τ-voice's interaction metrics for yielding.
+pub const IGNORES_STOP_WINDOW: Duration = Duration::from_secs(1);
+/// An agent that begins to speak later than this after a noise does not answer it. As above, for
+/// responding.
+pub const IGNORES_ANSWER_WINDOW: Duration = Duration::from_secs(2);
+
+/// From when on a silence is awkward, counted from the caller's last voiced sample. There is no
+/// standard: these are what is usual among testers of voice agents, and a scenario can set its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TurnTaking {
+    pub awkward_silence: Duration,
+    /// The same in a turn in which the agent ran a tool.
+    pub awkward_silence_with_tools: Duration,
+}
+
+impl TurnTaking {
+    pub const DEFAULT: Self = Self {
+        awkward_silence: Duration::from_secs(3),
+        awkward_silence_with_tools: Duration::from_secs(5),
+    };
 }
 
 /// How calls are placed.
@@ -125,7 +159,7 @@ pub struct Threshold {
     pub metric: Metric,
     pub aggregate: Aggregate,
     pub op: Op,
-    /// Milliseconds for a latency, a fraction of 1 for a rate.
+    /// Milliseconds for a time, a fraction of 1 for a rate or a ratio, else a count.
     pub limit: f64,
     /// As written, for reports: `p(95)<2500ms`.
     pub text: String,
@@ -138,8 +172,10 @@ pub enum Aggregate {
     Quantile(f64),
     /// `max`.
     Max,
-    /// `rate`, of a metric that counts calls.
+    /// `rate`: the share of calls, or of turns, in which it was so.
     Rate,
+    /// `count`: in how many turns of the run it was so.
+    Count,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,87 +197,6 @@ pub struct BaselineRule {
     pub min_effect_rel: f64,
     /// … and at least this many milliseconds.
     pub min_effect_abs_ms: f64,
-}
-
-/// The metrics a scenario can name and a report contains. The names are LiveKit's where it has one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Metric {
-    /// Caller's last voiced sample → first audible sample of the reply (heard).
-    HeardE2eLatency,
-    /// Connected → first audible sample of the agent (heard).
-    GreetingLatency,
-    /// The call was placed → the caller is in the room.
-    ConnectDelay,
-    /// The call was placed (which dispatches the agent) → the agent joined the room.
-    AgentJoinDelay,
-    /// The agent joined → its audio track is subscribed.
-    AgentReadyDelay,
-    /// Caller's first voiced sample of a barge-in → the agent's last audible sample (heard).
-    TimeToYield,
-    /// Reported by the agent, as are the next six.
-    TranscriptionDelay,
-    EndOfTurnDelay,
-    OnUserTurnCompletedDelay,
-    LlmNodeTtft,
-    LlmNodeTtfs,
-    TtsNodeTtfb,
-    E2eLatency,
-    /// Heard minus reported end-to-end latency of the same turn.
-    Unattributed,
-    /// Share of calls whose outcome is `answered` and whose every expectation was met.
-    CallsOk,
-}
-
-impl Metric {
-    /// Every metric, in the order reports list them.
-    pub const ALL: [Self; 15] = [
-        Self::HeardE2eLatency,
-        Self::GreetingLatency,
-        Self::TimeToYield,
-        Self::ConnectDelay,
-        Self::AgentJoinDelay,
-        Self::AgentReadyDelay,
-        Self::EndOfTurnDelay,
-        Self::TranscriptionDelay,
-        Self::OnUserTurnCompletedDelay,
-        Self::LlmNodeTtft,
-        Self::LlmNodeTtfs,
-        Self::TtsNodeTtfb,
-        Self::E2eLatency,
-        Self::Unattributed,
-        Self::CallsOk,
-    ];
-
-    /// The name in scenarios and in `report.json`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::HeardE2eLatency => "heard_e2e_latency",
-            Self::GreetingLatency => "greeting_latency",
-            Self::ConnectDelay => "connect_delay",
-            Self::AgentJoinDelay => "agent_join_delay",
-            Self::AgentReadyDelay => "agent_ready_delay",
-            Self::TimeToYield => "time_to_yield",
-            Self::TranscriptionDelay => "transcription_delay",
-            Self::EndOfTurnDelay => "end_of_turn_delay",
-            Self::OnUserTurnCompletedDelay => "on_user_turn_completed_delay",
-            Self::LlmNodeTtft => "llm_node_ttft",
-            Self::LlmNodeTtfs => "llm_node_ttfs",
-            Self::TtsNodeTtfb => "tts_node_ttfb",
-            Self::E2eLatency => "e2e_latency",
-            Self::Unattributed => "unattributed",
-            Self::CallsOk => "calls_ok",
-        }
-    }
-
-    /// The metric of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|m| m.name() == name)
-    }
-
-    /// Whether it is a share of calls rather than a time.
-    pub const fn is_rate(self) -> bool {
-        matches!(self, Self::CallsOk)
-    }
 }
 
 impl Scenario {
@@ -267,5 +222,8 @@ impl Scenario {
     }
     pub fn baseline(&self) -> BaselineRule {
         self.baseline
+    }
+    pub fn turn_taking(&self) -> TurnTaking {
+        self.turn_taking
     }
 }

@@ -50,7 +50,12 @@ fn every_part_of_a_scenario_is_read() {
         text: text.map(str::to_owned),
         span: span(GREETING, file),
     };
-    let step = |id: &str, act, expect| Step { id: id.to_owned(), act, expect };
+    let step = |id: &str, act, expect| Step {
+        id: id.to_owned(),
+        act,
+        expect,
+        content: Content::default(),
+    };
     let heard = Metric::HeardE2eLatency;
     let expected = Scenario {
         name: "greeting".to_owned(),
@@ -95,8 +100,39 @@ fn every_part_of_a_scenario_is_read() {
             min_effect_rel: 0.08,
             min_effect_abs_ms: 60.0,
         },
+        turn_taking: TurnTaking::DEFAULT,
     };
     assert_eq!(parsed(GREETING), expected);
+}
+
+#[test]
+fn noise_content_and_silences_are_read() {
+    let scenario = parsed(
+        "version: 1
+name: a
+turn_taking: {awkward_silence: 2s}
+turns:
+  - {id: cough, say: {file: c.wav}, start: {after: agent_speech_start}, expect: {agent: ignores}}
+  - id: hours
+    say: {file: h.wav}
+    expect: {agent: responds, within: 2s, text: {contains: Nine, matches: \"(?i)six|6\"}, tools: [get_hours]}
+thresholds: {false_interruption_count: \"count<1\", overlap_ratio: \"max<0.2\"}
+",
+    );
+    assert_eq!(scenario.steps()[0].expect, Some(Expect::Ignores));
+    assert!(scenario.steps()[0].content.is_empty());
+    let content = &scenario.steps()[1].content;
+    assert_eq!(
+        (&content.contains[..], &content.tools[..]),
+        (&["Nine".to_owned()][..], &["get_hours".to_owned()][..])
+    );
+    assert!(
+        content.matches.as_ref().is_some_and(|p| p.is_match("till SIX") && !p.is_match("nine"))
+    );
+    let expected = TurnTaking { awkward_silence: Duration::from_secs(2), ..TurnTaking::DEFAULT };
+    assert_eq!(scenario.turn_taking(), expected);
+    let units: Vec<f64> = scenario.thresholds().iter().map(|t| t.limit).collect();
+    assert_eq!(units, [1.0, 0.2]);
 }
 
 #[test]

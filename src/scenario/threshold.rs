@@ -1,10 +1,10 @@
 //! Reads the limits an author puts on a metric, in the grammar of k6 thresholds:
-//! `aggregate operator limit`, such as `p(95)<2500ms`, `max<=6s` or `rate>0.99`.
+//! `aggregate operator limit`, such as `p(95)<2500ms`, `max<=6s`, `rate>0.99` or `count<3`.
 
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{Aggregate, Metric, Op, Threshold, duration};
+use super::{Aggregate, Kind, Metric, Op, Threshold, duration};
 
 /// A limit beyond this says nothing about a call.
 const MAX_LIMIT: Duration = Duration::from_secs(3_600);
@@ -25,7 +25,7 @@ pub(super) fn parse(metric: Metric, text: &str) -> Result<Threshold, ThresholdEr
         label: label.to_owned(),
         help,
     };
-    let example = if metric.is_rate() { "rate>0.99" } else { "p(95)<2500ms" };
+    let example = example(metric);
     let Some(begin) = text.find(['<', '>', '=', '!']) else {
         let label = "no comparison";
         return Err(error(0..text.len(), label, format!("write it like `{example}`")));
@@ -46,10 +46,23 @@ pub(super) fn parse(metric: Metric, text: &str) -> Result<Threshold, ThresholdEr
     let right = trimmed(text, end..text.len());
     let aggregate = aggregate(metric, &text[left.clone()], &text[right.clone()])
         .map_err(|(label, help)| error(left, label, help))?;
-    let limit =
-        if metric.is_rate() { share(&text[right.clone()]) } else { time(&text[right.clone()]) };
+    let limit = match (metric.kind(), aggregate) {
+        (Kind::Time, _) => time(&text[right.clone()]),
+        (_, Aggregate::Count) => whole(&text[right.clone()]),
+        (Kind::Ratio | Kind::Share | Kind::Event, _) => share(&text[right.clone()]),
+    };
     let limit = limit.map_err(|(label, help)| error(right, label, help))?;
     Ok(Threshold { metric, aggregate, op, limit, text: text.trim().to_owned() })
+}
+
+/// A threshold as one writes it for this metric.
+pub(super) const fn example(metric: Metric) -> &'static str {
+    match metric.kind() {
+        Kind::Time => "p(95)<2500ms",
+        Kind::Ratio => "p(95)<0.1",
+        Kind::Share => "rate>0.99",
+        Kind::Event => "rate<0.05",
+    }
 }
 
 /// What `p…` or `p(…)` names: percent from 0 to 100.
@@ -66,18 +79,30 @@ type Wrong = (&'static str, String);
 
 fn aggregate(metric: Metric, text: &str, limit: &str) -> Result<Aggregate, Wrong> {
     let name = metric.name();
-    if metric.is_rate() {
-        let help = || format!("write `rate`: `{name}` is a share of calls");
-        return if text == "rate" { Ok(Aggregate::Rate) } else { Err(("not `rate`", help())) };
+    match metric.kind() {
+        Kind::Share => {
+            let help = || format!("write `rate`: `{name}` is a share of calls");
+            return if text == "rate" { Ok(Aggregate::Rate) } else { Err(("not `rate`", help())) };
+        }
+        Kind::Event => {
+            let help = || format!("write `count` or `rate`: `{name}` counts turns");
+            return match text {
+                "rate" => Ok(Aggregate::Rate),
+                "count" => Ok(Aggregate::Count),
+                _ => Err(("neither `count` nor `rate`", help())),
+            };
+        }
+        Kind::Time | Kind::Ratio => {}
     }
+    let what = if metric.is_time() { "a time" } else { "a ratio of each call" };
     match text {
-        "rate" => {
-            let help = format!("write `p(95)`, `med` or `max`: `{name}` is a time");
-            return Err(("this metric has no rate", help));
+        "rate" | "count" => {
+            let help = format!("write `p(95)`, `med` or `max`: `{name}` is {what}");
+            return Err(("not of such a metric", help));
         }
         "med" => return Ok(Aggregate::Quantile(50.0)),
         "max" => return Ok(Aggregate::Max),
-        "avg" | "min" | "count" => {
+        "avg" | "min" => {
             let help = "write `p(95)`, `med` or `max`".to_owned();
             return Err(("not in this version", help));
         }
@@ -88,7 +113,8 @@ fn aggregate(metric: Metric, text: &str, limit: &str) -> Result<Aggregate, Wrong
         return quantile(percent.trim()).map(Aggregate::Quantile).ok_or(("no percentile", help));
     }
     if let Some(percent) = text.strip_prefix('p').filter(|rest| quantile(rest).is_some()) {
-        let limit = if limit.is_empty() { "2500ms" } else { limit };
+        let usual = if metric.is_time() { "2500ms" } else { "0.1" };
+        let limit = if limit.is_empty() { usual } else { limit };
         return Err(("no brackets", format!("write `p({percent})`, as in `p({percent})<{limit}`")));
     }
     let label = if text.is_empty() { "nothing to compare" } else { "unknown word" };
@@ -128,6 +154,16 @@ fn share(text: &str) -> Result<f64, Wrong> {
         .ok_or_else(|| ("not a share", "write a number from `0` to `1`, such as `0.99`".to_owned()))
 }
 
+/// A limit on a count.
+fn whole(text: &str) -> Result<f64, Wrong> {
+    if text.is_empty() {
+        return Err(("no limit", "write one, such as `1`".to_owned()));
+    }
+    decimal(text)
+        .filter(|count| count.fract() == 0.0 && *count <= 1e9)
+        .ok_or_else(|| ("not a count", "write a whole number, such as `3`".to_owned()))
+}
+
 /// A number of digits with at most one point between: `f64` would read `inf` and `1e3`, too.
 pub(super) fn decimal(text: &str) -> Option<f64> {
     let plain = text.bytes().all(|c| c.is_ascii_digit() || c == b'.');
@@ -157,6 +193,9 @@ mod tests {
             (latency, "p(0)>0ms", Aggregate::Quantile(0.0), Op::Greater, 0.0),
             (Metric::CallsOk, "rate>=0.99", Aggregate::Rate, Op::GreaterOrEqual, 0.99),
             (Metric::CallsOk, " rate > 1 ", Aggregate::Rate, Op::Greater, 1.0),
+            (Metric::UnansweredTurns, "count<3", Aggregate::Count, Op::Less, 3.0),
+            (Metric::FalseInterruptionCount, "rate<=0.05", Aggregate::Rate, Op::LessOrEqual, 0.05),
+            (Metric::OverlapRatio, "p(95)<0.1", Aggregate::Quantile(95.0), Op::Less, 0.1),
         ] {
             let text_kept = text.trim().to_owned();
             let expect = Threshold { metric, aggregate, op, limit, text: text_kept };
@@ -178,8 +217,21 @@ mod tests {
             ("p(95)<2h", "2h"),
             ("p(95)<inf", "inf"),
             ("rate<2s", "rate"),
+            ("count<2", "count"),
         ] {
             let error = parse(Metric::LlmNodeTtft, text).expect_err(text);
+            assert_eq!(&text[error.at], part, "{text}");
+        }
+        for (metric, text, part) in [
+            (Metric::UnansweredTurns, "count<2.5", "2.5"),
+            (Metric::UnansweredTurns, "count<3s", "3s"),
+            (Metric::UnansweredTurns, "rate<5%", "5%"),
+            (Metric::UnansweredTurns, "p(95)<3", "p(95)"),
+            (Metric::OverlapRatio, "count<3", "count"),
+            (Metric::OverlapRatio, "p(95)<100ms", "100ms"),
+            (Metric::CallsOk, "count>3", "count"),
+        ] {
+            let error = parse(metric, text).expect_err(text);
             assert_eq!(&text[error.at], part, "{text}");
         }
     }

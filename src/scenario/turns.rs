@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::diagnostic::quoted;
 use super::fields::{Checked, Field, Fields, Look, Reported};
 use super::file::{Node, Value};
-use super::{Act, Anchor, ClipRef, Expect, Start, Step};
+use super::{Act, Anchor, ClipRef, Content, Expect, Start, Step, content};
 
 /// Turns in one scenario.
 const MAX_TURNS: usize = 1_000;
@@ -23,8 +23,7 @@ const DEFAULT_DELAY: Duration = Duration::from_millis(400);
 /// Words of the grammar that this version lacks.
 const LATER_TURN: &[&str] = &["dtmf", "stop_on_failure"];
 const LATER_SAY: &[&str] = &["tts", "eos_ms", "impair", "volume"];
-const LATER_EXPECT: &[&str] = &["text", "tools"];
-const LATER_AGENT: &[&str] = &["ignores", "reprompts"];
+const LATER_AGENT: &[&str] = &["reprompts"];
 const LATER_ANCHOR: &[&str] = &["event"];
 
 const ANCHORS: &[(&str, Anchor)] = &[
@@ -108,8 +107,8 @@ impl<'t> Script<'t> {
             }
         };
         rest?;
-        let (act, expect) = done?;
-        Ok(Step { id: id?, act, expect })
+        let (act, expect, content) = done?;
+        Ok(Step { id: id?, act, expect, content })
     }
 
     fn id(&mut self, field: &Field<'t>, item: &Node, look: &mut Look<'_>) -> Checked<String> {
@@ -130,7 +129,7 @@ impl<'t> Script<'t> {
         start: Option<Field<'_>>,
         expect: Option<Field<'_>>,
         look: &mut Look<'_>,
-    ) -> Checked<(Act, Option<Expect>)> {
+    ) -> Checked<Done> {
         let default = std::mem::replace(&mut self.default_anchor, Anchor::AgentSpeechEnd);
         let clip = clip(say, look);
         let start = start.map_or(Ok(Start { after: default, delay: DEFAULT_DELAY }), |field| {
@@ -138,10 +137,12 @@ impl<'t> Script<'t> {
         });
         let wanted = expect.map(|field| expectation(&field, look)).transpose();
         let expect = wanted.and_then(|wanted| {
-            let Some(wanted) = wanted else { return Ok(None) };
-            reply(&wanted, start, look).map(Some)
+            let Some(wanted) = wanted else { return Ok((None, Content::default())) };
+            Ok((Some(reply(&wanted, start, look)?), wanted.content))
         });
-        Ok((Act::Say { clip: clip?, start: start? }, expect?))
+        let act = Act::Say { clip: clip?, start: start? };
+        let (expect, content) = expect?;
+        Ok((act, expect, content))
     }
 
     fn listen(
@@ -149,7 +150,7 @@ impl<'t> Script<'t> {
         wait: Wait<'_>,
         expect: Option<Field<'_>>,
         look: &mut Look<'_>,
-    ) -> Checked<(Act, Option<Expect>)> {
+    ) -> Checked<Done> {
         self.default_anchor = Anchor::AgentSpeechEnd;
         let early = wait.start.map(|start| only_with_say(&start, look));
         let Some(expect) = expect else {
@@ -168,20 +169,29 @@ impl<'t> Script<'t> {
             return Err(reported);
         }
         match wanted.what {
-            What::Speaks => Ok((Act::Listen, Some(Expect::Speaks { within: wanted.within }))),
-            What::Responds => Err(look.report(
+            What::Speaks { within } => {
+                Ok((Act::Listen, Some(Expect::Speaks { within }), wanted.content))
+            }
+            What::Responds { .. } => Err(look.report(
                 "scenario::bad_turn",
                 &wanted.word.value.span,
                 "the agent cannot respond to a turn that says nothing",
                 "this turn has no `say`",
                 "write `agent: speaks`, or add `say: {file: …}`",
             )),
-            What::Yields => Err(look.report(
+            What::Yields { .. } => Err(look.report(
                 "scenario::bad_turn",
                 &wanted.word.value.span,
                 "the agent cannot yield to a turn that says nothing",
                 "this turn has no `say`",
                 "add `say: {file: …}` and `start: {after: agent_speech_start, delay: 900ms}`",
+            )),
+            What::Ignores => Err(look.report(
+                "scenario::bad_turn",
+                &wanted.word.value.span,
+                "the agent cannot ignore a turn that says nothing",
+                "this turn has no `say`",
+                "add the noise, as `say: {file: clips/cough.wav}`",
             )),
         }
     }
@@ -200,7 +210,7 @@ fn silent(
     start: Option<Field<'_>>,
     expect: Option<Field<'_>>,
     look: &mut Look<'_>,
-) -> Checked<(Act, Option<Expect>)> {
+) -> Checked<Done> {
     let length = silence.duration(&SILENCE, look);
     let start = start.map(|field| only_with_say(&field, look));
     let expect = expect.map(|field| {
@@ -215,7 +225,7 @@ fn silent(
     if let Some(reported) = start.or(expect) {
         return Err(reported);
     }
-    Ok((Act::Silence { length: length? }, None))
+    Ok((Act::Silence { length: length? }, None, Content::default()))
 }
 
 fn only_with_say(start: &Field<'_>, look: &mut Look<'_>) -> Reported {
@@ -255,48 +265,87 @@ fn begin(field: &Field<'_>, default: Anchor, look: &mut Look<'_>) -> Checked<Sta
     Ok(Start { after: after?, delay: delay? })
 }
 
+/// What a turn does, what the agent has to do, and what its reply has to hold.
+type Done = (Act, Option<Expect>, Content);
+
 #[derive(Clone, Copy)]
 enum What {
-    Speaks,
-    Responds,
-    Yields,
+    Speaks { within: Duration },
+    Responds { within: Duration },
+    Yields { within: Duration },
+    Ignores,
 }
 
 /// An expectation before it is known whether the turn can have it.
 struct Wanted<'t> {
     what: What,
     word: Field<'t>,
-    within: Duration,
+    content: Content,
 }
 
 fn expectation<'t>(field: &Field<'t>, look: &mut Look<'_>) -> Checked<Wanted<'t>> {
-    const WORDS: &[(&str, What)] =
-        &[("speaks", What::Speaks), ("responds", What::Responds), ("yields", What::Yields)];
+    type Timed = fn(Duration) -> What;
+    const WORDS: &[(&str, Option<Timed>)] = &[
+        ("speaks", Some(|within| What::Speaks { within })),
+        ("responds", Some(|within| What::Responds { within })),
+        ("yields", Some(|within| What::Yields { within })),
+        ("ignores", None),
+    ];
     let mut fields = Fields::of(field, "`expect`", "`{agent: responds, within: 8s}`", look)?;
-    let agent = fields.require("agent", "`agent: speaks`, `responds` or `yields`", look);
+    let agent = fields.require("agent", "`agent: speaks`, `responds`, `yields` or `ignores`", look);
     let agent = agent.and_then(|word| Ok((word.word(WORDS, LATER_AGENT, look)?, word)));
-    let within = fields.require("within", "a limit, such as `within: 8s`", look);
-    let within = within.and_then(|time| time.duration(&WITHIN, look));
-    fields.finish(LATER_EXPECT, look)?;
-    let (what, word) = agent?;
-    Ok(Wanted { what, word, within: within? })
+    let what = if let Ok((None, _)) = &agent {
+        match fields.take("within") {
+            None => Ok(What::Ignores),
+            Some(within) => Err(look.report(
+                "scenario::bad_turn",
+                &within.at,
+                "`ignores` has no `within`",
+                "the windows are fixed: 1 s to fall silent, 2 s to answer",
+                "remove `within`",
+            )),
+        }
+    } else {
+        let within = fields.require("within", "a limit, such as `within: 8s`", look);
+        let within = within.and_then(|time| time.duration(&WITHIN, look));
+        // Without a word it is not known what is limited, and that is reported already.
+        let timed = agent.as_ref().ok().and_then(|(timed, _)| *timed);
+        within.map(|within| timed.map_or(What::Ignores, |timed| timed(within)))
+    };
+    let (text, tools) = (fields.take("text"), fields.take("tools"));
+    let asked = text.as_ref().or(tools.as_ref()).map(|field| field.at.clone());
+    let content = content::content(text.as_ref(), tools.as_ref(), look);
+    fields.finish(&[], look)?;
+    let ((_, word), what, content) = (agent?, what?, content?);
+    match (what, asked) {
+        (What::Yields { .. } | What::Ignores, Some(at)) => Err(look.report(
+            "scenario::bad_turn",
+            &at,
+            "this turn awaits no reply that could hold anything",
+            "for `speaks` and `responds`",
+            "remove it, or move it to a turn that awaits a reply",
+        )),
+        _ => Ok(Wanted { what, word, content }),
+    }
 }
 
 /// The expectation of a turn that says something.
 fn reply(wanted: &Wanted<'_>, start: Checked<Start>, look: &mut Look<'_>) -> Checked<Expect> {
-    let within = wanted.within;
     let span = &wanted.word.value.span;
     match wanted.what {
-        What::Responds => Ok(Expect::Responds { within }),
-        What::Speaks => Err(look.report(
+        What::Responds { within } => Ok(Expect::Responds { within }),
+        What::Ignores => Ok(Expect::Ignores),
+        What::Speaks { .. } => Err(look.report(
             "scenario::bad_turn",
             span,
             "`speaks` is for a turn that says nothing",
             "this turn has `say`",
             "write `agent: responds`, or move `expect` to a turn of its own before this one",
         )),
-        What::Yields if start?.after == Anchor::AgentSpeechStart => Ok(Expect::Yields { within }),
-        What::Yields => Err(look.report(
+        What::Yields { within } if start?.after == Anchor::AgentSpeechStart => {
+            Ok(Expect::Yields { within })
+        }
+        What::Yields { .. } => Err(look.report(
             "scenario::bad_turn",
             span,
             "the agent can only yield when it is interrupted",

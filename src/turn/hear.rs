@@ -7,16 +7,18 @@
 
 use std::time::Duration;
 
-use super::{Reply, Span};
-use crate::record::{CallRecord, Observation, Offset, Outcome, SPEECH_GAP};
-use crate::scenario::{Expect, Step};
+use super::voices::{Voice, Voices};
+use super::{Disturbance, Reply, Span};
+use crate::record::{CallRecord, Observation, Offset, Outcome, SessionEvent};
+use crate::scenario::{Expect, IGNORES_ANSWER_WINDOW, IGNORES_STOP_WINDOW, Step};
 
 /// The moments of a call that turns are made of.
 pub(super) struct Heard {
     connected: Option<Offset>,
     steps: Vec<Marks>,
-    /// The agent's voice in order of time; none overlap.
-    voices: Vec<Voice>,
+    voices: Voices,
+    /// When the agent said that it had spoken a message to its end.
+    finished: Vec<Offset>,
     end: Offset,
     outcome: Outcome,
 }
@@ -31,25 +33,24 @@ struct Marks {
     missed: Option<Offset>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Voice {
-    span: Span,
-    /// Its end was heard; otherwise `until` is the end of the call.
-    ended: bool,
-}
-
 impl Heard {
     pub(super) fn of(call: &CallRecord, steps: usize) -> Self {
         let mut heard = Self {
             connected: None,
             steps: vec![Marks::default(); steps],
-            voices: voices(call),
+            voices: Voices::of(call),
+            finished: Vec::new(),
             end: call.end.at,
             outcome: call.end.outcome,
         };
         for seen in &call.log {
             if matches!(seen.what, Observation::Connected { .. }) {
                 heard.connected.get_or_insert(seen.at);
+            }
+            if let Observation::Session(SessionEvent::AgentMessage { interrupted: false, .. }) =
+                seen.what
+            {
+                heard.finished.push(seen.at);
             }
             if let Some((step, place)) = mark(&seen.what)
                 && let Some(marks) = heard.steps.get_mut(step as usize)
@@ -81,8 +82,8 @@ impl Heard {
         };
         let later = self.steps.iter().filter_map(|m| m.said_from).filter(|s| Some(*s) > from);
         let speech = match from {
-            Some(from) => self.new_speech(from)?,
-            None => *self.voices.first()?,
+            Some(from) => self.voices.new_speech(from)?,
+            None => self.voices.first()?,
         };
         later.min().is_none_or(|next| speech.span.from < next).then_some(speech.span.from)
     }
@@ -96,6 +97,7 @@ impl Heard {
             Some(Expect::Speaks { .. }) => self.greeting(index),
             Some(Expect::Responds { .. }) => self.answer(index),
             Some(Expect::Yields { within }) => self.yielding(index, within),
+            Some(Expect::Ignores) => self.ignoring(index),
         }
     }
 
@@ -104,12 +106,12 @@ impl Heard {
         let (since, voice) = match (index, self.connected, marks.began) {
             // Whatever the agent says first is its greeting, even if the step began a moment later.
             (0, Some(connected), _) => (connected, self.voices.first()),
-            (1.., _, Some(began)) => (began, self.voices.iter().find(|v| v.span.from >= began)),
+            (1.., _, Some(began)) => (began, self.voices.find(|v| v.span.from >= began)),
             (0, None, _) | (1.., _, None) => return Reply::NotReached,
         };
-        match voice.filter(|v| self.in_time(index, **v)) {
+        match voice.filter(|v| self.in_time(index, *v)) {
             Some(voice) => {
-                let voice = self.speech(*voice);
+                let voice = self.voices.whole(voice).0;
                 Reply::Greeted { voice, latency_ms: voice.from.ms_since(since) }
             }
             None => self.unanswered(index, since),
@@ -119,26 +121,80 @@ impl Heard {
     fn answer(&self, index: u32) -> Reply {
         let marks = self.marks(index);
         let Some(from) = marks.said_from else { return Reply::NotReached };
-        let voice = self.new_speech(from).filter(|v| self.in_time(index, *v)).or_else(|| {
-            // The script heard a reply where the edges alone look like one long speech.
-            let any = self.voices.iter().copied().find(|v| v.span.from >= from)?;
-            (marks.met.is_some() && self.in_time(index, any)).then_some(any)
-        });
+        let voice =
+            self.voices.new_speech(from).filter(|v| self.in_time(index, *v)).or_else(|| {
+                // The script heard a reply where the edges alone look like one long speech.
+                let any = self.voices.find(|v| v.span.from >= from && !v.resumed)?;
+                (marks.met.is_some() && self.in_time(index, any)).then_some(any)
+            });
         match (voice, marks.said_until) {
             (Some(voice), Some(until)) => {
-                let voice = self.speech(voice);
+                let voice = self.voices.whole(voice).0;
                 Reply::Heard { voice, latency_ms: voice.from.ms_since(until) }
             }
             // Interrupted before the caller had said it all: there is no end to count from.
             (Some(_), None) => Reply::NotReached,
-            (None, until) => self.unanswered(index, until.unwrap_or(self.end)),
+            (None, until) => {
+                let since = until.unwrap_or(self.end);
+                // The script took speech that was only resumed for the reply, and went on.
+                let resumed = self.voices.find(|v| v.resumed && Some(v.span.from) == marks.met);
+                resumed.map_or_else(
+                    || self.unanswered(index, since),
+                    |v| Reply::Unanswered { waited_ms: v.span.from.ms_since(since).max(0.0) },
+                )
+            }
+        }
+    }
+
+    /// When the first packet came that was not silent of the reply whose first audible sample is at
+    /// `reply`.
+    pub(super) fn sound(&self, reply: Offset) -> Option<Offset> {
+        self.voices.sound(reply)
+    }
+
+    /// The agent's voice, and what the caller said up to `until` where it was cut off.
+    pub(super) fn overlap(&self) -> (&Voices, Vec<Span>) {
+        let said = self.steps.iter().filter_map(|m| {
+            let from = m.said_from?;
+            Some(Span { from, until: m.said_until.unwrap_or(self.end).max(from) })
+        });
+        (&self.voices, said.collect())
+    }
+
+    fn ignoring(&self, index: u32) -> Reply {
+        let marks = self.marks(index);
+        let (Some(from), Some(until)) = (marks.said_from, marks.said_until) else {
+            return Reply::NotReached;
+        };
+        let disturbed = |by, at: Offset| Reply::Disturbed { by, after_ms: at.ms_since(from) };
+        let stop_limit = until.plus(IGNORES_STOP_WINDOW);
+        let answer_limit = until.plus(IGNORES_ANSWER_WINDOW);
+        let running = self.voices.speech_at(from);
+        if let Some((span, ended)) = running {
+            if !ended && self.end < stop_limit {
+                return Reply::NotReached;
+            }
+            if span.until > stop_limit {
+                return Reply::Ignored;
+            }
+            // What the agent says it spoke to its end, it did not break off.
+            if !self.finished.iter().any(|at| about(*at, span.until)) {
+                return disturbed(Disturbance::Stopped, span.until);
+            }
+        }
+        let answer = self.voices.new_speech(from).filter(|v| v.span.from <= answer_limit);
+        match (answer, running) {
+            (Some(answer), _) => disturbed(Disturbance::Answered, answer.span.from),
+            (None, Some(_)) => Reply::NotAwaited,
+            (None, None) if self.end < answer_limit => Reply::NotReached,
+            (None, None) => Reply::Ignored,
         }
     }
 
     fn yielding(&self, index: u32, within: Duration) -> Reply {
         let marks = self.marks(index);
         let Some(from) = marks.said_from else { return Reply::NotReached };
-        let Some((span, ended)) = self.speech_at(from) else { return Reply::NotAwaited };
+        let Some((span, ended)) = self.voices.speech_at(from) else { return Reply::NotAwaited };
         let limit = from.plus(within);
         if ended && span.until <= limit {
             Reply::Yielded { yield_ms: span.until.ms_since(from) }
@@ -180,51 +236,17 @@ impl Heard {
         later.filter_map(|m| m.began.or(m.said_from)).min()
     }
 
-    /// The first voice after `from` that does not go on with a speech begun before it.
-    fn new_speech(&self, from: Offset) -> Option<Voice> {
-        let first = self.voices.partition_point(|v| v.span.from < from);
-        let mut before = first.checked_sub(1).and_then(|i| self.voices.get(i));
-        for voice in self.voices.iter().skip(first) {
-            match before {
-                Some(running) if goes_on(running, voice) => before = Some(voice),
-                Some(_) | None => return Some(*voice),
-            }
-        }
-        None
-    }
-
-    /// The speech that was under way at `at`, and whether its end was heard.
-    fn speech_at(&self, at: Offset) -> Option<(Span, bool)> {
-        let first = self.voices.partition_point(|v| v.span.from <= at).checked_sub(1)?;
-        let running = self.voices.get(first)?;
-        let (span, ended) = self.whole(*running);
-        (span.until > at).then_some((span, ended))
-    }
-
-    fn speech(&self, voice: Voice) -> Span {
-        self.whole(voice).0
-    }
-
-    /// A voice with all that goes on with it.
-    fn whole(&self, voice: Voice) -> (Span, bool) {
-        let after = self.voices.partition_point(|v| v.span.from <= voice.span.from);
-        let mut last = voice;
-        for next in self.voices.iter().skip(after) {
-            if !goes_on(&last, next) {
-                break;
-            }
-            last = *next;
-        }
-        (Span { from: voice.span.from, until: last.span.until }, last.ended)
-    }
-
     fn marks(&self, step: u32) -> Marks {
         self.steps.get(step as usize).copied().unwrap_or_default()
     }
 }
 
-fn goes_on(before: &Voice, next: &Voice) -> bool {
-    next.span.from.since(before.span.until) < SPEECH_GAP
+/// How long before and after the end of a speech, as we heard it, the agent's word of it may reach us.
+const REPORT_EARLY_US: i64 = 300_000;
+const REPORT_LATE_US: i64 = 1_000_000;
+
+fn about(report: Offset, end: Offset) -> bool {
+    (end.plus_micros(-REPORT_EARLY_US)..=end.plus_micros(REPORT_LATE_US)).contains(&report)
 }
 
 /// Whether a call that ended so while a reply was awaited says that the agent did not reply.
@@ -261,37 +283,11 @@ fn mark(what: &Observation) -> Option<(u32, Place)> {
         | Observation::Reconnected
         | Observation::ConnectionLost { .. }
         | Observation::HangingUp
+        | Observation::SoundBegan
         | Observation::VoiceBegan
         | Observation::VoiceEnded
         | Observation::Transcript { .. }
         | Observation::Session(_)
         | Observation::LimitReached { .. } => None,
     }
-}
-
-/// The agent's voice, put together from its edges. An edge that does not fit (a second begin, an end
-/// of nothing) is left out, so any log gives a row of voices that do not overlap.
-fn voices(call: &CallRecord) -> Vec<Voice> {
-    let mut edges: Vec<(Offset, &Observation)> = call
-        .log
-        .iter()
-        .filter(|s| matches!(s.what, Observation::VoiceBegan | Observation::VoiceEnded))
-        .map(|s| (s.at, &s.what))
-        .collect();
-    // Edges are written down when they are known, which need not be in the order of their moments.
-    edges.sort_by_key(|(at, _)| *at);
-    let mut voices = Vec::new();
-    let mut since = None;
-    for (at, what) in edges {
-        if matches!(what, Observation::VoiceBegan) {
-            since.get_or_insert(at);
-        } else if let Some(from) = since.take() {
-            voices.push(Voice { span: Span { from, until: at }, ended: true });
-        }
-    }
-    if let Some(from) = since {
-        let until = call.end.at.max(from);
-        voices.push(Voice { span: Span { from, until }, ended: false });
-    }
-    voices
 }

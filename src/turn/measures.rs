@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use super::reported::FIELDS;
-use super::{Measures, Reply, Turn, Value};
+use super::{CallFacts, EOT_EARLY_MS, Measures, Reply, Turn, Value};
 use crate::record::{CallId, CallRecord, Observation, Offset, Outcome, Run};
-use crate::scenario::{Expect, Metric, Scenario};
+use crate::scenario::{Expect, Metric, Scenario, TurnTaking};
 
-pub(super) fn of(run: &Run, scenario: &Scenario, turns: &[Turn]) -> Measures {
+pub(super) fn of(run: &Run, scenario: &Scenario, turns: &[Turn], calls: &[CallFacts]) -> Measures {
     let mut measures = Measures::default();
     let steps = scenario.steps().len();
-    for (i, call) in run.calls.iter().enumerate() {
+    for (i, (call, facts)) in run.calls.iter().zip(calls).enumerate() {
         let of_call = turns.get(i * steps..(i + 1) * steps).unwrap_or_default();
-        whole_call(&mut measures, call, of_call);
+        whole_call(&mut measures, call, facts);
         for turn in of_call {
             let expect = scenario.steps().get(turn.step as usize).and_then(|s| s.expect);
             reply(&mut measures, call, turn, expect);
+            turn_taking(&mut measures, turn, expect, scenario.turn_taking());
             reported(&mut measures, turn);
         }
     }
@@ -36,7 +37,7 @@ impl Measures {
     }
 }
 
-fn whole_call(measures: &mut Measures, call: &CallRecord, turns: &[Turn]) {
+fn whole_call(measures: &mut Measures, call: &CallRecord, facts: &CallFacts) {
     let first = |is: fn(&Observation) -> bool| -> Option<Offset> {
         call.log.iter().find(|s| is(&s.what)).map(|s| s.at)
     };
@@ -64,18 +65,45 @@ fn whole_call(measures: &mut Measures, call: &CallRecord, turns: &[Turn]) {
         (Some(_) | None, _) => {}
     }
     if !matches!(call.end.outcome, Outcome::Stopped | Outcome::OurFault) {
-        let ok = if is_ok(call, turns) { 1.0 } else { 0.0 };
+        let ok = if facts.failure.is_none() { 1.0 } else { 0.0 };
         measures.add(Metric::CallsOk, call.id, 0, ok);
+    }
+    if let Some(ratio) = facts.overlap.ratio() {
+        measures.add(Metric::OverlapRatio, call.id, 0, ratio);
     }
 }
 
-fn is_ok(call: &CallRecord, turns: &[Turn]) -> bool {
-    let missed =
-        |s: &crate::record::Stamped| matches!(s.what, Observation::ExpectationMissed { .. });
-    let failed = |t: &Turn| matches!(t.reply, Reply::Unanswered { .. } | Reply::DidNotYield { .. });
-    call.end.outcome == Outcome::Answered
-        && !call.log.iter().any(missed)
-        && !turns.iter().any(failed)
+/// What can happen in a turn or not: 1 or 0 for every turn in which it could.
+fn turn_taking(measures: &mut Measures, turn: &Turn, expect: Option<Expect>, limits: TurnTaking) {
+    let mut event = |metric, happened| {
+        measures.add(metric, turn.call, turn.step, if happened { 1.0 } else { 0.0 });
+    };
+    let silence = if turn.tools.is_empty() {
+        limits.awkward_silence
+    } else {
+        limits.awkward_silence_with_tools
+    };
+    let awkward_ms = silence.as_secs_f64() * 1_000.0;
+    match (expect, turn.reply) {
+        (Some(Expect::Responds { .. }), Reply::Heard { latency_ms, .. }) => {
+            event(Metric::UnansweredTurns, false);
+            event(Metric::EotMispredictionCount, latency_ms < -EOT_EARLY_MS);
+            event(Metric::AwkwardSilenceCount, latency_ms > awkward_ms);
+        }
+        (Some(Expect::Responds { .. }), Reply::Unanswered { waited_ms }) => {
+            event(Metric::UnansweredTurns, true);
+            event(Metric::EotMispredictionCount, false);
+            // A call that ended earlier does not say how long the silence would have been.
+            if waited_ms > awkward_ms {
+                event(Metric::AwkwardSilenceCount, true);
+            }
+        }
+        (Some(Expect::Ignores), Reply::Ignored) => event(Metric::FalseInterruptionCount, false),
+        (Some(Expect::Ignores), Reply::Disturbed { .. }) => {
+            event(Metric::FalseInterruptionCount, true);
+        }
+        _ => {}
+    }
 }
 
 fn reply(measures: &mut Measures, call: &CallRecord, turn: &Turn, expect: Option<Expect>) {
@@ -84,6 +112,7 @@ fn reply(measures: &mut Measures, call: &CallRecord, turn: &Turn, expect: Option
         Expect::Responds { within } => (Metric::HeardE2eLatency, within),
         Expect::Yields { within } => (Metric::TimeToYield, within),
         Expect::Speaks { within } => (Metric::GreetingLatency, within),
+        Expect::Ignores => return,
     };
     // A later `speaks` step counts from its own begin: that is no greeting.
     if metric == Metric::GreetingLatency && turn.step != 0 {
@@ -100,7 +129,10 @@ fn reply(measures: &mut Measures, call: &CallRecord, turn: &Turn, expect: Option
         Reply::DidNotYield { waited_ms } => {
             measures.add_bound(metric, turn.call, turn.step, waited_ms);
         }
-        Reply::NotAwaited | Reply::NotReached => {}
+        Reply::Ignored | Reply::Disturbed { .. } | Reply::NotAwaited | Reply::NotReached => {}
+    }
+    if let (Reply::Heard { .. }, Some(ms)) = (turn.reply, turn.ttfa_ms) {
+        measures.add(Metric::HeardTtfa, turn.call, turn.step, ms);
     }
 }
 
@@ -116,7 +148,7 @@ fn known_bound(call: &CallRecord, waited_ms: f64, within: Duration) -> f64 {
 }
 
 fn reported(measures: &mut Measures, turn: &Turn) {
-    measures.dropped_reported += turn.implausible.len();
+    measures.dropped_reported += turn.doubts.iter().filter(|doubt| doubt.ms.is_some()).count();
     if turn.said.is_none() {
         return;
     }
@@ -125,6 +157,9 @@ fn reported(measures: &mut Measures, turn: &Turn) {
         if let Some(value) = *field(&mut metrics) {
             measures.add(metric, turn.call, turn.step, value);
         }
+    }
+    if let Some(ms) = turn.tool_ms {
+        measures.add(Metric::ToolDelay, turn.call, turn.step, ms);
     }
     if let (Reply::Heard { latency_ms, .. }, Some(e2e)) = (turn.reply, metrics.e2e_latency_ms) {
         measures.add(Metric::Unattributed, turn.call, turn.step, latency_ms - e2e);

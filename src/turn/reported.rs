@@ -6,15 +6,45 @@
 //! clock.
 
 use super::hear::Heard;
-use super::{LONGEST_REPORTED_MS, Turn};
-use crate::record::{
-    CallRecord, Observation, Offset, ReportedMetrics, SessionEvent, Speaker, ToolResult,
-};
+use super::{LONGEST_REPORTED_MS, Reply, Turn};
+use crate::record::{CallRecord, Observation, Offset, ReportedMetrics, SessionEvent, Speaker};
 use crate::scenario::{Act, Metric, Scenario};
 
 /// Audio outruns data by no more than this: a committed utterance that reaches us so much after a
 /// reply began can still be what the reply answers.
 const DATA_LAG_US: i64 = 500_000;
+
+/// Something the agent reported that is not believed, or that is missing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Doubt {
+    pub metric: Metric,
+    /// As reported, in milliseconds; `None` when nothing was.
+    pub ms: Option<f64>,
+    pub why: Why,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    Negative,
+    /// Over [`LONGEST_REPORTED_MS`], or no number.
+    Absurd,
+    /// The message it came with says that the speech ended before it began.
+    SpeechRunsBackwards,
+    /// The agent reported it until the session was handed to another agent.
+    AbsentAfterHandoff,
+}
+
+impl Why {
+    /// The name in `report.json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Negative => "negative",
+            Self::Absurd => "absurd",
+            Self::SpeechRunsBackwards => "speech_runs_backwards",
+            Self::AbsentAfterHandoff => "absent_after_handoff",
+        }
+    }
+}
 
 /// Fills in what the agent said about each turn.
 pub(super) fn join(call: &CallRecord, scenario: &Scenario, heard: &Heard, turns: &mut [Turn]) {
@@ -35,6 +65,25 @@ pub(super) fn join(call: &CallRecord, scenario: &Scenario, heard: &Heard, turns:
     }
     exchanges.fill(turns);
     spoken.fill(turns);
+    absent_after_handoff(call, heard, turns);
+}
+
+/// A session that is handed to another agent may stop to report (livekit/agents#7157).
+fn absent_after_handoff(call: &CallRecord, heard: &Heard, turns: &mut [Turn]) {
+    let is_handoff = |o: &Observation| matches!(o, Observation::Session(SessionEvent::Handoff));
+    let mut steps = call.log.iter().filter(|s| is_handoff(&s.what));
+    // Before the caller has said anything it is only the first agent that takes over.
+    let Some(handed) = steps.find_map(|s| heard.last_said(s.at)) else { return };
+    let known = |t: &Turn| t.reported.e2e_latency_ms.is_some();
+    if !turns.iter().any(|t| t.step <= handed && known(t)) {
+        return;
+    }
+    for turn in turns.iter_mut().filter(|t| t.step > handed && !known(t)) {
+        if matches!(turn.reply, Reply::Heard { .. }) {
+            let (metric, why) = (Metric::E2eLatency, Why::AbsentAfterHandoff);
+            turn.doubts.push(Doubt { metric, ms: None, why });
+        }
+    }
 }
 
 fn note(
@@ -47,29 +96,19 @@ fn note(
     match event {
         SessionEvent::UserMessage { text, metrics, .. } => exchanges.user(step, at, text, metrics),
         SessionEvent::AgentMessage { text, metrics, .. } => exchanges.agent(at, text, metrics),
-        SessionEvent::ToolsStarted { names } => turn.tools.extend_from_slice(names),
-        SessionEvent::ToolsExecuted { tools } => executed(tools, turn),
+        SessionEvent::FalseInterruption { .. } => turn.false_interruption = true,
         SessionEvent::Error { message } => turn.errors.push(message.clone()),
         SessionEvent::AgentState { .. }
         | SessionEvent::UserState { .. }
-        | SessionEvent::FalseInterruption { .. }
+        | SessionEvent::ToolsStarted { .. }
+        | SessionEvent::ToolsExecuted { .. }
+        | SessionEvent::ToolStarted { .. }
+        | SessionEvent::ToolEnded { .. }
+        | SessionEvent::Handoff
         | SessionEvent::EndOfTurnPrediction { .. }
         | SessionEvent::Usage { .. }
         | SessionEvent::Framework { .. }
         | SessionEvent::Options { .. } => {}
-    }
-}
-
-/// Adds the tools that were not announced when they started.
-fn executed(tools: &[ToolResult], turn: &mut Turn) {
-    for (i, tool) in tools.iter().enumerate() {
-        let times = tools.iter().take(i + 1).filter(|t| t.name == tool.name).count();
-        if turn.tools.iter().filter(|name| **name == tool.name).count() < times {
-            turn.tools.push(tool.name.clone());
-        }
-        if tool.is_error {
-            turn.errors.push(format!("tool `{}` failed", tool.name));
-        }
     }
 }
 
@@ -82,6 +121,7 @@ struct Exchange {
     user_text: Vec<String>,
     agent_text: Vec<String>,
     metrics: ReportedMetrics,
+    doubts: Vec<Doubt>,
     /// Its reply's message has come, or never will.
     closed: bool,
 }
@@ -106,7 +146,8 @@ impl<'a> Exchanges<'a> {
         if let Some(exchange) = self.all.last_mut() {
             exchange.user_at = Some(at);
             exchange.user_text.push(text.to_owned());
-            fill_in(&mut exchange.metrics, metrics, Option::or);
+            let metrics = in_order(*metrics, &mut exchange.doubts);
+            fill_in(&mut exchange.metrics, &metrics, Option::or);
         }
     }
 
@@ -122,7 +163,8 @@ impl<'a> Exchanges<'a> {
         if let Some(exchange) = self.all.get_mut(place) {
             exchange.agent_text.push(text.to_owned());
             // A turn with tools reports its latency with its first message.
-            fill_in(&mut exchange.metrics, metrics, |new, old| old.or(new));
+            let metrics = in_order(*metrics, &mut exchange.doubts);
+            fill_in(&mut exchange.metrics, &metrics, |new, old| old.or(new));
         }
     }
 
@@ -148,7 +190,8 @@ impl<'a> Exchanges<'a> {
             };
             let Some(first) = of_turn().next() else { continue };
             let answered = of_turn().rfind(before).unwrap_or(first);
-            (turn.reported, turn.implausible) = plausible(answered.metrics);
+            turn.doubts.clone_from(&answered.doubts);
+            turn.reported = plausible(answered.metrics, &mut turn.doubts);
             let text = |of: fn(&Exchange) -> &Vec<String>| {
                 let all: Vec<&str> = of_turn().flat_map(of).map(String::as_str).collect();
                 (!all.is_empty()).then(|| all.join(" "))
@@ -163,7 +206,8 @@ impl Exchange {
     fn to(step: Option<u32>, user_at: Option<Offset>) -> Self {
         let (user_text, agent_text) = (Vec::new(), Vec::new());
         let metrics = ReportedMetrics::default();
-        Self { step, user_at, user_text, agent_text, metrics, closed: false }
+        let doubts = Vec::new();
+        Self { step, user_at, user_text, agent_text, metrics, doubts, closed: false }
     }
 }
 
@@ -224,17 +268,29 @@ fn fill_in(
     }
 }
 
-/// Takes out what cannot be true.
-fn plausible(mut metrics: ReportedMetrics) -> (ReportedMetrics, Vec<(Metric, f64)>) {
-    let mut dropped = Vec::new();
+/// A message that says its speech ended before it began has its times from nowhere.
+fn in_order(mut metrics: ReportedMetrics, doubts: &mut Vec<Doubt>) -> ReportedMetrics {
+    if metrics.speech_ms.is_none_or(|ms| ms >= 0.0) {
+        return metrics;
+    }
     for (metric, field) in FIELDS {
-        if let Some(value) =
-            field(&mut metrics).take_if(|v| !(0.0..=LONGEST_REPORTED_MS).contains(v))
-        {
-            dropped.push((metric, value));
+        if let Some(ms) = field(&mut metrics).take() {
+            doubts.push(Doubt { metric, ms: Some(ms), why: Why::SpeechRunsBackwards });
         }
     }
-    (metrics, dropped)
+    metrics
+}
+
+/// Takes out what cannot be true.
+fn plausible(mut metrics: ReportedMetrics, doubts: &mut Vec<Doubt>) -> ReportedMetrics {
+    for (metric, field) in FIELDS {
+        if let Some(ms) = field(&mut metrics).take_if(|v| !(0.0..=LONGEST_REPORTED_MS).contains(v))
+        {
+            let why = if ms < 0.0 { Why::Negative } else { Why::Absurd };
+            doubts.push(Doubt { metric, ms: Some(ms), why });
+        }
+    }
+    metrics
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use crate::record::{
     ReportedMetrics, Run, RunHead, RunTail, SessionEvent, Stamped,
 };
 use crate::scenario::{
-    Act, Agent, Anchor, BaselineRule, ClipRef, Expect, Load, Metric, Scenario, Start, Step,
+    Act, Agent, Anchor, BaselineRule, ClipRef, Content, Expect, Load, Metric, Scenario, Start,
+    Step, TurnTaking,
 };
 
 pub(crate) const WITHIN: Duration = Duration::from_secs(8);
@@ -21,13 +22,14 @@ pub(crate) fn at(ms: i64) -> Offset {
 
 pub(crate) fn listen(id: &str) -> Step {
     let expect = Some(Expect::Speaks { within: WITHIN });
-    Step { id: id.to_owned(), act: Act::Listen, expect }
+    Step { id: id.to_owned(), act: Act::Listen, expect, content: Content::default() }
 }
 
 pub(crate) fn say(id: &str, expect: Option<Expect>) -> Step {
     let clip = ClipRef { file: format!("clips/{id}.wav"), text: None, span: 0..0 };
     let start = Start { after: Anchor::AgentSpeechEnd, delay: Duration::from_millis(400) };
-    Step { id: id.to_owned(), act: Act::Say { clip, start }, expect }
+    let act = Act::Say { clip, start };
+    Step { id: id.to_owned(), act, expect, content: Content::default() }
 }
 
 pub(crate) fn ask(id: &str) -> Step {
@@ -59,6 +61,7 @@ pub(crate) fn scenario(steps: Vec<Step>) -> Scenario {
             min_effect_rel: 0.08,
             min_effect_abs_ms: 60.0,
         },
+        turn_taking: TurnTaking::DEFAULT,
     }
 }
 

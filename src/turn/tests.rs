@@ -218,6 +218,7 @@ fn steps_that_await_nothing() {
         id: "hold".to_owned(),
         act: crate::scenario::Act::Silence { length: Duration::from_secs(2) },
         expect: None,
+        content: crate::scenario::Content::default(),
     };
     let log =
         [connected(0), began(0, 0), said(0, 1_000, 2_000), began(1, 2_000), voice(3_000, 4_000)];
@@ -225,6 +226,175 @@ fn steps_that_await_nothing() {
     assert_eq!(turns[0].reply, Reply::NotAwaited);
     assert_eq!(turns[0].said, Some(span(1_000, 2_000)));
     assert_eq!(turns[1].reply, Reply::NotAwaited);
+}
+
+fn noise(id: &str) -> Step {
+    say(id, Some(crate::scenario::Expect::Ignores))
+}
+
+#[test]
+fn noises() {
+    let check = |log: &[Vec<Stamped>], end_ms, want: Reply, counted: Option<f64>| {
+        let log = [&[connected(0), began(0, 0), said(0, 2_000, 2_500)], log].concat();
+        let turns = turns_of(vec![noise("cough")], &log, end_ms, Outcome::Answered);
+        assert_eq!(turns[0].reply, want, "{log:?}");
+        let m = measures_of(vec![noise("cough")], &log, end_ms, Outcome::Answered);
+        let values = values(&m, Metric::FalseInterruptionCount);
+        assert_eq!(values, counted.map(|v| (0, v, false)).as_slice());
+    };
+    let stopped = |after_ms| Reply::Disturbed { by: Disturbance::Stopped, after_ms };
+    // Speaks on, with a pause between sentences in it.
+    check(&[voice(1_000, 2_700), voice(3_200, 6_000)], 8_000, Reply::Ignored, Some(0.0));
+    // Pauses, and goes on two seconds later.
+    check(&[voice(1_000, 2_600), voice(4_700, 6_000)], 8_000, stopped(600.0), Some(1.0));
+    // A stop a second and more after the noise has nothing to do with it.
+    check(&[voice(1_000, 3_600)], 8_000, Reply::Ignored, Some(0.0));
+    // It had finished what it had to say, and says so.
+    let finished = agent(2_650, "welcome", false, 250.0);
+    check(&[voice(1_000, 2_600), finished.clone()], 8_000, Reply::NotAwaited, None);
+    // Then it speaks because of the noise.
+    let answered = Reply::Disturbed { by: Disturbance::Answered, after_ms: 2_200.0 };
+    check(&[voice(1_000, 2_600), finished, voice(4_200, 5_000)], 8_000, answered, Some(1.0));
+    // It was silent, and stays so, or not.
+    check(&[voice(500, 1_500)], 8_000, Reply::Ignored, Some(0.0));
+    check(&[voice(500, 1_500), voice(4_200, 5_000)], 8_000, answered, Some(1.0));
+    // The call ended before that was known.
+    check(&[vec![is(1_000, Observation::VoiceBegan)]], 3_000, Reply::NotReached, None);
+}
+
+#[test]
+fn speech_that_is_resumed_after_a_false_interruption_is_no_reply() {
+    let log = |resumed: bool| {
+        let word = SessionEvent::FalseInterruption { resumed: true };
+        [
+            connected(0),
+            began(0, 0),
+            voice(500, 1_700),
+            said(0, 1_200, 1_600),
+            voice(3_750, 6_000),
+            if resumed { session(3_790, word) } else { Vec::new() },
+            met(0, 3_750),
+        ]
+    };
+    let turns = turns_of(vec![ask("hours")], &log(true), 8_000, Outcome::Answered);
+    assert_eq!(turns[0].reply, Reply::Unanswered { waited_ms: 2_150.0 });
+    assert!(turns[0].false_interruption);
+    let m = measures_of(vec![ask("hours")], &log(true), 8_000, Outcome::Answered);
+    assert_eq!(values(&m, Metric::HeardE2eLatency), [(0, 2_150.0, true)]);
+    assert_eq!(values(&m, Metric::CallsOk), [(0, 0.0, false)]);
+    // Without the agent's word for it, it is what it sounds like.
+    let turns = turns_of(vec![ask("hours")], &log(false), 8_000, Outcome::Answered);
+    assert!(matches!(turns[0].reply, Reply::Heard { .. }));
+    // A reply that comes after what was resumed counts.
+    let log = [&log(true)[..6], &[voice(7_000, 7_500)]].concat();
+    let turns = turns_of(vec![ask("hours")], &log, 8_000, Outcome::Answered);
+    assert_eq!(turns[0].reply, Reply::Heard { voice: span(7_000, 7_500), latency_ms: 5_400.0 });
+}
+
+#[test]
+fn early_late_and_missing_replies_are_counted() {
+    let of = |reply_ms: Option<i64>, tool: bool, metric| {
+        let tools = SessionEvent::ToolsStarted { names: vec!["t".to_owned()] };
+        let log = [
+            connected(0),
+            began(0, 0),
+            said(0, 1_000, 2_000),
+            if tool { session(2_100, tools) } else { Vec::new() },
+            reply_ms.map_or_else(|| missed(0, 10_000), |ms| voice(ms, ms + 500)),
+        ];
+        let outcome = if reply_ms.is_some() { Outcome::Answered } else { Outcome::NoAnswer };
+        let m = measures_of(vec![ask("hours")], &log, 12_000, outcome);
+        m.values(metric).iter().map(|v| v.value).collect::<Vec<_>>()
+    };
+    let early = Metric::EotMispredictionCount;
+    assert_eq!(of(Some(1_810), false, early), [0.0]);
+    assert_eq!(of(Some(1_790), false, early), [1.0]);
+    let late = Metric::AwkwardSilenceCount;
+    assert_eq!(of(Some(4_900), false, late), [0.0]);
+    assert_eq!(of(Some(5_100), false, late), [1.0]);
+    assert_eq!(of(Some(5_100), true, late), [0.0]);
+    assert_eq!(of(Some(7_100), true, late), [1.0]);
+    assert_eq!(of(None, false, late), [1.0]);
+    assert_eq!(of(None, false, Metric::UnansweredTurns), [1.0]);
+    assert_eq!(of(Some(5_100), false, Metric::UnansweredTurns), [0.0]);
+}
+
+#[test]
+fn the_first_packet_of_a_reply_is_found() {
+    let sound = |ms| vec![is(ms, Observation::SoundBegan)];
+    let log = |sounds: &[i64]| {
+        let sounds = sounds.iter().flat_map(|ms| sound(*ms)).collect();
+        [connected(0), began(0, 0), said(0, 1_000, 2_000), sounds, voice(3_000, 4_000)]
+    };
+    let ttfa = |sounds: &[i64]| {
+        let m = measures_of(vec![ask("hours")], &log(sounds), 5_000, Outcome::Answered);
+        m.values(Metric::HeardTtfa).iter().map(|v| v.value).collect::<Vec<_>>()
+    };
+    assert_eq!(ttfa(&[2_700]), [700.0]);
+    assert_eq!(ttfa(&[500, 2_700, 6_000]), [700.0]);
+    // Recorded before packets were.
+    assert_eq!(ttfa(&[]), [0.0; 0]);
+}
+
+#[test]
+fn overlap_is_counted_once_for_both() {
+    let log =
+        [connected(0), began(0, 0), voice(500, 1_400), said(0, 1_000, 2_000), voice(1_800, 3_000)];
+    let one = call(0, log.concat(), 5_000, Outcome::Answered);
+    let scenario = scenario(vec![ask("hours")]);
+    let analysis = Analysis::of(&run("r", vec![one], &scenario), &scenario);
+    assert_eq!(analysis.calls[0].overlap, Overlap { overlap_ms: 600.0, speech_ms: 2_500.0 });
+    assert_eq!(values(&analysis.measures, Metric::OverlapRatio), [(0, 0.24, false)]);
+}
+
+#[test]
+fn content_is_checked_and_never_taken_for_granted() {
+    let check = |expect: &str, text: Option<&str>| {
+        let yaml = format!(
+            "version: 1\nname: a\nturns: [{{id: q, say: {{file: a.wav}}, expect: {{agent: responds, within: 8s, {expect}}}}}]\n"
+        );
+        let scenario = crate::scenario::Scenario::parse(&yaml).expect("valid");
+        let log = [
+            connected(0),
+            began(0, 0),
+            said(0, 1_000, 2_000),
+            user(2_500, "?", 500.0),
+            voice(3_000, 4_000),
+            text.map_or_else(Vec::new, |text| agent(4_100, text, false, 250.0)),
+        ];
+        let run = run("r", vec![call(0, log.concat(), 5_000, Outcome::Answered)], &scenario);
+        let analysis = Analysis::of(&run, &scenario);
+        let failure = analysis.calls[0].failure.clone();
+        (analysis.turns[0].wrong_content.len(), failure.map(|f| f.cause))
+    };
+    let wrong = Some(Cause::WrongContent);
+    assert_eq!(check("text: {contains: NINE}", Some("From nine to six.")), (0, None));
+    assert_eq!(check("text: {contains: [nine, ten]}", Some("From nine to six.")), (1, wrong));
+    assert_eq!(check("text: {matches: '(?i)NINE|9'}", Some("From nine to six.")), (0, None));
+    assert_eq!(check("text: {matches: ten}", Some("From nine to six.")), (1, wrong));
+    assert_eq!(check("text: {contains: nine}", None), (1, wrong));
+    assert_eq!(check("tools: [get_hours]", Some("From nine to six.")), (1, wrong));
+}
+
+#[test]
+fn the_cause_of_a_call_is_what_the_agent_named() {
+    let cause = |error: Option<&str>| {
+        let error = error.map(|e| session(2_600, SessionEvent::Error { message: e.to_owned() }));
+        let log = [
+            connected(0),
+            began(0, 0),
+            said(0, 1_000, 2_000),
+            error.unwrap_or_default(),
+            missed(0, 10_000),
+        ];
+        let one = call(0, log.concat(), 10_100, Outcome::NoAnswer);
+        let scenario = scenario(vec![ask("hours")]);
+        let analysis = Analysis::of(&run("r", vec![one], &scenario), &scenario);
+        analysis.calls[0].failure.clone().map(|f| f.cause)
+    };
+    assert_eq!(cause(None), Some(Cause::Silence));
+    assert_eq!(cause(Some("type='llm_error' status_code=429")), Some(Cause::ProviderLimit));
+    assert_eq!(cause(Some("type='tts_error' timeout")), Some(Cause::TtsError));
 }
 
 fn observation() -> impl Strategy<Value = Stamped> {
@@ -237,6 +407,14 @@ fn observation() -> impl Strategy<Value = Stamped> {
         step.prop_map(|step| Observation::ExpectationMissed { step }),
         Just(Observation::VoiceBegan),
         Just(Observation::VoiceEnded),
+        Just(Observation::SoundBegan),
+        Just(Observation::Session(SessionEvent::FalseInterruption { resumed: true })),
+        Just(Observation::Session(SessionEvent::Handoff)),
+        Just(Observation::Session(SessionEvent::ToolEnded { call: "c".to_owned() })),
+        Just(Observation::Session(SessionEvent::ToolStarted {
+            call: "c".to_owned(),
+            name: "t".to_owned(),
+        })),
         Just(connected(0)[0].what.clone()),
         Just(joined(0)[0].what.clone()),
         Just(joined(0)[1].what.clone()),
@@ -248,7 +426,7 @@ fn observation() -> impl Strategy<Value = Stamped> {
 }
 
 fn any_scenario() -> crate::scenario::Scenario {
-    scenario(vec![listen("a"), ask("b"), barge("c"), listen("d")])
+    scenario(vec![listen("a"), ask("b"), barge("c"), noise("d")])
 }
 
 fn shifted(mut call: crate::record::CallRecord, us: i64) -> crate::record::CallRecord {
@@ -288,7 +466,16 @@ proptest! {
         let moved = super::turns(&shifted(call.clone(), shift), &scenario);
         let back: Vec<Turn> = moved.into_iter().map(|t| turn_shifted(t, -shift)).collect();
         prop_assert_eq!(&back, &turns);
-        let measures = measure(&run("r", vec![call], &scenario), &scenario);
+        let analysis = Analysis::of(&run("r", vec![call], &scenario), &scenario);
+        for turn in &analysis.turns {
+            if let (Some(path), Reply::Heard { latency_ms, .. }) = (&turn.path, turn.reply) {
+                prop_assert!((path.total_ms() - latency_ms).abs() < 1e-6);
+            }
+        }
+        let overlap = analysis.calls[0].overlap;
+        prop_assert!(overlap.overlap_ms >= 0.0 && overlap.overlap_ms <= overlap.speech_ms);
+        prop_assert!(overlap.ratio().is_none_or(|r| (0.0..=1.0).contains(&r)));
+        let measures = analysis.measures;
         for values in measures.by_metric.values() {
             prop_assert!(values.len() <= 4 && values.iter().all(|v| v.value.is_finite()));
         }

@@ -1,142 +1,158 @@
-//! Where a change of latency comes from: the parts of each reply's delay, before and after.
+//! Where a change of latency comes from: by part of the replies' delay and by step of the script, with
+//! parts that add up to the change.
 //!
-//! For every turn with a heard reply and a reported end-to-end latency, the parts add up to what was
-//! heard: `unattributed` is what lies between our ears and the agent's own figure, and the rest of
-//! that figure is whatever its stages leave open (tools; negative where preemptive generation lets
-//! stages overlap). `llm_node_ttfs` contains `llm_node_ttft`, and `end_of_turn_delay` contains
-//! `transcription_delay`; nothing is counted twice.
+//! # Method
+//! Every turn with a heard reply and a reported end-to-end latency has a [`Path`]: parts that add up to
+//! what was heard. Within each step the typical path around the percentile in question is taken on
+//! both sides ([`Path::around`]); its parts change by amounts that add up to the change of that step,
+//! and steps are weighted by their number of turns. What the change of the percentile itself is more
+//! or less than that is its own entry, the [`rest`](Attribution::rest_ms): turns without a reply or a
+//! report, another mix of steps, another shape of the distribution.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::record::CallId;
+use crate::record::{CallId, ReportedMetrics};
 use crate::scenario::Metric;
-use crate::turn::Measures;
+use crate::turn::{Measures, Part, Path};
 
-/// A part of a reply's delay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Part {
-    EndOfTurn,
-    UserTurnHook,
-    LlmFirstToken,
-    /// From the first token to the first sentence that goes to speech synthesis.
-    LlmFirstSentence,
-    TtsFirstByte,
-    /// Reported end-to-end latency that no stage accounts for.
-    BetweenStages,
-    /// Heard, but not in what the agent reports.
-    Unattributed,
+/// A change as parts: `parts` and `rest_ms` add up to `total_ms`, and so do `steps` and `rest_ms`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Attribution {
+    /// The change that is explained, in milliseconds.
+    pub total_ms: f64,
+    /// Every part that occurs on a path, the largest change first.
+    pub parts: Vec<PartChange>,
+    /// Every step that has paths on both sides, in the script's order.
+    pub steps: Vec<StepChange>,
+    pub rest_ms: f64,
 }
 
-impl Part {
-    const ALL: [Self; 7] = [
-        Self::EndOfTurn,
-        Self::UserTurnHook,
-        Self::LlmFirstToken,
-        Self::LlmFirstSentence,
-        Self::TtsFirstByte,
-        Self::BetweenStages,
-        Self::Unattributed,
-    ];
-
-    /// For people: the metric's name where it is one.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::EndOfTurn => Metric::EndOfTurnDelay.name(),
-            Self::UserTurnHook => Metric::OnUserTurnCompletedDelay.name(),
-            Self::LlmFirstToken => Metric::LlmNodeTtft.name(),
-            Self::LlmFirstSentence => "llm_node_ttfs after llm_node_ttft",
-            Self::TtsFirstByte => Metric::TtsNodeTtfb.name(),
-            Self::BetweenStages => "between the stages",
-            Self::Unattributed => Metric::Unattributed.name(),
-        }
-    }
-}
-
-/// How much of a change one part makes.
+/// How much of a change one part makes, run minus baseline in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PartChange {
     pub part: Part,
-    /// Run minus baseline in milliseconds: the change of the part's median within each step of the
-    /// script, averaged over the steps by their number of turns.
     pub change_ms: f64,
 }
 
-type Parts = BTreeMap<Part, f64>;
-/// The turns of each step by their parts.
-type ByStep = BTreeMap<u32, Vec<Parts>>;
+/// How one step changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepChange {
+    pub step: u32,
+    /// Its part of the whole: its own change times its share of the turns.
+    pub change_ms: f64,
+    /// Its own change by part, adding up to it; the largest first.
+    pub own: Vec<PartChange>,
+}
 
-/// The change of every part that both sides have, the largest first.
-pub(super) fn of(baseline: &Measures, run: &Measures) -> Vec<PartChange> {
-    let (old, new) = (parts(baseline), parts(run));
-    let steps: BTreeSet<u32> = old.keys().filter(|s| new.contains_key(s)).copied().collect();
-    let turns = |of: &ByStep, step: &u32| of.get(step).map_or(0, Vec::len);
-    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 turns")]
-    let weight = |step: &u32| (turns(&old, step) + turns(&new, step)) as f64;
-    let all: f64 = steps.iter().map(weight).sum();
-
-    let mut changes: Vec<PartChange> = Vec::new();
-    for part in Part::ALL {
-        let mut change = 0.0;
-        let mut known = false;
-        for step in &steps {
-            let of_step = |of: &ByStep| of.get(step).and_then(|turns| median(turns, part));
-            if let (Some(was), Some(is)) = (of_step(&old), of_step(&new)) {
-                change += (is - was) * weight(step) / all;
-                known = true;
-            }
-        }
-        if known {
-            changes.push(PartChange { part, change_ms: change });
-        }
+impl Attribution {
+    /// The part that makes most of the change, if any makes at least half of it.
+    pub fn chief(&self) -> Option<PartChange> {
+        let same_way = self.parts.iter().filter(|c| c.change_ms * self.total_ms > 0.0);
+        let chief = same_way.max_by(|a, b| a.change_ms.abs().total_cmp(&b.change_ms.abs()))?;
+        (chief.change_ms.abs() >= self.total_ms.abs() / 2.0).then_some(*chief)
     }
+
+    /// The parts and the rest (`None`) in whole milliseconds that add up to the whole milliseconds of
+    /// the total, by the largest remainder: what is printed can be added up by its reader.
+    pub fn whole_ms(&self) -> Vec<(Option<Part>, i64)> {
+        let mut exact: Vec<(Option<Part>, f64)> =
+            self.parts.iter().map(|c| (Some(c.part), c.change_ms)).collect();
+        exact.push((None, self.rest_ms));
+        let floor = |ms: f64| whole(ms.floor());
+        let missing = whole(self.total_ms.round()) - exact.iter().map(|e| floor(e.1)).sum::<i64>();
+        let mut by_remainder: Vec<usize> = (0..exact.len()).collect();
+        let remainder = |i: &usize| exact.get(*i).map_or(0.0, |e| e.1 - e.1.floor());
+        by_remainder.sort_by(|a, b| remainder(b).total_cmp(&remainder(a)));
+        let up: BTreeSet<usize> =
+            by_remainder.into_iter().take(usize::try_from(missing).unwrap_or(0)).collect();
+        let each = exact.iter().enumerate();
+        each.map(|(i, (part, ms))| (*part, floor(*ms) + i64::from(up.contains(&i)))).collect()
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a latency in milliseconds; `as` saturates")]
+fn whole(ms: f64) -> i64 {
+    ms as i64
+}
+
+/// Explains a change of `total_ms` of the heard latency at a percentile; `None` when no step has reported
+/// turns on both sides.
+pub(super) fn of(
+    baseline: &Measures,
+    run: &Measures,
+    percent: f64,
+    total_ms: f64,
+) -> Option<Attribution> {
+    let (old, new) = (paths(baseline), paths(run));
+    let steps: Vec<(u32, &Vec<Path>, &Vec<Path>)> =
+        old.iter().filter_map(|(step, old)| Some((*step, old, new.get(step)?))).collect();
+    let turns = |old: &Vec<Path>, new: &Vec<Path>| old.len() + new.len();
+    let all: usize = steps.iter().map(|(_, old, new)| turns(old, new)).sum();
+    let mut sums: BTreeMap<Part, f64> = BTreeMap::new();
+    let mut by_step = Vec::new();
+    for (step, old, new) in steps {
+        let (was, is) = (Path::around(old, percent)?, Path::around(new, percent)?);
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 turns")]
+        let weight = turns(old, new) as f64 / all as f64;
+        let own = changes(&was, &is);
+        for change in &own {
+            *sums.entry(change.part).or_default() += weight * change.change_ms;
+        }
+        let change_ms = weight * own.iter().map(|c| c.change_ms).sum::<f64>();
+        by_step.push(StepChange { step, change_ms, own });
+    }
+    if by_step.is_empty() {
+        return None;
+    }
+    let parts = largest_first(sums);
+    let rest_ms = total_ms - parts.iter().map(|c| c.change_ms).sum::<f64>();
+    Some(Attribution { total_ms, parts, steps: by_step, rest_ms })
+}
+
+/// Every part that is on either path; one that is not has no time there.
+fn changes(was: &Path, is: &Path) -> Vec<PartChange> {
+    let of = |path: &Path, part| path.parts.get(&part).copied().unwrap_or(0.0);
+    let on_either = Part::ALL
+        .into_iter()
+        .filter(|part| was.parts.contains_key(part) || is.parts.contains_key(part));
+    largest_first(on_either.map(|part| (part, of(is, part) - of(was, part))))
+}
+
+fn largest_first(parts: impl IntoIterator<Item = (Part, f64)>) -> Vec<PartChange> {
+    let mut changes: Vec<PartChange> =
+        parts.into_iter().map(|(part, change_ms)| PartChange { part, change_ms }).collect();
     changes.sort_by(|a, b| b.change_ms.abs().total_cmp(&a.change_ms.abs()));
     changes
 }
 
-/// The part that makes most of a change of `total_ms`, if any makes at least half of it.
-pub(super) fn chief(changes: &[PartChange], total_ms: f64) -> Option<PartChange> {
-    let same_way = changes.iter().filter(|c| c.change_ms * total_ms > 0.0);
-    let chief = same_way.max_by(|a, b| a.change_ms.abs().total_cmp(&b.change_ms.abs()))?;
-    (chief.change_ms.abs() >= total_ms.abs() / 2.0).then_some(*chief)
-}
-
-fn parts(measures: &Measures) -> ByStep {
+/// The paths of the turns of each step.
+fn paths(measures: &Measures) -> BTreeMap<u32, Vec<Path>> {
     let table = |metric| -> BTreeMap<(CallId, u32), f64> {
         let known = measures.values(metric).iter().filter(|v| !v.censored);
         known.map(|v| ((v.call, v.step), v.value)).collect()
     };
-    let heard = table(Metric::HeardE2eLatency);
-    let stages = [
-        (Part::EndOfTurn, table(Metric::EndOfTurnDelay)),
-        (Part::UserTurnHook, table(Metric::OnUserTurnCompletedDelay)),
-        (Part::LlmFirstToken, table(Metric::LlmNodeTtft)),
-        (Part::TtsFirstByte, table(Metric::TtsNodeTtfb)),
-    ];
-    let (sentence, e2e) = (table(Metric::LlmNodeTtfs), table(Metric::E2eLatency));
-    let mut by_step = ByStep::new();
-    for (turn, heard) in &heard {
-        let mut parts: Parts =
-            stages.iter().filter_map(|(part, of)| Some((*part, *of.get(turn)?))).collect();
-        if let (Some(ttfs), Some(ttft)) = (sentence.get(turn), parts.get(&Part::LlmFirstToken)) {
-            parts.insert(Part::LlmFirstSentence, ttfs - ttft);
-        }
-        if let Some(e2e) = e2e.get(turn) {
-            let named: f64 = parts.values().sum();
-            parts.insert(Part::BetweenStages, e2e - named);
-            parts.insert(Part::Unattributed, heard - e2e);
-        }
-        by_step.entry(turn.1).or_default().push(parts);
+    let times = Metric::ALL.into_iter().filter(|metric| metric.is_time());
+    let tables: BTreeMap<Metric, BTreeMap<(CallId, u32), f64>> =
+        times.map(|metric| (metric, table(metric))).collect();
+    let mut by_step: BTreeMap<u32, Vec<Path>> = BTreeMap::new();
+    for (turn, heard) in tables.get(&Metric::HeardE2eLatency).into_iter().flatten() {
+        let of = |metric| tables.get(&metric)?.get(turn).copied();
+        let reported = ReportedMetrics {
+            transcription_delay_ms: of(Metric::TranscriptionDelay),
+            end_of_turn_delay_ms: of(Metric::EndOfTurnDelay),
+            on_user_turn_completed_delay_ms: of(Metric::OnUserTurnCompletedDelay),
+            llm_node_ttft_ms: of(Metric::LlmNodeTtft),
+            llm_node_ttfs_ms: of(Metric::LlmNodeTtfs),
+            tts_node_ttfb_ms: of(Metric::TtsNodeTtfb),
+            e2e_latency_ms: of(Metric::E2eLatency),
+            speech_ms: None,
+        };
+        let path = Path::of(*heard, &reported, of(Metric::ToolDelay));
+        by_step.entry(turn.1).or_default().extend(path);
     }
+    by_step.retain(|_, paths| !paths.is_empty());
     by_step
 }
 
-fn median(turns: &[Parts], part: Part) -> Option<f64> {
-    let mut values: Vec<f64> = turns.iter().filter_map(|t| t.get(&part).copied()).collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 {
-        return values.get(middle).copied();
-    }
-    let (below, above) = (values.get(middle.checked_sub(1)?)?, values.get(middle)?);
-    Some(f64::midpoint(*below, *above))
-}
+#[cfg(test)]
+mod tests;

@@ -198,7 +198,7 @@ fn not_a_baseline(error: &serde_json::Error) -> BaselineError {
 
 /// Values by metric as rows by call.
 fn tabulate(run: &Run, measures: &Measures) -> (Vec<Column>, Vec<Row>) {
-    let latencies = || measures.by_metric.iter().filter(|(metric, _)| !metric.is_rate());
+    let latencies = || measures.by_metric.iter().filter(|(metric, _)| metric.is_time());
     let wanted: BTreeSet<(Metric, u32)> =
         latencies().flat_map(|(m, values)| values.iter().map(|v| (*m, v.step))).collect();
     let place: BTreeMap<(Metric, u32), usize> = wanted.iter().copied().zip(0..).collect();
@@ -274,7 +274,7 @@ impl File {
             return Some("it names no run".to_owned());
         }
         for column in &self.columns {
-            if Metric::named(&column.metric).is_none_or(Metric::is_rate) {
+            if !Metric::named(&column.metric).is_some_and(Metric::is_time) {
                 return Some(format!("`{}` is no latency metric", column.metric));
             }
             if column.step as usize >= self.steps.len() {

@@ -16,14 +16,12 @@ use crate::scenario::{BaselineRule, Metric};
 use crate::stats::{
     DEFAULT_RESAMPLES, Resampling, Sample, alike, difference_interval, rate_difference,
 };
-use crate::turn::Measures;
+use crate::turn::{Measures, Part};
 
 /// Fewer calls than this on either side are not compared.
 const MIN_CALLS: usize = 5;
 /// A number of calls above this is not recommended but called very many.
 const MANY_CALLS: f64 = 10_000.0;
-/// Changes of a part below this are not listed in the sentence about it. Milliseconds.
-const MIN_LISTED_MS: f64 = 1.0;
 
 /// How a run stands against its baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +41,8 @@ pub(super) struct Compared {
 }
 
 pub(super) fn with_baseline(input: &Judging<'_>, baseline: &Baseline) -> Compared {
-    let differences = match baseline.comparable(input.run, input.scenario) {
+    let comparable = baseline.comparable(input.run, input.scenario);
+    let differences = match comparable.or_else(|other| other.allowed(input.different)) {
         Ok(differences) => differences,
         Err(other) => {
             let (standing, reasons) = (Standing::NotComparable, vec![other.to_string()]);
@@ -53,7 +52,8 @@ pub(super) fn with_baseline(input: &Judging<'_>, baseline: &Baseline) -> Compare
     let rule = input.scenario.baseline();
     let (old, new) = (baseline.measures(), &input.analysis.measures);
     let primary = Primary::of(rule, old, new, input.seed);
-    let attribution = if has_parts(rule.primary) { attribution::of(old, new) } else { Vec::new() };
+    let moved = primary.change.filter(|_| has_parts(rule.primary)).map(|c| c.difference.point);
+    let attribution = moved.and_then(|ms| attribution::of(old, new, rule.quantile, ms));
     let mut changes: Vec<Change> = primary.change.into_iter().collect();
     changes.extend(other_changes(rule, old, new, input.seed));
     let comparison = Comparison {
@@ -89,7 +89,7 @@ pub(super) fn with_baseline(input: &Judging<'_>, baseline: &Baseline) -> Compare
 
 /// Whether a metric is made of the agent's stages.
 fn has_parts(metric: Metric) -> bool {
-    metric == Metric::HeardE2eLatency || metric == Metric::E2eLatency
+    metric == Metric::HeardE2eLatency
 }
 
 /// The metric that decides.
@@ -140,7 +140,7 @@ impl Primary {
         match self.standing {
             Standing::Worse | Standing::Better => {
                 let word = if self.standing == Standing::Worse { "worse" } else { "better" };
-                let chief = chief_part(change, comparison);
+                let chief = chief_part(comparison);
                 let mut reasons = vec![format!("{word} than the baseline: {what}{chief}")];
                 if has_parts(self.rule.primary) {
                     reasons.push(by_part(comparison));
@@ -248,7 +248,7 @@ fn change(metric: Metric, percent: f64, old: &Sample, new: &Sample, seed: u64) -
 /// The medians of the other latencies, to be looked at; they decide nothing.
 fn other_changes(rule: BaselineRule, old: &Measures, new: &Measures, seed: u64) -> Vec<Change> {
     let is_primary = |m: Metric| m == rule.primary && (rule.quantile - 50.0).abs() < 1e-9;
-    let others = Metric::ALL.into_iter().filter(|m| !m.is_rate() && !is_primary(*m));
+    let others = Metric::ALL.into_iter().filter(|m| m.is_time() && !is_primary(*m));
     others
         .filter_map(|metric| {
             let (old, new) = (sample(old.values(metric))?, sample(new.values(metric))?);
@@ -298,28 +298,37 @@ fn sentence(change: &Change) -> String {
 }
 
 /// `, chiefly llm_node_ttft (+402 ms)`.
-fn chief_part(change: &Change, comparison: &Comparison) -> String {
-    match attribution::chief(&comparison.attribution, change.difference.point) {
+fn chief_part(comparison: &Comparison) -> String {
+    let Some(attribution) = &comparison.attribution else { return String::new() };
+    match attribution.chief() {
         Some(chief) => {
             format!(", chiefly {} ({} ms)", chief.part.name(), signed(chief.change_ms))
         }
-        None if comparison.attribution.is_empty() => String::new(),
         None => ", with no part that makes half of it".to_owned(),
     }
 }
 
-/// `by part: +402 llm_node_ttft, +6 unattributed (medians within each step)`.
+/// `by part, in ms: +268 llm_node_ttft, +31 end_of_turn_delay, +11 unattributed = +310`.
 fn by_part(comparison: &Comparison) -> String {
-    let listed = comparison.attribution.iter().filter(|p| p.change_ms.abs() >= MIN_LISTED_MS);
-    let parts: Vec<String> =
-        listed.map(|p| format!("{} {}", signed(p.change_ms), p.part.name())).collect();
-    if comparison.attribution.is_empty() {
-        "where it comes from is not known: the agent reports no stages for these turns".to_owned()
-    } else if parts.is_empty() {
-        "no part of the delay changed by a millisecond within its steps".to_owned()
-    } else {
-        format!("by part, in ms (medians within each step): {}", parts.join(", "))
-    }
+    let Some(attribution) = &comparison.attribution else {
+        return "where it comes from is not known: the agent reports no stages for these turns"
+            .to_owned();
+    };
+    let whole = attribution.whole_ms();
+    let total: i64 = whole.iter().map(|(_, ms)| ms).sum();
+    let listed = whole.iter().filter(|(_, ms)| *ms != 0);
+    let parts: Vec<String> = listed
+        .map(|(part, ms)| format!("{} {}", signed_ms(*ms), part.map_or(REST, Part::name)))
+        .collect();
+    format!("by part, in ms: {} = {}", parts.join(", "), signed_ms(total))
+}
+
+/// What no part of the typical turns explains.
+const REST: &str = "other turns and mix";
+
+#[expect(clippy::cast_precision_loss, reason = "a latency in milliseconds is far below 2^52")]
+fn signed_ms(ms: i64) -> String {
+    signed(ms as f64)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! What a run was of, so that like is compared with like.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Observation, Run, SessionEvent};
+use crate::record::{CallRecord, Observation, Run, SessionEvent};
 use crate::scenario::{Act, Anchor, Expect, Load, Scenario};
 
 /// Longest value of a difference that is printed whole, in characters.
@@ -24,6 +24,16 @@ pub struct Fingerprint {
     /// As the agent says it: `python 1.8.9`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_sdk: Option<String>,
+    /// Its endpointing and interruption options as it reports them; where calls differ, all values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub agent_options: BTreeMap<String, String>,
+    /// The models it used: `llm openai/gpt-5`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub models: BTreeSet<String>,
+    /// Host of the LiveKit server. Its version and region are told to nobody: the livekit crate keeps
+    /// them to itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub server: String,
     /// Calls at a time.
     pub concurrency: u32,
     pub loadcall_version: String,
@@ -47,7 +57,7 @@ pub(super) struct StepPrint {
     /// `agent_speech_end + 400 ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<String>,
-    /// `speaks`, `responds`, `yields`.
+    /// `speaks`, `responds`, `yields`, `ignores`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<String>,
     /// How long it was waited for. A change only moves the bound of what was not answered.
@@ -66,28 +76,50 @@ pub struct Difference {
 /// The baseline is of something else.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not comparable with the baseline: {}; accept a run of the scenario as it is now",
-    list(differences)
+    "not comparable with the baseline: {}; accept a run of the scenario as it is now{}",
+    list(differences),
+    if *other_steps { "" } else { ", or compare all the same with --allow-different" }
 )]
 pub struct NotComparable {
-    /// At least one.
+    /// What makes a comparison meaningless; at least one.
     pub differences: Vec<Difference>,
+    /// What is only to be known.
+    pub slight: Vec<Difference>,
+    /// There are other steps, so turns have nothing to be compared with, whatever is allowed.
+    pub other_steps: bool,
+}
+
+/// Whether a baseline of something else may be compared with all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Different {
+    #[default]
+    Blocks,
+    Allowed,
+}
+
+impl NotComparable {
+    /// All differences, when they are allowed and can be.
+    pub fn allowed(self, different: Different) -> Result<Vec<Difference>, Self> {
+        match different {
+            Different::Allowed if !self.other_steps => {
+                Ok(self.differences.into_iter().chain(self.slight).collect())
+            }
+            Different::Allowed | Different::Blocks => Err(self),
+        }
+    }
 }
 
 impl Fingerprint {
     pub fn of(run: &Run, scenario: &Scenario) -> Self {
-        let facts = || run.calls.iter().flat_map(|c| &c.log).map(|s| &s.what);
-        let sdk = facts().find_map(|o| {
-            let Observation::Session(SessionEvent::Framework { sdk, sdk_version }) = o else {
-                return None;
-            };
-            Some(format!("{sdk} {sdk_version}"))
-        });
+        let Told { sdks, options, models } = Told::of(&run.calls);
         Self {
             scenario: scenario.name().to_owned(),
             agent: scenario.agent().name.clone(),
             agent_metadata: scenario.agent().metadata.clone(),
-            agent_sdk: sdk,
+            agent_sdk: (!sdks.is_empty()).then(|| joined(&sdks)),
+            agent_options: options.iter().map(|(name, all)| (name.clone(), joined(all))).collect(),
+            models,
+            server: host(&run.head.server_url).to_owned(),
             concurrency: match scenario.load() {
                 Load::Once => 1,
                 Load::Repeat { calls, concurrency } => {
@@ -114,8 +146,86 @@ impl Fingerprint {
             differ("caller's host", &self.host, &run.host),
         ];
         let metadata = metadata_differences(&self.agent_metadata, &run.agent_metadata);
-        let slight = metadata.into_iter().chain(slight.into_iter().flatten()).collect();
+        let slight = metadata
+            .into_iter()
+            .chain(self.told_differences(run))
+            .chain(slight.into_iter().flatten())
+            .collect();
         (grave.into_iter().flatten().collect(), slight)
+    }
+
+    /// Differences of what agent and server tell of themselves, where both sides know it.
+    fn told_differences(&self, run: &Self) -> Vec<Difference> {
+        let both = |old: bool, new: bool| !old && !new;
+        let mut all = Vec::new();
+        if both(self.agent_options.is_empty(), run.agent_options.is_empty()) {
+            let names: BTreeSet<&String> =
+                self.agent_options.keys().chain(run.agent_options.keys()).collect();
+            let of = |print: &Self, name: &str| {
+                print.agent_options.get(name).cloned().unwrap_or_default()
+            };
+            all.extend(names.into_iter().filter_map(|name| {
+                differ(&format!("agent option `{name}`"), &of(self, name), &of(run, name))
+            }));
+        }
+        if both(self.models.is_empty(), run.models.is_empty()) {
+            all.extend(differ("models", &joined(&self.models), &joined(&run.models)));
+        }
+        if both(self.server.is_empty(), run.server.is_empty()) {
+            all.extend(differ("server", &self.server, &run.server));
+        }
+        all
+    }
+}
+
+/// What the agents of a run told of themselves.
+#[derive(Default)]
+struct Told {
+    sdks: BTreeSet<String>,
+    options: BTreeMap<String, BTreeSet<String>>,
+    models: BTreeSet<String>,
+}
+
+impl Told {
+    fn of(calls: &[CallRecord]) -> Self {
+        let mut told = Self::default();
+        for seen in calls.iter().flat_map(|call| &call.log) {
+            let Observation::Session(event) = &seen.what else { continue };
+            #[expect(clippy::wildcard_enum_match_arm, reason = "three messages of many")]
+            match event {
+                SessionEvent::Framework { sdk, sdk_version } => {
+                    told.sdks.insert(format!("{sdk} {sdk_version}"));
+                }
+                SessionEvent::Options { options } => {
+                    for (name, value) in options {
+                        told.options.entry(name.clone()).or_default().insert(value.clone());
+                    }
+                }
+                SessionEvent::Usage { models } => {
+                    let name = |m: &crate::record::ModelUsage| {
+                        format!("{} {}/{}", m.kind, m.provider, m.model)
+                    };
+                    told.models.extend(models.iter().map(name));
+                }
+                _ => {}
+            }
+        }
+        told
+    }
+}
+
+fn joined(values: &BTreeSet<String>) -> String {
+    let all: Vec<&str> = values.iter().map(String::as_str).collect();
+    all.join(" | ")
+}
+
+/// `wss://host.example:443/path` → `host.example`: ports of private servers are chance.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|c| c.is_ascii_digit()) => host,
+        Some(_) | None => authority,
     }
 }
 
@@ -138,6 +248,7 @@ impl StepPrint {
                 Some(Expect::Speaks { within }) => (Some("speaks"), Some(within)),
                 Some(Expect::Responds { within }) => (Some("responds"), Some(within)),
                 Some(Expect::Yields { within }) => (Some("yields"), Some(within)),
+                Some(Expect::Ignores) => (Some("ignores"), None),
             };
             Self {
                 id: step.id.clone(),
@@ -161,7 +272,9 @@ pub(super) fn comparable(
     let (mut grave, mut slight) = baseline.0.differences(run.0);
     let ids =
         |steps: &[StepPrint]| steps.iter().map(|s| s.id.clone()).collect::<Vec<_>>().join(", ");
-    grave.extend(differ("steps", &ids(baseline.1), &ids(run.1)));
+    let steps = differ("steps", &ids(baseline.1), &ids(run.1));
+    let other_steps = steps.is_some();
+    grave.extend(steps);
     for (old, new) in baseline.1.iter().zip(run.1).filter(|(old, new)| old.id == new.id) {
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
         let within =
@@ -173,7 +286,10 @@ pub(super) fn comparable(
         grave.extend(differ(&of("expectation"), &text(&old.expect), &text(&new.expect)));
         slight.extend(differ(&of("waiting time"), &within(old), &within(new)));
     }
-    if grave.is_empty() { Ok(slight) } else { Err(NotComparable { differences: grave }) }
+    if grave.is_empty() {
+        return Ok(slight);
+    }
+    Err(NotComparable { differences: grave, slight, other_steps })
 }
 
 fn differ(what: &str, baseline: &str, run: &str) -> Option<Difference> {
@@ -233,3 +349,6 @@ fn list(differences: &[Difference]) -> String {
     let all: Vec<String> = differences.iter().map(ToString::to_string).collect();
     all.join("; ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,9 +12,9 @@ mod baseline;
 mod attribution;
 mod compare;
 
-pub use attribution::{Part, PartChange};
+pub use attribution::{Attribution, PartChange, StepChange};
 pub use baseline::{Baseline, BaselineError, CannotAccept, FORMAT as BASELINE_FORMAT};
-pub use fingerprint::{Difference, Fingerprint, NotComparable};
+pub use fingerprint::{Difference, Different, Fingerprint, NotComparable};
 pub use health::{
     MAX_OUR_FAULT_SHARE, MAX_PACING_P99_MS, MAX_SKIPPED_SHARE, Pacing, Unfit, pacing,
 };
@@ -36,6 +36,8 @@ pub struct Judging<'a> {
     /// Of this run and scenario.
     pub analysis: &'a Analysis,
     pub baseline: Option<&'a Baseline>,
+    /// Whether a baseline of something else may be compared with all the same.
+    pub different: Different,
     /// Of the resampling; the same input and seed always give the same verdict.
     pub seed: u64,
 }
@@ -103,9 +105,9 @@ pub struct Comparison {
     pub min_effect_ms: f64,
     /// The primary metric first, if both sides have it, then the medians of the others.
     pub changes: Vec<Change>,
-    /// Where the change of a heard or reported end-to-end latency comes from, the largest first.
-    /// Empty when the agent reports no stages.
-    pub attribution: Vec<PartChange>,
+    /// Where the change of a heard latency comes from; `None` when the primary metric is another one,
+    /// or the agent reports no stages.
+    pub attribution: Option<Attribution>,
 }
 
 /// The change of one metric's quantile against the baseline, run minus baseline, in milliseconds.

@@ -1,6 +1,6 @@
 //! Runs of a simulated agent for tests: two questions a call, each reply delayed by known stages.
 
-use super::{Baseline, Judging, Verdict, judge};
+use super::{Baseline, Different, Judging, Verdict, judge};
 use crate::record::{CallRecord, Observation, Outcome, ReportedMetrics, Run, SessionEvent};
 use crate::scenario::{Aggregate, Metric, Op, Scenario, Threshold};
 use crate::stats::SplitMix64;
@@ -114,7 +114,14 @@ pub(crate) fn against(baseline: Option<&Run>, run: &Run, scenario: &Scenario) ->
         Baseline::of(b, scenario, &analysis, "2026-11-24T12:00:00Z").expect("fit")
     });
     let analysis = Analysis::of(run, scenario);
-    judge(Judging { run, scenario, analysis: &analysis, baseline: baseline.as_ref(), seed: 7 })
+    judge(Judging {
+        run,
+        scenario,
+        analysis: &analysis,
+        baseline: baseline.as_ref(),
+        different: Different::Blocks,
+        seed: 7,
+    })
 }
 
 pub(crate) fn compared(old: Agent, new: Agent, calls: u32) -> Verdict {

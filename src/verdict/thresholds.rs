@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::words::{count, number, number_of, quantile};
 use super::{Judging, ThresholdResult, values_needed};
 use crate::record::{CallId, Outcome as CallOutcome};
-use crate::scenario::{Aggregate, Metric, Op, Scenario, Threshold};
+use crate::scenario::{Aggregate, Kind, Metric, Op, Scenario, Threshold};
 use crate::stats::{Point, Quantile, Rate, Sample};
 use crate::turn::{Analysis, Value};
 
@@ -28,21 +28,39 @@ fn every_call_ok() -> Threshold {
 
 fn result(threshold: &Threshold, values: &[Value]) -> ThresholdResult {
     let (measured, found) = match threshold.aggregate {
-        Aggregate::Rate => rate(values),
+        Aggregate::Rate => rate(threshold.metric, values),
+        Aggregate::Count => times(values),
         Aggregate::Quantile(percent) => {
-            latency(values, &quantile(percent), |s| s.quantile(percent))
+            spread(threshold.metric, values, &quantile(percent), |s| s.quantile(percent))
         }
-        Aggregate::Max => latency(values, "max", Sample::max),
+        Aggregate::Max => spread(threshold.metric, values, "max", Sample::max),
     };
     let held = measured.is_some_and(|m| holds(threshold, m));
     let text = format!("{} {}: {found}", threshold.metric.name(), threshold.text);
     ThresholdResult { threshold: threshold.clone(), measured, held, n: values.len(), text }
 }
 
-fn rate(values: &[Value]) -> (Option<Quantile>, String) {
+/// In how many turns it was so, of those in which it could be.
+fn times(values: &[Value]) -> (Option<Quantile>, String) {
+    if values.is_empty() {
+        return (None, NO_TURN.to_owned());
+    }
+    let Rate { hits, n } = rate_of(values);
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 turns")]
+    let value = hits as f64;
+    (Some(Quantile { value, lower_bound: false }), format!("{hits} (of {n})"))
+}
+
+const NO_TURN: &str = "there was no turn in which it could be";
+
+fn rate(metric: Metric, values: &[Value]) -> (Option<Quantile>, String) {
     let rate = rate_of(values);
     let (Some(share), Some(interval)) = (rate.share(), rate.interval()) else {
-        return (None, "no call says anything about the agent".to_owned());
+        let nothing = match metric.kind() {
+            Kind::Event => NO_TURN,
+            Kind::Share | Kind::Time | Kind::Ratio => "no call says anything about the agent",
+        };
+        return (None, nothing.to_owned());
     };
     let text = format!(
         "{share:.3} ({} of {}, 95 % interval {:.2} to {:.2})",
@@ -56,7 +74,8 @@ pub(super) fn rate_of(values: &[Value]) -> Rate {
     Rate { hits: hits as u64, n: values.len() as u64 }
 }
 
-fn latency(
+fn spread(
+    metric: Metric,
     values: &[Value],
     name: &str,
     of: impl Fn(&Sample) -> Quantile,
@@ -68,8 +87,12 @@ fn latency(
         0 => String::new(),
         n => format!(", {} without an end", number_of(n)),
     };
-    let (value, n) = (number(measured.value), number_of(sample.len()));
-    (Some(measured), format!("{name} {sign} {value} ms (n {n}{unanswered})"))
+    let n = number_of(sample.len());
+    let value = match metric.kind() {
+        Kind::Ratio => format!("{:.3}", measured.value),
+        Kind::Time | Kind::Share | Kind::Event => format!("{} ms", number(measured.value)),
+    };
+    (Some(measured), format!("{name} {sign} {value} (n {n}{unanswered})"))
 }
 
 /// The values as a sample for [`crate::stats`]; `None` when there are none.
@@ -97,8 +120,8 @@ fn holds(threshold: &Threshold, measured: Quantile) -> bool {
 pub(super) fn reasons(results: &[ThresholdResult], input: &Judging<'_>) -> Vec<String> {
     let mut failed: Vec<String> = Vec::new();
     for result in results.iter().filter(|r| !r.held) {
-        let is_rate = result.threshold.metric.is_rate();
-        let why = if is_rate { failures(input) } else { String::new() };
+        let of_calls = result.threshold.metric == Metric::CallsOk;
+        let why = if of_calls { failures(input) } else { String::new() };
         failed.push(format!("threshold failed: {}{why}", result.text));
     }
     if !failed.is_empty() {
@@ -140,7 +163,7 @@ pub(super) fn notes(results: &[ThresholdResult]) -> Vec<String> {
             let q = quantile(percent);
             Some(format!("{name} {q} rests on {}; {need} make it steady", count(r.n, "value")))
         }
-        Aggregate::Quantile(_) | Aggregate::Max | Aggregate::Rate => None,
+        Aggregate::Quantile(_) | Aggregate::Max | Aggregate::Rate | Aggregate::Count => None,
     };
     results.iter().filter_map(thin).collect()
 }

@@ -34,7 +34,7 @@ fn hear_all(packets: &[Packet]) -> Vec<Event> {
 }
 
 fn started(ms: u64) -> Event {
-    Event::VoiceStarted { at: MS(ms) }
+    Event::VoiceStarted { at: MS(ms), sound_at: MS(ms) }
 }
 
 /// The last sample of a voice that ends at `ms`.
@@ -47,7 +47,7 @@ fn rounded(events: &[Event]) -> Vec<(bool, u128)> {
     events
         .iter()
         .map(|event| match event {
-            Event::VoiceStarted { at } => (true, at.as_nanos().div_ceil(1000)),
+            Event::VoiceStarted { at, .. } => (true, at.as_nanos().div_ceil(1000)),
             Event::VoiceEnded { at } => (false, at.as_nanos().div_ceil(1000)),
         })
         .collect()
@@ -132,7 +132,7 @@ fn a_soft_beginning_is_found_where_it_becomes_audible() {
         .collect();
     let pcm = [silence(100), rise, burst(200, -20.0), silence(300)].concat();
     let events = hear_all(&packets(&pcm, MS(0)));
-    let [Event::VoiceStarted { at }, Event::VoiceEnded { .. }] = events[..] else {
+    let [Event::VoiceStarted { at, .. }, Event::VoiceEnded { .. }] = events[..] else {
         panic!("{events:?}")
     };
     assert!(at.abs_diff(MS(300)) < MS(10), "{at:?}");
@@ -142,7 +142,7 @@ fn a_soft_beginning_is_found_where_it_becomes_audible() {
 fn a_soft_consonant_before_a_vowel_belongs_to_the_voice() {
     let pcm = [silence(200), noise(48 * 80, -42.0, 3), burst(300, -15.0), silence(300)].concat();
     let events = hear_all(&packets(&pcm, MS(0)));
-    let [Event::VoiceStarted { at }, Event::VoiceEnded { .. }] = events[..] else {
+    let [Event::VoiceStarted { at, .. }, Event::VoiceEnded { .. }] = events[..] else {
         panic!("{events:?}")
     };
     assert!(at.abs_diff(MS(200)) < MS(2), "{at:?}");
@@ -153,7 +153,7 @@ fn noise_that_sets_in_is_a_sound_for_four_seconds() {
     let mut pcm = noise(48 * 10_000, -45.0, 1);
     pcm[..48_000].fill(0);
     let events = hear_all(&packets(&pcm, MS(0)));
-    let [Event::VoiceStarted { at: first }, Event::VoiceEnded { at: last }] = events[..] else {
+    let [Event::VoiceStarted { at: first, .. }, Event::VoiceEnded { at: last }] = events[..] else {
         panic!("{events:?}")
     };
     assert!(first.abs_diff(MS(1000)) < MS(2), "{first:?}");
@@ -301,4 +301,32 @@ fn silence_is_since_the_last_audible_sample() {
     assert_eq!(seen[20], None, "it speaks");
     let end = duration_of(500 * 48 - 1);
     assert!(seen[26..].iter().all(|since| *since == Some(end)), "{seen:?}");
+}
+
+#[test]
+fn a_soft_lead_in_is_a_sound_before_the_voice() {
+    let mut ear = Ear::new();
+    // 200 ms of silence, 300 ms at -57 dBFS, 300 ms of voice: packets that come every 20 ms.
+    let level = |ms: u64| match ms {
+        0..200 => 0.0,
+        200..500 => 46.0,
+        _ => 6_000.0,
+    };
+    let mut events = Vec::new();
+    for packet in 0..40_u64 {
+        let at = packet * 20;
+        let pcm: Vec<i16> = (0..960)
+            .map(|i| {
+                let t = f64::from(i) / 48_000.0 * 440.0 * std::f64::consts::TAU;
+                #[expect(clippy::cast_possible_truncation, reason = "below full scale")]
+                let sample = (t.sin() * level(at) * std::f64::consts::SQRT_2) as i16;
+                sample
+            })
+            .collect();
+        let rtp_time = u32::try_from(at * 48).unwrap();
+        events.extend(ear.hear(Heard { at: MS(at + 1_000), rtp_time, pcm: &pcm }));
+    }
+    let [Event::VoiceStarted { at, sound_at }] = events[..] else { panic!("{events:?}") };
+    assert_eq!(sound_at, MS(1_200));
+    assert!(at >= MS(1_500) && at < MS(1_502), "{at:?}");
 }

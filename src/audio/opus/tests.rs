@@ -56,7 +56,7 @@ fn edges_come_out_where_the_encoded_clip_says() {
             let heard = heard(&encoded, before);
             let start = duration_of((before * FRAME) as u64);
             let context = format!("{hz} Hz, {length} samples");
-            let [Event::VoiceStarted { at: first }, Event::VoiceEnded { at: last }] =
+            let [Event::VoiceStarted { at: first, .. }, Event::VoiceEnded { at: last }] =
                 events(&heard)[..]
             else {
                 panic!("{context}: {:?}", events(&heard));
@@ -204,7 +204,8 @@ fn a_voice_in_the_noise_of_a_room_survives_the_codec() {
             receiver.decode(&packet.payload).expect("our own packet").to_vec()
         })
         .collect();
-    let [Event::VoiceStarted { at: first }, Event::VoiceEnded { at: last }] = events(&output)[..]
+    let [Event::VoiceStarted { at: first, .. }, Event::VoiceEnded { at: last }] =
+        events(&output)[..]
     else {
         panic!("{:?}", events(&output));
     };
@@ -220,7 +221,7 @@ fn real_speech_keeps_its_ends() {
             encode(&Clip::from_wav(bytes).expect("a committed clip")).expect("an encoder");
         let found = events(&heard(&encoded, 25));
         let start = Duration::from_millis(500);
-        let (Some(Event::VoiceStarted { at: first }), Some(Event::VoiceEnded { at: last })) =
+        let (Some(Event::VoiceStarted { at: first, .. }), Some(Event::VoiceEnded { at: last })) =
             (found.first(), found.last())
         else {
             panic!("{name}: {found:?}");

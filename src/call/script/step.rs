@@ -2,7 +2,9 @@
 
 use super::{ANCHOR_LIMIT, Action, DETECTION_SLACK, Phase, Script, VANISH_LIMIT};
 use crate::record::{Observation, Offset, Outcome, SPEECH_GAP};
-use crate::scenario::{Act, Anchor, Expect, Start, Step};
+use crate::scenario::{
+    Act, Anchor, Expect, IGNORES_ANSWER_WINDOW, IGNORES_STOP_WINDOW, Start, Step,
+};
 use std::sync::Arc;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -72,7 +74,8 @@ impl Script {
             (Expect::Yields { within }, Part::Saying { began, .. } | Part::Said { began, .. }) => {
                 (began, within)
             }
-            (Expect::Responds { .. } | Expect::Yields { .. }, _) => return None,
+            (Expect::Ignores, Part::Said { ended, .. }) => (ended, IGNORES_ANSWER_WINDOW),
+            (Expect::Responds { .. } | Expect::Yields { .. } | Expect::Ignores, _) => return None,
         };
         Some(from.plus(within).plus(DETECTION_SLACK))
     }
@@ -80,6 +83,9 @@ impl Script {
     fn give_up_when_due(&mut self, now: Offset, step: &InStep, this: &Step) {
         if Self::deadline(step, this).is_none_or(|deadline| now < deadline) {
             return;
+        }
+        if this.expect == Some(Expect::Ignores) {
+            return self.decide_ignored(now, step);
         }
         self.missed(now, step);
         let id = &this.id;
@@ -93,8 +99,25 @@ impl Script {
                 let detail = format!("turn `{id}`: no reply within {within:?}");
                 self.vanish_or_end(now, Outcome::NoAnswer, detail);
             }
-            None => {}
+            None | Some(Expect::Ignores) => {}
         }
+    }
+
+    /// Whether the agent took notice of a noise, as far as that is heard; one that had finished by
+    /// itself is only told apart afterwards.
+    fn decide_ignored(&mut self, now: Offset, step: &InStep) {
+        let Part::Said { began, ended, .. } = step.part else { return };
+        let stopped = self
+            .speech
+            .silent_since
+            .is_some_and(|end| end >= began && end <= ended.plus(IGNORES_STOP_WINDOW));
+        let spoke = self.speech.began.is_some_and(|speech| speech > began);
+        if stopped || spoke {
+            self.missed(now, step);
+        } else {
+            self.met(now, step);
+        }
+        self.decide(now, step, step.began);
     }
 
     /// The agent was silent when it should not have been. If its audio has stopped too, the server

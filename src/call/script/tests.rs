@@ -1,5 +1,5 @@
 use super::*;
-use crate::scenario::{Agent, BaselineRule, ClipRef, Expect, Load, Metric};
+use crate::scenario::{Agent, BaselineRule, ClipRef, Content, Expect, Load, Metric, TurnTaking};
 use proptest::prelude::*;
 
 /// Length of every clip's voice in these tests.
@@ -14,7 +14,7 @@ fn within(ms: u64) -> Duration {
 }
 
 fn step(id: &str, act: Act, expect: Option<Expect>) -> Step {
-    Step { id: id.into(), act, expect }
+    Step { id: id.into(), act, expect, content: Content::default() }
 }
 
 fn greeting() -> Step {
@@ -52,6 +52,7 @@ fn scenario(steps: Vec<Step>) -> Arc<Scenario> {
             min_effect_rel: 0.08,
             min_effect_abs_ms: 60.0,
         },
+        turn_taking: TurnTaking::DEFAULT,
     })
 }
 
@@ -251,6 +252,29 @@ fn a_barge_in_waits_for_silence_and_the_script_goes_on() {
     let p = play(steps(500), heard(&[joined(), voice(1_000, 2_600)]));
     assert_eq!(p.noted(&Observation::ExpectationMissed { step: 1 }), Some(ms(1_900 + 500 + 200)));
     assert_eq!(p.end.outcome, Outcome::Answered);
+}
+
+#[test]
+fn a_noise_is_waited_out_and_the_script_goes_on() {
+    let steps = || {
+        scenario(vec![
+            greeting(),
+            say("cough", Anchor::AgentSpeechStart, 900, Expect::Ignores),
+            say("hours", Anchor::AgentSpeechEnd, 400, responds(5_000)),
+        ])
+    };
+    // The clip is said from 1,900 to 2,900; the agent speaks on.
+    let p = play(steps(), heard(&[joined(), voice(1_000, 6_000), voice(9_000, 9_500)]));
+    assert_eq!(p.noted(&Observation::ExpectationMet { step: 1 }), Some(ms(2_900 + 2_200)));
+    assert_eq!(p.said, vec![(1, ms(1_900)), (2, ms(6_700))]);
+    assert_eq!(p.end.outcome, Outcome::Answered);
+    // It pauses and goes on.
+    let p = play(
+        steps(),
+        heard(&[joined(), voice(1_000, 2_500), voice(4_500, 6_000), voice(9_000, 9_500)]),
+    );
+    assert_eq!(p.noted(&Observation::ExpectationMissed { step: 1 }), Some(ms(2_900 + 2_200)));
+    assert_eq!(p.said, vec![(1, ms(1_900)), (2, ms(6_700))]);
 }
 
 #[test]

@@ -161,6 +161,8 @@ pub(super) fn call_output(call: &CallRecord, turns: &[&Turn]) -> serde_json::Val
                 Reply::Yielded { yield_ms } => ("yield_ms", Some(yield_ms)),
                 Reply::Unanswered { waited_ms } => ("unanswered_for_ms", Some(waited_ms)),
                 Reply::DidNotYield { waited_ms } => ("did_not_yield_for_ms", Some(waited_ms)),
+                Reply::Disturbed { after_ms, .. } => ("disturbed_after_ms", Some(after_ms)),
+                Reply::Ignored => ("disturbed", None),
                 Reply::NotAwaited => ("awaited", None),
                 Reply::NotReached => ("reached", None),
             };

@@ -7,7 +7,7 @@ use super::attributes::{Attributes, Kind, Level, clipped};
 use super::{Draft, Trace};
 use crate::record::Offset;
 use crate::report::stages;
-use crate::turn::{Reply, Span, Turn};
+use crate::turn::{Disturbance, Reply, Span, Turn};
 
 impl Trace<'_> {
     /// A turn, what the caller said in it and the agent's response; nothing when neither spoke.
@@ -56,6 +56,14 @@ impl Trace<'_> {
                 Level::Warning,
                 format!("the agent spoke on for {waited_ms:.0} ms after the caller broke in"),
             )),
+            Reply::Disturbed { by, after_ms } => {
+                let what = match by {
+                    Disturbance::Stopped => "fell silent",
+                    Disturbance::Answered => "spoke",
+                };
+                let text = format!("the agent {what} {after_ms:.0} ms after a noise began");
+                Some((Level::Warning, text))
+            }
             Reply::NotReached => {
                 Some((Level::Warning, "the call ended before this turn was decided".to_owned()))
             }
@@ -72,6 +80,7 @@ impl Trace<'_> {
             Reply::Greeted { .. }
             | Reply::Heard { .. }
             | Reply::Yielded { .. }
+            | Reply::Ignored
             | Reply::NotAwaited => turn.errors.first().map(|error| {
                 (Level::Warning, format!("the agent reported an error: {}", clipped(error)))
             }),
@@ -158,6 +167,8 @@ fn response(turn: &Turn) -> Option<Response> {
         }
         Reply::Yielded { .. }
         | Reply::DidNotYield { .. }
+        | Reply::Ignored
+        | Reply::Disturbed { .. }
         | Reply::NotAwaited
         | Reply::NotReached => None,
     }

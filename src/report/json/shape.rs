@@ -21,6 +21,9 @@ pub(super) struct Document<'a> {
     pub(super) verdict: VerdictJson<'a>,
     pub(super) metrics: BTreeMap<&'static str, MetricJson<'a>>,
     pub(super) outcomes: BTreeMap<&'static str, usize>,
+    pub(super) causes: BTreeMap<&'static str, usize>,
+    pub(super) steps: Vec<StepJson<'a>>,
+    pub(super) definitions: DefinitionsJson,
     pub(super) calls: Vec<CallJson<'a>>,
     pub(super) turns: Vec<TurnJson<'a>>,
     pub(super) pacing: Option<PacingJson<'a>>,
@@ -60,7 +63,53 @@ pub(super) struct ComparisonJson<'a> {
     pub(super) quantile: f64,
     pub(super) min_effect_ms: f64,
     pub(super) changes: Vec<ChangeJson>,
-    pub(super) attribution: Vec<PartJson>,
+    pub(super) attribution: Option<AttributionJson>,
+}
+
+#[derive(Serialize)]
+pub(super) struct AttributionJson {
+    pub(super) total_ms: f64,
+    pub(super) parts: Vec<PartJson>,
+    pub(super) rest_ms: f64,
+    pub(super) steps: Vec<StepChangeJson>,
+}
+
+#[derive(Serialize)]
+pub(super) struct StepChangeJson {
+    pub(super) step: u32,
+    pub(super) change_ms: f64,
+    pub(super) own: Vec<PartJson>,
+}
+
+/// What the replies of a step were waiting for.
+#[derive(Serialize)]
+pub(super) struct StepJson<'a> {
+    pub(super) step: u32,
+    pub(super) turn: &'a str,
+    pub(super) n: usize,
+    pub(super) heard_ms: f64,
+    pub(super) path_ms: BTreeMap<&'static str, f64>,
+    pub(super) hidden_ms: f64,
+    pub(super) bottleneck: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct DefinitionsJson {
+    pub(super) metrics: BTreeMap<&'static str, DefinitionJson>,
+    pub(super) windows: BTreeMap<&'static str, WindowJson>,
+}
+
+#[derive(Serialize)]
+pub(super) struct DefinitionJson {
+    pub(super) unit: &'static str,
+    pub(super) source: &'static str,
+    pub(super) text: &'static str,
+}
+
+#[derive(Serialize)]
+pub(super) struct WindowJson {
+    pub(super) ms: f64,
+    pub(super) text: &'static str,
 }
 
 #[derive(Serialize)]
@@ -86,13 +135,14 @@ pub(super) struct IntervalJson {
     pub(super) high: f64,
 }
 
-/// A map of metrics holds times and one share, so its values have two shapes; `unit` tells them
-/// apart. (Only written, never read, so `untagged` costs nothing here.)
+/// A map of metrics holds times, shares and a fraction, so its values have several shapes; `unit`
+/// tells them apart. (Only written, never read, so `untagged` costs nothing here.)
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum MetricJson<'a> {
     Time(Box<TimeJson<'a>>),
     Share(ShareJson),
+    Overlap(Box<OverlapJson>),
 }
 
 #[derive(Serialize)]
@@ -101,6 +151,7 @@ pub(super) struct TimeJson<'a> {
     pub(super) n: usize,
     pub(super) censored: usize,
     pub(super) below_zero: u64,
+    pub(super) constant: bool,
     pub(super) p50: f64,
     pub(super) p90: f64,
     pub(super) p95: f64,
@@ -119,6 +170,19 @@ pub(super) struct ShareJson {
 }
 
 #[derive(Serialize)]
+pub(super) struct OverlapJson {
+    pub(super) unit: &'static str,
+    pub(super) n: usize,
+    pub(super) p50: f64,
+    pub(super) p90: f64,
+    pub(super) p95: f64,
+    pub(super) p99: f64,
+    pub(super) max: f64,
+    pub(super) overlap_ms: f64,
+    pub(super) speech_ms: f64,
+}
+
+#[derive(Serialize)]
 pub(super) struct CallJson<'a> {
     pub(super) id: u32,
     pub(super) room: &'a str,
@@ -127,6 +191,10 @@ pub(super) struct CallJson<'a> {
     pub(super) outcome: &'static str,
     pub(super) detail: &'a str,
     pub(super) ok: Option<bool>,
+    pub(super) cause: Option<&'static str>,
+    pub(super) cause_detail: Option<&'a str>,
+    pub(super) overlap_ms: f64,
+    pub(super) speech_ms: f64,
     pub(super) due_ms: f64,
     pub(super) dialled_ms: f64,
     pub(super) connected_ms: Option<f64>,
@@ -145,16 +213,33 @@ pub(super) struct TurnJson<'a> {
     pub(super) turn: &'a str,
     pub(super) reply: &'static str,
     pub(super) heard_ms: Option<f64>,
+    pub(super) ttfa_ms: Option<f64>,
     pub(super) yield_ms: Option<f64>,
+    pub(super) disturbed_ms: Option<f64>,
     pub(super) censored: bool,
     pub(super) said: Option<SpanJson>,
     pub(super) voice: Option<SpanJson>,
     pub(super) stages_ms: BTreeMap<&'static str, f64>,
     pub(super) unattributed_ms: Option<f64>,
+    pub(super) tool_ms: Option<f64>,
+    pub(super) path_ms: BTreeMap<&'static str, f64>,
+    pub(super) hidden_ms: Option<f64>,
+    pub(super) bottleneck: Option<&'static str>,
+    pub(super) doubts: Vec<DoubtJson>,
+    pub(super) false_interruption: bool,
+    pub(super) wrong_content: &'a [String],
     pub(super) heard_by_agent: Option<&'a str>,
     pub(super) reply_text: Option<&'a str>,
     pub(super) tools: &'a [String],
     pub(super) errors: &'a [String],
+}
+
+/// A reported value that is not believed, or that is missing.
+#[derive(Serialize)]
+pub(super) struct DoubtJson {
+    pub(super) metric: &'static str,
+    pub(super) ms: Option<f64>,
+    pub(super) why: &'static str,
 }
 
 #[derive(Serialize)]

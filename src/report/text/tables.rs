@@ -4,7 +4,8 @@ use super::page::{Page, Tone};
 use crate::report::{OutcomeCount, Report, Summary, clipped};
 use crate::scenario::Metric;
 use crate::stats::{Interval, Quantile};
-use crate::verdict::Change;
+use crate::turn::Part;
+use crate::verdict::{Attribution, Change};
 
 /// Columns of a metric's name.
 const NAME: usize = 30;
@@ -36,10 +37,10 @@ impl Columns {
 }
 
 /// The metrics of a report in groups, in the order of a call.
-const GROUPS: [(&str, &[Metric]); 4] = [
+const GROUPS: [(&str, &[Metric]); 5] = [
     (
         "heard by the caller",
-        &[Metric::HeardE2eLatency, Metric::GreetingLatency, Metric::TimeToYield],
+        &[Metric::HeardE2eLatency, Metric::HeardTtfa, Metric::GreetingLatency, Metric::TimeToYield],
     ),
     (
         "setting up the call",
@@ -57,6 +58,7 @@ const GROUPS: [(&str, &[Metric]); 4] = [
             Metric::E2eLatency,
         ],
     ),
+    ("told by the agent, timed by us", &[Metric::ToolDelay]),
     ("heard minus reported", &[Metric::Unattributed]),
 ];
 
@@ -110,6 +112,49 @@ fn row(page: &mut Page, summary: &Summary, columns: &Columns) -> bool {
     bound
 }
 
+/// What happened in how many turns, and how much both spoke at once.
+pub(super) fn turn_taking(page: &mut Page, report: &Report) {
+    if report.events.is_empty() && report.overlap.is_none() {
+        return;
+    }
+    page.heading("turn taking");
+    for (metric, share) in &report.events {
+        let tone = if share.count > 0 { Tone::Doubt } else { Tone::Plain };
+        let name = format!("  {:<width$}", metric.name(), width = NAME - 2);
+        let found = format!("{:>6}", share.count);
+        let of = format!(" of {} turns", digits(&share.of.to_string()));
+        page.line(&[(Tone::Plain, &name), (tone, &found), (Tone::Plain, &of)]);
+    }
+    if let Some(overlap) = &report.overlap {
+        let all = overlap.all.ratio().unwrap_or(0.0);
+        let name = format!("  {:<width$}", overlap.summary.metric.name(), width = NAME - 2);
+        let text = format!("{all:>6.3}, at most {:.3}", overlap.summary.max.value);
+        page.line(&[(Tone::Plain, &name), (Tone::Plain, &text)]);
+    }
+}
+
+/// What the replies of each step were waiting for.
+pub(super) fn steps(page: &mut Page, report: &Report) {
+    if report.steps.is_empty() {
+        return;
+    }
+    page.heading("what replies waited for, around the median (ms)");
+    for line in &report.steps {
+        let mut parts: Vec<(&str, f64)> =
+            line.path.parts.iter().map(|(part, ms)| (part.name(), *ms)).collect();
+        parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let shown = parts.iter().filter(|(_, ms)| ms.abs() >= 0.5);
+        let each: Vec<String> =
+            shown.map(|(name, ms)| format!("{} {name}", grouped(*ms))).collect();
+        let hidden = match line.path.hidden_ms {
+            ms if ms >= 0.5 => format!("; {} more ran at the same time", grouped(ms)),
+            _ => String::new(),
+        };
+        let text = format!("{} = {}{hidden}", grouped(line.path.total_ms()), each.join(" + "));
+        page.paragraph(2, &[(Tone::Strong, &line.id), (Tone::Plain, ":")], &text);
+    }
+}
+
 /// How calls ended, with an example of each way that needs one.
 pub(super) fn outcomes(page: &mut Page, report: &Report) {
     page.heading("outcomes");
@@ -119,6 +164,18 @@ pub(super) fn outcomes(page: &mut Page, report: &Report) {
     }
     for count in &report.outcomes {
         page.paragraph(2, &[(Tone::Plain, &outcome(count))], &example(count));
+    }
+    if report.causes.is_empty() {
+        return;
+    }
+    page.heading("why calls did not go as they should");
+    for count in &report.causes {
+        let row = format!("{:<16}{:>6}", count.cause.name(), count.calls);
+        let example = match clipped(&count.example, EXAMPLE) {
+            none if none.is_empty() => none,
+            example => format!("  e.g. {example}"),
+        };
+        page.paragraph(2, &[(Tone::Plain, &row)], &example);
     }
 }
 
@@ -167,15 +224,36 @@ pub(super) fn comparison(page: &mut Page, report: &Report) {
     }
     let footer = if intervals { ", with the 95 % interval of the difference" } else { "" };
     page.paragraph(2, &[(Tone::Faint, "in milliseconds"), (Tone::Faint, footer)], "");
-    if comparison.attribution.is_empty() {
+    if let Some(attribution) = &comparison.attribution {
+        of_which(page, report, attribution);
+    }
+}
+
+/// Where the change comes from: whole milliseconds that add up.
+fn of_which(page: &mut Page, report: &Report, attribution: &Attribution) {
+    page.line(&[(Tone::Plain, "  of which, in milliseconds that add up")]);
+    let mut row = |name: &str, ms: &str| {
+        page.line(&[(Tone::Plain, &format!("    {name:<34}{ms:>8}"))]);
+    };
+    for (part, ms) in attribution.whole_ms() {
+        #[expect(clippy::cast_precision_loss, reason = "a latency in milliseconds")]
+        row(part.map_or("other turns and mix", Part::name), &signed(ms as f64));
+    }
+    row("together", &signed(attribution.total_ms));
+    if attribution.steps.len() < 2 {
         return;
     }
-    page.line(&[(Tone::Plain, "  of which (medians within each step, in milliseconds)")]);
-    for part in &comparison.attribution {
-        page.line(&[(
-            Tone::Plain,
-            &format!("    {:<34}{:>8}", part.part.name(), signed(part.change_ms)),
-        )]);
+    page.line(&[(Tone::Plain, "  by step: its own change, and most of it")]);
+    for step in &attribution.steps {
+        let line = report.turns.iter().find(|line| line.turn.step == step.step);
+        let id = line.map(|line| line.turn.id.as_str());
+        let own: f64 = step.own.iter().map(|c| c.change_ms).sum();
+        let most = step
+            .own
+            .first()
+            .map_or(String::new(), |c| format!("  {} {}", c.part.name(), signed(c.change_ms)));
+        let lead = format!("{:<26}{:>8}", clipped(id.unwrap_or_default(), 25), signed(own));
+        page.paragraph(4, &[(Tone::Plain, &lead)], &most);
     }
 }
 

@@ -29,6 +29,7 @@ fn the_file_has_a_line_for_each_thing() {
     "agent": "demo-agent",
     "agent_metadata": "{\"llm\":{\"ttft\":0.25}}",
     "agent_sdk": "python 1.8.9",
+    "server": "127.0.0.1",
     "concurrency": 5,
     "loadcall_version": "0.1.0",
     "host": "linux, 2 cpus"

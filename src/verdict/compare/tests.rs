@@ -1,12 +1,12 @@
 use proptest::prelude::*;
 
 use super::super::testing::{Agent, against, compared, p95_below, threshold};
-use super::super::{Outcome, Part, judge};
+use super::super::{Different, Outcome, judge};
 use super::*;
 use crate::record::{Outcome as CallOutcome, Run};
 use crate::scenario::{Aggregate, Op, Scenario};
-use crate::turn::Analysis;
 use crate::turn::testing::{ask, listen, scenario, two_questions};
+use crate::turn::{Analysis, Part};
 
 #[test]
 fn the_same_agent_again_passes() {
@@ -32,8 +32,8 @@ fn a_slower_llm_is_named() {
         verdict.reasons[..2],
         [
             "worse than the baseline: heard_e2e_latency p50 1,279 → 1,679 ms (+400 ms, \
-             95 % interval +385 to +412), chiefly llm_node_ttft (+401 ms)",
-            "by part, in ms (medians within each step): +401 llm_node_ttft",
+             95 % interval +385 to +412), chiefly llm_node_ttft (+399 ms)",
+            "by part, in ms: +399 llm_node_ttft, +1 other turns and mix = +400",
         ]
     );
     let comparison = verdict.comparison.expect("compared");
@@ -49,7 +49,7 @@ fn a_faster_agent_is_an_improvement() {
     let verdict = compared(Agent::default(), fast, 10);
     assert_eq!(verdict.outcome, Outcome::Improvement);
     assert!(
-        verdict.reasons[0].contains("chiefly llm_node_ttft (−199 ms)"),
+        verdict.reasons[0].contains("chiefly llm_node_ttft (−201 ms)"),
         "{:?}",
         verdict.reasons
     );
@@ -69,7 +69,9 @@ fn every_part_is_found() {
     for (part, slow) in with {
         let verdict = compared(base, slow, 15);
         assert_eq!(verdict.outcome, Outcome::Regression, "{part:?}");
-        let parts = verdict.comparison.expect("compared").attribution;
+        let attribution = verdict.comparison.expect("compared").attribution.expect("has parts");
+        let parts = attribution.parts;
+        assert!(attribution.rest_ms.abs() < 15.0, "{}", attribution.rest_ms);
         assert_eq!(parts[0].part, part, "{parts:?}");
         assert!((parts[0].change_ms - 150.0).abs() < 15.0, "{parts:?}");
         assert!(parts[1..].iter().all(|p| p.change_ms.abs() < 15.0), "{parts:?}");
@@ -145,7 +147,14 @@ fn other_things_are_not_compared_and_an_agent_that_was_changed_is() {
         Baseline::of(&old, &scenario, &Analysis::of(&old, &scenario), "now").expect("fit");
     let check = |run: &Run, scenario: &Scenario| {
         let analysis = Analysis::of(run, scenario);
-        judge(Judging { run, scenario, analysis: &analysis, baseline: Some(&baseline), seed: 7 })
+        judge(Judging {
+            run,
+            scenario,
+            analysis: &analysis,
+            baseline: Some(&baseline),
+            different: Different::Blocks,
+            seed: 7,
+        })
     };
     let mut run = Agent::default().run("run-b", 10, 2, &scenario);
     run.head.clips[1].as_mut().expect("a clip").sha256 = "other".to_owned();
@@ -154,7 +163,8 @@ fn other_things_are_not_compared_and_an_agent_that_was_changed_is() {
     assert_eq!(
         verdict.reasons[0],
         "not comparable with the baseline: audio of step `hours` was sha of clips/hours.wav and is \
-         other; accept a run of the scenario as it is now"
+         other; accept a run of the scenario as it is now, or compare all the same with \
+         --allow-different"
     );
 
     let mut changed = scenario.clone();

@@ -39,7 +39,7 @@ fn anything(seed: u64) -> Vec<i16> {
 
 fn moment(event: &Event) -> Duration {
     match event {
-        Event::VoiceStarted { at } | Event::VoiceEnded { at } => *at,
+        Event::VoiceStarted { at, .. } | Event::VoiceEnded { at } => *at,
     }
 }
 
@@ -73,7 +73,7 @@ proptest! {
             let packet = &all[sample / FRAME];
             packet.at + duration_of((sample % FRAME) as u64)
         };
-        let [Event::VoiceStarted { at: first }, Event::VoiceEnded { at: last }] = events[..] else {
+        let [Event::VoiceStarted { at: first, .. }, Event::VoiceEnded { at: last }] = events[..] else {
             return Err(TestCaseError::fail(format!("{events:?}")));
         };
         // Found in the next packet, it carries that packet's lateness; so compare in the stream's time.

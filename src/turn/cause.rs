@@ -1,0 +1,224 @@
+//! Why a call did not go as it should, and whose doing that was.
+
+use super::{Disturbance, Reply, Turn};
+use crate::record::{CallRecord, Observation, Outcome};
+
+/// What went wrong in a call. Where the agent named an error of one of its stages and did not reply,
+/// that is the cause, and not the silence that follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// No agent joined: the dispatch came to nothing.
+    Dispatch,
+    /// An agent joined, but not with its audio, or not in time.
+    Join,
+    /// It did not say its first words.
+    Greeting,
+    /// It did not reply, and named no error.
+    Silence,
+    /// It left, and named no error.
+    AgentLeft,
+    /// A provider refused for want of quota, or because of too many requests.
+    ProviderLimit,
+    SttError,
+    LlmError,
+    TtsError,
+    /// An error the agent named, of no stage that we know.
+    AgentError,
+    /// It replied with something else.
+    WrongContent,
+    /// It did not yield to a barge-in, or took notice of a noise.
+    TurnTaking,
+    /// It replied later than the scenario allows.
+    Late,
+    /// The connection to the server broke, or the server refused the caller.
+    Connection,
+    /// The user stopped the run.
+    Stopped,
+    /// The caller itself failed.
+    Ours,
+}
+
+impl Cause {
+    pub const ALL: [Self; 16] = [
+        Self::Dispatch,
+        Self::Join,
+        Self::Greeting,
+        Self::Silence,
+        Self::AgentLeft,
+        Self::ProviderLimit,
+        Self::SttError,
+        Self::LlmError,
+        Self::TtsError,
+        Self::AgentError,
+        Self::WrongContent,
+        Self::TurnTaking,
+        Self::Late,
+        Self::Connection,
+        Self::Stopped,
+        Self::Ours,
+    ];
+
+    /// The name in `report.json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dispatch => "dispatch",
+            Self::Join => "join",
+            Self::Greeting => "greeting",
+            Self::Silence => "no_reply",
+            Self::AgentLeft => "agent_left",
+            Self::ProviderLimit => "provider_limit",
+            Self::SttError => "stt_error",
+            Self::LlmError => "llm_error",
+            Self::TtsError => "tts_error",
+            Self::AgentError => "agent_error",
+            Self::WrongContent => "wrong_content",
+            Self::TurnTaking => "turn_taking",
+            Self::Late => "late_reply",
+            Self::Connection => "connection",
+            Self::Stopped => "stopped",
+            Self::Ours => "caller_fault",
+        }
+    }
+}
+
+/// A cause with what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub cause: Cause,
+    pub detail: String,
+}
+
+/// Why a call is not ok; `None` for one that is.
+pub(super) fn of(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
+    let ended = |cause| Some(Failure { cause, detail: call.end.detail.clone() });
+    match call.end.outcome {
+        Outcome::Answered => of_turns(call, turns),
+        Outcome::NoAgent => ended(Cause::Dispatch),
+        Outcome::AgentLate => ended(Cause::Join),
+        Outcome::NoGreeting => of_stage(turns).or_else(|| ended(Cause::Greeting)),
+        Outcome::NoAnswer => of_stage(turns).or_else(|| ended(Cause::Silence)),
+        Outcome::AgentLeft => of_stage(turns).or_else(|| ended(Cause::AgentLeft)),
+        Outcome::ConnectionLost | Outcome::Refused => ended(Cause::Connection),
+        Outcome::Stopped => ended(Cause::Stopped),
+        Outcome::OurFault => ended(Cause::Ours),
+    }
+}
+
+/// The error the agent named in the turn that it did not answer; of several the first, because others
+/// follow from it.
+fn of_stage(turns: &[Turn]) -> Option<Failure> {
+    let failed = turns.iter().find(|t| matches!(t.reply, Reply::Unanswered { .. }))?;
+    let error = failed.errors.first()?;
+    let detail = format!("turn `{}`: {error}", failed.id);
+    Some(Failure { cause: stage(error), detail })
+}
+
+/// What the error is about. livekit-agents writes `type='llm_error' … APIStatusError(message='…',
+/// status_code=429, …)`, providers put it in their own words.
+fn stage(error: &str) -> Cause {
+    let text = error.to_ascii_lowercase();
+    let any = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if any(&[
+        "status_code=429",
+        "status code 429",
+        "http 429",
+        "429 too many",
+        "too many requests",
+        "rate limit",
+        "rate_limit",
+        "ratelimit",
+        "quota",
+        "resource_exhausted",
+        "resource exhausted",
+    ]) {
+        Cause::ProviderLimit
+    } else if any(&["stt_error"]) {
+        Cause::SttError
+    } else if any(&["llm_error", "realtime_model_error"]) {
+        Cause::LlmError
+    } else if any(&["tts_error"]) {
+        Cause::TtsError
+    } else {
+        Cause::AgentError
+    }
+}
+
+/// What was wrong in a call that was played to its end.
+fn of_turns(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
+    let in_turn = |turn: &Turn, cause, what: &str| {
+        Some(Failure { cause, detail: format!("turn `{}`: {what}", turn.id) })
+    };
+    for turn in turns {
+        let found = match turn.reply {
+            Reply::Unanswered { .. } => of_stage(std::slice::from_ref(turn))
+                .or_else(|| in_turn(turn, Cause::Silence, "no reply")),
+            Reply::DidNotYield { .. } => {
+                in_turn(turn, Cause::TurnTaking, "the agent spoke on after a barge-in")
+            }
+            Reply::Disturbed { by: Disturbance::Stopped, .. } => {
+                in_turn(turn, Cause::TurnTaking, "the agent fell silent because of a noise")
+            }
+            Reply::Disturbed { by: Disturbance::Answered, .. } => {
+                in_turn(turn, Cause::TurnTaking, "the agent answered a noise")
+            }
+            Reply::Greeted { .. }
+            | Reply::Heard { .. }
+            | Reply::Yielded { .. }
+            | Reply::NotReached
+                if missed(call, turn.step) =>
+            {
+                in_turn(turn, Cause::Late, "not in the time that the scenario allows")
+            }
+            // Whether a noise was ignored is better known afterwards than it was to the script.
+            Reply::Greeted { .. }
+            | Reply::Heard { .. }
+            | Reply::Yielded { .. }
+            | Reply::Ignored
+            | Reply::NotAwaited
+            | Reply::NotReached => None,
+        };
+        let wrong = turn.wrong_content.first();
+        if let Some(found) = found.or_else(|| in_turn(turn, Cause::WrongContent, wrong?)) {
+            return Some(found);
+        }
+    }
+    None
+}
+
+fn missed(call: &CallRecord, step: u32) -> bool {
+    call.log.iter().any(|s| s.what == Observation::ExpectationMissed { step })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_told_apart() {
+        for (error, cause) in [
+            (
+                "type='llm_error' error=APIStatusError(message='x', status_code=500)",
+                Cause::LlmError,
+            ),
+            (
+                "type='llm_error' error=APIStatusError(message='x', status_code=429)",
+                Cause::ProviderLimit,
+            ),
+            (
+                "type='tts_error' error=APIError('You exceeded your current quota')",
+                Cause::ProviderLimit,
+            ),
+            ("type='stt_error' label='deepgram.STT' error=APIConnectionError()", Cause::SttError),
+            ("type='tts_error' label='tts.4290'", Cause::TtsError),
+            ("tool `hours` failed", Cause::AgentError),
+        ] {
+            assert_eq!(stage(error), cause, "{error}");
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let names: std::collections::BTreeSet<_> = Cause::ALL.iter().map(|c| c.name()).collect();
+        assert_eq!(names.len(), Cause::ALL.len());
+    }
+}

@@ -1,0 +1,78 @@
+use super::*;
+use crate::record::{ModelUsage, Outcome};
+use crate::turn::testing::{ask, call, connected, run, scenario, session, two_questions};
+
+fn model(model: &str) -> ModelUsage {
+    let (kind, provider, model) = ("llm".to_owned(), "openai".to_owned(), model.to_owned());
+    ModelUsage { kind, provider, model, counts: Vec::new() }
+}
+
+/// A run whose agent tells its options and its model.
+fn told(min_delay: &[&str], model_name: &str) -> Run {
+    let calls = (0..).zip(min_delay).map(|(id, delay)| {
+        let options = vec![("endpointing".to_owned(), format!("{{'min_delay': {delay}}}"))];
+        let log = [
+            connected(0),
+            session(10, SessionEvent::Options { options }),
+            session(20, SessionEvent::Usage { models: vec![model(model_name)] }),
+        ];
+        call(id, log.concat(), 1_000, Outcome::Answered)
+    });
+    run("r", calls.collect(), &two_questions())
+}
+
+fn print(run: &Run) -> (Fingerprint, Vec<StepPrint>) {
+    (Fingerprint::of(run, &two_questions()), StepPrint::all(run, &two_questions()))
+}
+
+fn compared(old: &Run, new: &Run) -> Result<Vec<String>, NotComparable> {
+    let ((old, old_steps), (new, new_steps)) = (print(old), print(new));
+    let found = comparable((&old, &old_steps), (&new, &new_steps))?;
+    Ok(found.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn what_the_agent_tells_of_itself_is_shown_where_it_differs() {
+    assert_eq!(compared(&told(&["0.5"], "gpt-5"), &told(&["0.5"], "gpt-5")), Ok(Vec::new()));
+    assert_eq!(
+        compared(&told(&["0.5"], "gpt-5"), &told(&["0.5", "0.8"], "gpt-6")),
+        Ok(vec![
+            "agent option `endpointing` was {'min_delay': 0.5} and is {'min_delay': 0.5} | {'min_delay': 0.8}"
+                .to_owned(),
+            "models was llm openai/gpt-5 and is llm openai/gpt-6".to_owned(),
+        ])
+    );
+    // A baseline of before this was on record.
+    let mute = run("r", vec![call(0, connected(0), 1_000, Outcome::Answered)], &two_questions());
+    assert_eq!(compared(&mute, &told(&["0.5"], "gpt-5")), Ok(Vec::new()));
+}
+
+#[test]
+fn what_makes_a_comparison_meaningless_blocks_it_unless_allowed() {
+    let old = told(&["0.5"], "gpt-5");
+    let mut new = told(&["0.5"], "gpt-5");
+    if let Some(Some(clip)) = new.head.clips.get_mut(1) {
+        clip.sha256 = "another".to_owned();
+    }
+    let blocked = compared(&old, &new).unwrap_err();
+    assert!(blocked.to_string().ends_with("or compare all the same with --allow-different"));
+    assert_eq!(blocked.clone().allowed(Different::Blocks), Err(blocked.clone()));
+    assert_eq!(blocked.allowed(Different::Allowed).map(|all| all.len()), Ok(1));
+    // Turns of other steps have nothing to be compared with.
+    let other = scenario(vec![ask("a")]);
+    let print_of = |s: &Scenario| (Fingerprint::of(&old, s), StepPrint::all(&old, s));
+    let ((a, a_steps), (b, b_steps)) = (print_of(&two_questions()), print_of(&other));
+    let blocked = comparable((&a, &a_steps), (&b, &b_steps)).unwrap_err();
+    assert!(blocked.other_steps && blocked.allowed(Different::Allowed).is_err());
+}
+
+#[test]
+fn a_server_is_its_host() {
+    for (url, expected) in [
+        ("ws://127.0.0.1:39709", "127.0.0.1"),
+        ("wss://x.livekit.cloud/path", "x.livekit.cloud"),
+        ("", ""),
+    ] {
+        assert_eq!(host(url), expected);
+    }
+}
