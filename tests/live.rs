@@ -12,18 +12,20 @@
 mod live {
     pub(crate) mod cases;
     pub(crate) mod stage;
+    pub(crate) mod turns;
 }
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use live::cases;
 use live::stage::Stage;
+use live::turns;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 /// A test and its name.
 type Case = (&'static str, fn(&Stage) -> Result<(), Failed>);
 
-const CASES: [Case; 13] = [
+const CASES: [Case; 15] = [
     ("reported_stages_are_the_injected_ones", cases::reported_stages_are_the_injected_ones),
     ("a_slower_llm_is_a_regression_and_named", cases::a_slower_llm_is_a_regression_and_named),
     ("nobody_joins", cases::nobody_joins),
@@ -33,6 +35,11 @@ const CASES: [Case; 13] = [
     ("an_agent_without_session_is_heard", cases::an_agent_without_session_is_heard),
     ("an_unanswered_turn_is_a_lower_bound", cases::an_unanswered_turn_is_a_lower_bound),
     ("a_barge_in_is_timed_and_ignoring_it_fails", cases::a_barge_in_is_timed_and_ignoring_it_fails),
+    (
+        "what_was_added_to_a_stage_is_attributed_to_it",
+        turns::what_was_added_to_a_stage_is_attributed_to_it,
+    ),
+    ("a_noise_is_ignored_or_counted", turns::a_noise_is_ignored_or_counted),
     ("an_interrupt_keeps_what_was_measured", cases::an_interrupt_keeps_what_was_measured),
     ("a_server_that_dies_is_a_lost_connection", cases::a_server_that_dies_is_a_lost_connection),
     ("lost_packets_are_counted", cases::lost_packets_are_counted),

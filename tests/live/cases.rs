@@ -10,10 +10,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-type Tested = Result<(), Failed>;
+pub(crate) type Tested = Result<(), Failed>;
 
 /// Fails a test with everything that was seen.
-fn check(holds: bool, what: &str, ran: &Ran) -> Tested {
+pub(crate) fn check(holds: bool, what: &str, ran: &Ran) -> Tested {
     if holds { Ok(()) } else { Err(format!("{what}\n{}", ran.seen()).into()) }
 }
 
