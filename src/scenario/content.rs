@@ -4,7 +4,6 @@ use regex::{Regex, RegexBuilder};
 
 use super::diagnostic::quoted;
 use super::fields::{Checked, Field, Fields, Look};
-use super::file::Value;
 
 const MAX_TEXT: usize = 500;
 const MAX_ITEMS: usize = 50;
@@ -82,15 +81,7 @@ fn of_text(field: &Field<'_>, look: &mut Look<'_>) -> Checked<(Vec<String>, Opti
 
 /// A text, or a list of texts.
 fn lines(field: &Field<'_>, example: &str, look: &mut Look<'_>) -> Checked<Vec<String>> {
-    let items = match &field.value.value {
-        Value::List(items) => items.as_slice(),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::Text(_)
-        | Value::Map(_)
-        | Value::Refused => std::slice::from_ref(field.value),
-    };
+    let items = field.one_or_many();
     if items.is_empty() || items.len() > MAX_ITEMS {
         let message = format!("{} has 1 to {MAX_ITEMS} texts", quoted(field.name));
         let label = format!("{} texts", items.len());

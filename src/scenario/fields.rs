@@ -109,6 +109,19 @@ pub(super) struct Field<'t> {
 }
 
 impl<'t> Field<'t> {
+    /// The items of a list; anything else is the only item.
+    pub(super) fn one_or_many(&self) -> &'t [Node] {
+        match &self.value.value {
+            Value::List(items) => items,
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Text(_)
+            | Value::Map(_)
+            | Value::Refused => std::slice::from_ref(self.value),
+        }
+    }
+
     pub(super) fn text(&self, example: &str, look: &mut Look<'_>) -> Checked<&'t str> {
         match &self.value.value {
             Value::Text(text) => Ok(text),

@@ -38,15 +38,7 @@ pub(super) fn thresholds(field: &Field<'_>, look: &mut Look<'_>) -> Checked<Vec<
 /// The limits on one metric: a text, or a list of texts.
 fn thresholds_of(field: &Field<'_>, look: &mut Look<'_>) -> Checked<Vec<Threshold>> {
     let metric = metric(field.name, &field.at, look);
-    let items = match &field.value.value {
-        Value::List(items) => items.as_slice(),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::Text(_)
-        | Value::Map(_)
-        | Value::Refused => std::slice::from_ref(field.value),
-    };
+    let items = field.one_or_many();
     if items.is_empty() {
         let message = format!("{} has no limit", quoted(field.name));
         let help = "write one, such as `\"p(95)<2500ms\"`, or remove the metric";
