@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::reported::FIELDS;
+use super::reported::REPORTED;
 use super::{CallFacts, EOT_EARLY_MS, Measures, Reply, Turn, Value};
 use crate::record::{CallId, CallRecord, Observation, Offset, Outcome, Run};
 use crate::scenario::{Expect, Metric, Scenario, TurnTaking};
@@ -153,7 +153,7 @@ fn reported(measures: &mut Measures, turn: &Turn) {
         return;
     }
     let mut metrics = turn.reported;
-    for (metric, field) in FIELDS {
+    for (metric, field) in REPORTED {
         if let Some(value) = *field(&mut metrics) {
             measures.add(metric, turn.call, turn.step, value);
         }

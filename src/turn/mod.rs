@@ -21,7 +21,7 @@ use crate::scenario::{Content, Metric, Scenario, Source};
 pub use cause::{Cause, Failure};
 pub use overlap::Overlap;
 pub use path::{Part, Path};
-pub use reported::{Doubt, Why};
+pub use reported::{Doubt, REPORTED, Why};
 
 /// A reported time that is longer than this (or negative) is an error of the agent's, not a latency.
 pub const LONGEST_REPORTED_MS: f64 = 60_000.0;

@@ -247,7 +247,7 @@ impl Transcripts {
 type Field = fn(&mut ReportedMetrics) -> &mut Option<f64>;
 
 /// The reported times and where they lie.
-pub(super) const FIELDS: [(Metric, Field); 7] = [
+pub const REPORTED: [(Metric, Field); 7] = [
     (Metric::TranscriptionDelay, |m| &mut m.transcription_delay_ms),
     (Metric::EndOfTurnDelay, |m| &mut m.end_of_turn_delay_ms),
     (Metric::OnUserTurnCompletedDelay, |m| &mut m.on_user_turn_completed_delay_ms),
@@ -263,7 +263,7 @@ fn fill_in(
     choose: fn(Option<f64>, Option<f64>) -> Option<f64>,
 ) {
     let mut new = *new;
-    for (_, field) in FIELDS {
+    for (_, field) in REPORTED {
         *field(known) = choose(*field(&mut new), *field(known));
     }
 }
@@ -273,7 +273,7 @@ fn in_order(mut metrics: ReportedMetrics, doubts: &mut Vec<Doubt>) -> ReportedMe
     if metrics.speech_ms.is_none_or(|ms| ms >= 0.0) {
         return metrics;
     }
-    for (metric, field) in FIELDS {
+    for (metric, field) in REPORTED {
         if let Some(ms) = field(&mut metrics).take() {
             doubts.push(Doubt { metric, ms: Some(ms), why: Why::SpeechRunsBackwards });
         }
@@ -283,7 +283,7 @@ fn in_order(mut metrics: ReportedMetrics, doubts: &mut Vec<Doubt>) -> ReportedMe
 
 /// Takes out what cannot be true.
 fn plausible(mut metrics: ReportedMetrics, doubts: &mut Vec<Doubt>) -> ReportedMetrics {
-    for (metric, field) in FIELDS {
+    for (metric, field) in REPORTED {
         if let Some(ms) = field(&mut metrics).take_if(|v| !(0.0..=LONGEST_REPORTED_MS).contains(v))
         {
             let why = if ms < 0.0 { Why::Negative } else { Why::Absurd };

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::record::{CallId, ReportedMetrics};
 use crate::scenario::Metric;
-use crate::turn::{Measures, Part, Path};
+use crate::turn::{Measures, Part, Path, REPORTED};
 
 /// A change as parts: `parts` and `rest_ms` add up to `total_ms`, and so do `steps` and `rest_ms`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -131,23 +131,15 @@ fn paths(measures: &Measures) -> BTreeMap<u32, Vec<Path>> {
         let known = measures.values(metric).iter().filter(|v| !v.censored);
         known.map(|v| ((v.call, v.step), v.value)).collect()
     };
-    let times = Metric::ALL.into_iter().filter(|metric| metric.is_time());
-    let tables: BTreeMap<Metric, BTreeMap<(CallId, u32), f64>> =
-        times.map(|metric| (metric, table(metric))).collect();
+    let (heard, tools) = (table(Metric::HeardE2eLatency), table(Metric::ToolDelay));
+    let reported = REPORTED.map(|(metric, field)| (table(metric), field));
     let mut by_step: BTreeMap<u32, Vec<Path>> = BTreeMap::new();
-    for (turn, heard) in tables.get(&Metric::HeardE2eLatency).into_iter().flatten() {
-        let of = |metric| tables.get(&metric)?.get(turn).copied();
-        let reported = ReportedMetrics {
-            transcription_delay_ms: of(Metric::TranscriptionDelay),
-            end_of_turn_delay_ms: of(Metric::EndOfTurnDelay),
-            on_user_turn_completed_delay_ms: of(Metric::OnUserTurnCompletedDelay),
-            llm_node_ttft_ms: of(Metric::LlmNodeTtft),
-            llm_node_ttfs_ms: of(Metric::LlmNodeTtfs),
-            tts_node_ttfb_ms: of(Metric::TtsNodeTtfb),
-            e2e_latency_ms: of(Metric::E2eLatency),
-            speech_ms: None,
-        };
-        let path = Path::of(*heard, &reported, of(Metric::ToolDelay));
+    for (turn, heard) in heard {
+        let mut metrics = ReportedMetrics::default();
+        for (values, field) in &reported {
+            *field(&mut metrics) = values.get(&turn).copied();
+        }
+        let path = Path::of(heard, &metrics, tools.get(&turn).copied());
         by_step.entry(turn.1).or_default().extend(path);
     }
     by_step.retain(|_, paths| !paths.is_empty());
