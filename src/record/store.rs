@@ -10,7 +10,8 @@
 //! | 2 | 0.1.0 | `sound_began`, `tool_started`, `tool_ended`, `handoff`; `speech_ms` of a message |
 //!
 //! This version reads both; a reader refuses formats it does not know. Fields may be added within a
-//! format; unknown ones are ignored. A run that was killed has no `end` line and may have a cut last line, which is dropped.
+//! format; unknown ones are ignored. A run that was killed has no `end` line and may have a cut last
+//! line, which is dropped.
 #![expect(clippy::disallowed_methods, reason = "IO: reads and writes run.jsonl")]
 
 use super::{CallRecord, Run, RunHead, RunTail};

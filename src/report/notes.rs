@@ -166,7 +166,7 @@ fn doubts(notes: &mut Vec<String>, turns: &[Turn]) {
             Why::SpeechRunsBackwards => "came with a speech that ends before it begins",
             Why::AbsentAfterHandoff => "was not reported after a handoff to another agent",
         };
-        let turns = if n == 1 { "1 turn".to_owned() } else { format!("{n} turns") };
+        let turns = number_of_turns(n);
         notes.push(format!("{} {what} in {turns}, which are not in its figures", metric.name()));
     }
 }
@@ -183,10 +183,14 @@ fn constants(notes: &mut Vec<String>, measures: &Measures) {
     }
 }
 
+fn number_of_turns(n: usize) -> String {
+    if n == 1 { "1 turn".to_owned() } else { format!("{n} turns") }
+}
+
 fn false_interruptions(notes: &mut Vec<String>, turns: &[Turn]) {
     let n = turns.iter().filter(|turn| turn.false_interruption).count();
     if n > 0 {
-        let turns = if n == 1 { "1 turn".to_owned() } else { format!("{n} turns") };
+        let turns = number_of_turns(n);
         notes
             .push(format!("the agent took something for an interruption that was none in {turns}"));
     }

@@ -90,20 +90,15 @@ impl Path {
         let voice = (Part::TtsFirstByte, reported.tts_node_ttfb_ms);
         let all = chain(&[&turn[..], &[voice, (Part::Tool, tool_ms)], &model].concat());
         let sum = total(&all);
-        let on_path = if sum <= e2e + FITS_MS {
+        // With a tool the last request cannot have been started early.
+        let may_overlap = tool_ms.is_none() && reported.transcription_delay_ms.is_some();
+        let on_path = if sum <= e2e + FITS_MS || !may_overlap {
             all
         } else {
             let early = [(Part::Transcription, reported.transcription_delay_ms)];
             let started_early = chain(&[&early[..], &[voice], &model].concat());
             let committed = chain(&[&turn[..], &[voice]].concat());
-            match reported.transcription_delay_ms {
-                // With a tool the last request cannot have been started early.
-                Some(_) if tool_ms.is_none() && total(&started_early) >= total(&committed) => {
-                    started_early
-                }
-                Some(_) if tool_ms.is_none() => committed,
-                Some(_) | None => all,
-            }
+            if total(&started_early) >= total(&committed) { started_early } else { committed }
         };
         let mut path = Self::default();
         let mut left = e2e;

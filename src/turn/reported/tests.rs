@@ -149,6 +149,18 @@ fn an_agent_without_a_session_is_quoted_from_its_transcripts() {
     assert_eq!(turns[0].reported, ReportedMetrics::default());
 }
 
+/// A question and its answer, 1,100 ms after it, of which the agent reports `metrics`.
+fn answered_with(metrics: ReportedMetrics) -> [Vec<Stamped>; 6] {
+    [
+        connected(0),
+        began(0, 0),
+        said(0, 1_000, 2_000),
+        user(2_500, "hours?", 500.0),
+        voice(3_100, 4_000),
+        agent_with(4_100, "nine", false, metrics),
+    ]
+}
+
 #[test]
 fn what_cannot_be_true_is_left_out_and_counted() {
     let metrics = ReportedMetrics {
@@ -158,14 +170,7 @@ fn what_cannot_be_true_is_left_out_and_counted() {
         e2e_latency_ms: Some(900.0),
         ..ReportedMetrics::default()
     };
-    let log = [
-        connected(0),
-        began(0, 0),
-        said(0, 1_000, 2_000),
-        user(2_500, "hours?", 500.0),
-        voice(3_100, 4_000),
-        agent_with(4_100, "nine", false, metrics),
-    ];
+    let log = answered_with(metrics);
     let turns = turns_of(vec![ask("hours")], &log, 5_000, Outcome::Answered);
     let dropped: Vec<(Metric, Why)> = turns[0].doubts.iter().map(|d| (d.metric, d.why)).collect();
     let expected = [
@@ -188,14 +193,7 @@ fn a_speech_that_runs_backwards_takes_its_message_with_it() {
         speech_ms: Some(-4_000.0),
         ..ReportedMetrics::default()
     };
-    let log = [
-        connected(0),
-        began(0, 0),
-        said(0, 1_000, 2_000),
-        user(2_500, "hours?", 500.0),
-        voice(3_100, 4_000),
-        agent_with(4_100, "nine", false, metrics),
-    ];
+    let log = answered_with(metrics);
     let turns = turns_of(vec![ask("hours")], &log, 5_000, Outcome::Answered);
     let why: Vec<Why> = turns[0].doubts.iter().map(|d| d.why).collect();
     assert_eq!(why, [Why::SpeechRunsBackwards; 2]);
