@@ -173,12 +173,37 @@ impl DevAgent {
         log: &Path,
     ) -> Result<Self, DevError> {
         let mut shell = Command::new("sh");
-        shell
-            .args(["-c", command])
+        shell.args(["-c", command]);
+        Self::start_program(shell, command, url, (api_key, api_secret), log).await
+    }
+
+    /// Starts our own scripted agent with this name.
+    pub async fn start_scripted(
+        name: &str,
+        url: &str,
+        keys: (&str, &str),
+        log: &Path,
+    ) -> Result<Self, DevError> {
+        let program =
+            std::env::current_exe().map_err(|source| spawn_error(Path::new("loadcall"), source))?;
+        let shown = format!("{} agent", program.display());
+        let mut command = Command::new(program);
+        command.args(["agent", "--name", name]);
+        Self::start_program(command, &shown, url, keys, log).await
+    }
+
+    async fn start_program(
+        mut program: Command,
+        command: &str,
+        url: &str,
+        (api_key, api_secret): (&str, &str),
+        log: &Path,
+    ) -> Result<Self, DevError> {
+        program
             .env("LIVEKIT_URL", url)
             .env("LIVEKIT_API_KEY", api_key)
             .env("LIVEKIT_API_SECRET", api_secret);
-        let mut process = Process::start(shell, log, command).await?;
+        let mut process = Process::start(program, log, command).await?;
         let mut registered = process.registered.clone();
         tokio::select! {
             seen = registered.wait_for(|seen| *seen) => {

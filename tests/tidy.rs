@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Module → the modules of ours it may use. An edge that is not here is an error.
-const EDGES: [(&str, &[&str]); 15] = [
+const EDGES: [(&str, &[&str]); 17] = [
     ("scenario", &[]),
     ("audio", &[]),
     ("plan", &["scenario", "record"]),
@@ -19,17 +19,33 @@ const EDGES: [(&str, &[&str]); 15] = [
     ("clock", &["record"]),
     ("call", &["plan", "audio", "record", "scenario", "stats", "clock", "secret"]),
     ("run", &["plan", "call", "record"]),
+    ("agent", &["call", "audio", "record", "stats", "clock"]),
     ("turn", &["record", "scenario"]),
     ("stats", &[]),
     ("verdict", &["scenario", "record", "turn", "stats"]),
+    ("calibrate", &["agent", "record", "scenario", "turn", "stats"]),
     ("report", &["scenario", "record", "turn", "stats", "verdict"]),
     ("export", &["scenario", "record", "turn", "stats", "verdict", "report", "secret"]),
     ("dev", &["record", "stats", "clock"]),
     (
         "cli",
         &[
-            "scenario", "audio", "plan", "record", "secret", "clock", "call", "run", "turn",
-            "stats", "verdict", "report", "export", "dev",
+            "scenario",
+            "audio",
+            "plan",
+            "record",
+            "secret",
+            "clock",
+            "call",
+            "run",
+            "agent",
+            "turn",
+            "stats",
+            "verdict",
+            "calibrate",
+            "report",
+            "export",
+            "dev",
         ],
     ),
 ];
@@ -37,8 +53,18 @@ const EDGES: [(&str, &[&str]); 15] = [
 /// An outside library → the only files that may name it.
 const NAMED_BY: [(&str, &[&str]); 4] = [
     ("serde_yaml::", &["scenario/"]),
-    ("livekit::", &["call/livekit.rs", "call/readers.rs", "call/hearing.rs", "call/drive.rs"]),
-    ("livekit_api::", &["call/livekit.rs"]),
+    (
+        "livekit::",
+        &[
+            "call/livekit.rs",
+            "call/readers.rs",
+            "call/hearing.rs",
+            "call/drive.rs",
+            "agent/job.rs",
+            "agent/worker.rs",
+        ],
+    ),
+    ("livekit_api::", &["call/livekit.rs", "agent/worker.rs"]),
     ("opentelemetry", &["export/"]),
 ];
 

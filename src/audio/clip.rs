@@ -130,6 +130,12 @@ impl Clip {
     }
 }
 
+/// The first and the last audible sample of a recording at 48 kHz, as they are found in a clip; `None`
+/// when nothing in it is audible.
+pub fn audible_span(pcm: &[i16]) -> Option<(usize, usize)> {
+    Voice::find(pcm).span.map(|span| (index(span.first), index(span.last)))
+}
+
 impl fmt::Display for ClipFacts {
     /// One line, such as `1.24 s of speech; 0 ms before and 312 ms after cut; …`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

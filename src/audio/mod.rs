@@ -39,7 +39,7 @@ pub mod ear;
 #[cfg(test)]
 mod testing;
 
-pub use clip::{Clip, ClipFacts, TAIL};
+pub use clip::{Clip, ClipFacts, TAIL, audible_span};
 pub use wav::{ClipError, MAX_CLIP};
 
 use std::time::Duration;

@@ -134,18 +134,30 @@ impl EncodedClip {
 /// # Errors
 /// Only when libopus itself fails or is one with another look-ahead.
 pub fn encode(clip: &Clip) -> Result<EncodedClip, CodecError> {
+    encode_pcm(clip.pcm(), clip.first_voiced(), clip.last_voiced())
+}
+
+/// Encodes samples (48 kHz mono) of which the first and the last audible one are known.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_pcm(
+    pcm: &[i16],
+    first_voiced: usize,
+    last_voiced: usize,
+) -> Result<EncodedClip, CodecError> {
     let mut encoder = Encoder::settled()?;
-    let needed = clip.pcm().len() + LOOKAHEAD;
+    let needed = pcm.len() + LOOKAHEAD;
     let frames = needed.div_ceil(FRAME) + SETTLE;
-    let mut pcm = clip.pcm().to_vec();
+    let mut pcm = pcm.to_vec();
     pcm.resize(frames * FRAME, 0);
     Ok(EncodedClip {
         frames: pcm
             .chunks_exact(FRAME)
             .map(|frame| encoder.encode(frame))
             .collect::<Result<_, _>>()?,
-        first_voiced_at: duration_of((clip.first_voiced() + LOOKAHEAD) as u64),
-        last_voiced_at: duration_of((clip.last_voiced() + LOOKAHEAD) as u64),
+        first_voiced_at: duration_of((first_voiced + LOOKAHEAD) as u64),
+        last_voiced_at: duration_of((last_voiced + LOOKAHEAD) as u64),
     })
 }
 

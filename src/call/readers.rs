@@ -93,7 +93,7 @@ async fn send(to: &mpsc::Sender<Stamped>, at: Offset, what: Observation) {
 }
 
 /// The whole stream, or nothing when it breaks or is too long.
-async fn read_bytes(mut reader: ByteStreamReader) -> Option<Vec<u8>> {
+pub async fn read_bytes(mut reader: ByteStreamReader) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     while let Some(chunk) = reader.next().await {
         bytes.extend_from_slice(&chunk.ok()?);

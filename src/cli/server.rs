@@ -1,8 +1,8 @@
 //! The server that calls go to: a given one, or a private one with an agent beside it.
 
-use super::ServerArgs;
 use super::exit::{Failure, tell};
 use super::progress::Verbosity;
+use super::{KeyArgs, ServerArgs};
 use crate::call::livekit::Target;
 use crate::dev::{DevAgent, DevServer};
 use crate::secret::Secret;
@@ -10,8 +10,17 @@ use std::path::Path;
 
 /// Which server the calls go to.
 pub(super) enum Server {
-    Given { target: Target, agent_command: Option<String> },
-    Private { agent_command: Option<String> },
+    Given { target: Target, agent: Agent },
+    Private { agent: Agent },
+}
+
+/// What is started beside the calls.
+#[derive(Clone)]
+pub(super) enum Agent {
+    None,
+    Command(String),
+    /// Our own scripted one.
+    Scripted,
 }
 
 /// What was started for this run.
@@ -22,32 +31,27 @@ pub(super) struct Started {
 
 impl Server {
     pub(super) fn from_args(args: &ServerArgs) -> Result<Self, Failure> {
-        let agent_command = args.agent_command.clone();
+        let agent = match &args.agent_command {
+            Some(command) => Agent::Command(command.clone()),
+            None if args.dev_agent => Agent::Scripted,
+            None => Agent::None,
+        };
         if args.dev {
-            return Ok(Self::Private { agent_command });
+            return Ok(Self::Private { agent });
         }
-        let Some(url) = &args.url else {
+        if args.keys.url.is_none() {
             return Err(Failure::usage("no LiveKit server to call").hint(
                 "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET (or --url, --api-key and \
                  --api-secret), or start a private server on loopback with --dev",
             ));
-        };
-        if !["ws://", "wss://", "http://", "https://"].iter().any(|s| url.starts_with(s)) {
-            return Err(Failure::usage(format!("`{url}` is no address of a LiveKit server"))
-                .hint("write it as ws://host:port or wss://host"));
         }
-        let (Some(api_key), Some(api_secret)) = (&args.api_key, &args.api_secret) else {
-            return Err(Failure::usage("a LiveKit server, but no keys for it")
-                .hint("set LIVEKIT_API_KEY and LIVEKIT_API_SECRET"));
-        };
-        let target =
-            Target { url: url.clone(), api_key: api_key.clone(), api_secret: api_secret.clone() };
-        Ok(Self::Given { target, agent_command })
+        Ok(Self::Given { target: given(&args.keys)?, agent })
     }
 
     pub(super) async fn start(
         &self,
         folder: &Path,
+        agent_name: &str,
         how: Verbosity,
     ) -> Result<(Target, Started), Failure> {
         let say = |text: &str| {
@@ -55,9 +59,9 @@ impl Server {
                 tell(text);
             }
         };
-        let (target, server, command) = match self {
-            Self::Given { target, agent_command } => (target.clone(), None, agent_command),
-            Self::Private { agent_command } => {
+        let (target, server, agent) = match self {
+            Self::Given { target, agent } => (target.clone(), None, agent),
+            Self::Private { agent } => {
                 let log = folder.join("livekit-server.log");
                 let server = DevServer::start(&log).await.map_err(Failure::nothing_measured)?;
                 let (key, secret) = (server.api_key, server.api_secret);
@@ -71,22 +75,29 @@ impl Server {
                     api_key: key.into(),
                     api_secret: Secret::new(secret.into()),
                 };
-                (target, Some(server), agent_command)
+                (target, Some(server), agent)
             }
         };
-        let mut agent = None;
-        if let Some(command) = command {
-            say(&format!("starting the agent: {command}"));
-            let keys = (target.api_key.as_str(), target.api_secret.expose());
-            let log = folder.join("agent.log");
-            match DevAgent::start(command, &target.url, keys, &log).await {
-                Ok(started) => agent = Some(started),
-                Err(e) => {
-                    Started { server, agent: None }.stop().await;
-                    return Err(Failure::nothing_measured(e));
-                }
+        let keys = (target.api_key.as_str(), target.api_secret.expose());
+        let log = folder.join("agent.log");
+        let agent = match agent {
+            Agent::None => None,
+            Agent::Command(command) => {
+                say(&format!("starting the agent: {command}"));
+                Some(DevAgent::start(command, &target.url, keys, &log).await)
             }
-        }
+            Agent::Scripted => {
+                say(&format!("starting a scripted agent: {agent_name}"));
+                Some(DevAgent::start_scripted(agent_name, &target.url, keys, &log).await)
+            }
+        };
+        let agent = match agent.transpose() {
+            Ok(agent) => agent,
+            Err(e) => {
+                Started { server, agent: None }.stop().await;
+                return Err(Failure::nothing_measured(e));
+            }
+        };
         Ok((target, Started { server, agent }))
     }
 }
@@ -100,6 +111,25 @@ impl Started {
             server.stop().await;
         }
     }
+}
+
+/// The server an address and keys name.
+pub(super) fn given(keys: &KeyArgs) -> Result<Target, Failure> {
+    let Some(url) = &keys.url else {
+        return Err(Failure::usage("no LiveKit server").hint(
+            "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET (or --url, --api-key and \
+             --api-secret)",
+        ));
+    };
+    if !["ws://", "wss://", "http://", "https://"].iter().any(|s| url.starts_with(s)) {
+        return Err(Failure::usage(format!("`{url}` is no address of a LiveKit server"))
+            .hint("write it as ws://host:port or wss://host"));
+    }
+    let (Some(api_key), Some(api_secret)) = (&keys.api_key, &keys.api_secret) else {
+        return Err(Failure::usage("a LiveKit server, but no keys for it")
+            .hint("set LIVEKIT_API_KEY and LIVEKIT_API_SECRET"));
+    };
+    Ok(Target { url: url.clone(), api_key: api_key.clone(), api_secret: api_secret.clone() })
 }
 
 /// `wss://user:password@host/path?query` → `wss://host/path`.

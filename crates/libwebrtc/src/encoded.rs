@@ -118,6 +118,13 @@ impl EncodedAudioSource {
         self.timeline.lock().stop();
     }
 
+    /// Cuts the clip at a moment of the capture clock: every period captured at or after `at` is silent. When `at` is
+    /// in the future by more than packets leave late, exactly the periods before it are sent. Another clip can be
+    /// played once that moment has passed and its period was fetched. Does nothing without a clip.
+    pub fn stop_at(&self, at: Instant) {
+        self.timeline.lock().stop_at(at);
+    }
+
     /// How punctually the packets have been sent so far, over all connections.
     pub fn pacing(&self) -> Pacing {
         self.timeline.lock().pacing().clone()

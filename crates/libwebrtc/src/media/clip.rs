@@ -24,6 +24,8 @@ struct Clip {
     frames: Arc<[EncodedFrame]>,
     not_before: Instant,
     start: Start,
+    /// From here on it is silent.
+    until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -69,7 +71,7 @@ impl ClipTimeline {
             return Err(PlayError::AlreadyPlaying);
         }
         let (announce, announced) = oneshot::channel();
-        self.clip = Some(Clip { frames, not_before, start: Start::Waiting(announce) });
+        self.clip = Some(Clip { frames, not_before, start: Start::Waiting(announce), until: None });
         Ok(announced)
     }
 
@@ -78,9 +80,19 @@ impl ClipTimeline {
         self.clip = None;
     }
 
+    /// Silence from the first period on that is captured at or after `at`; one that was fetched before stays as it was.
+    pub(crate) fn stop_at(&mut self, at: Instant) {
+        if let Some(clip) = &mut self.clip {
+            clip.until = Some(at);
+        }
+    }
+
     /// The frame of a period that is complete.
     pub(crate) fn frame(&mut self, index: u64) -> EncodedFrame {
         let capture = self.grid.capture(index);
+        if self.clip.as_ref().is_some_and(|clip| clip.until.is_some_and(|until| capture >= until)) {
+            self.clip = None;
+        }
         let playing = self.clip.as_mut().and_then(|clip| {
             let first = clip.first_at(index, capture)?;
             let offset = usize::try_from(index.checked_sub(first)?).ok()?;
@@ -214,6 +226,17 @@ mod tests {
             timeline.play(clip(), start + PERIOD * 9, start).expect("the other was stopped");
         timeline.stop();
         assert_eq!(started.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+    }
+
+    #[test]
+    fn a_clip_is_cut_with_the_first_period_captured_at_or_after_the_wish() {
+        for (cut_ms, sent) in [(0, [0, 0, 0]), (20, [1, 0, 0]), (21, [1, 2, 0]), (60, [1, 2, 3])] {
+            let (start, mut timeline) = timeline();
+            timeline.play(clip(), start, start).expect("nothing else plays");
+            timeline.stop_at(start + std::time::Duration::from_millis(cut_ms));
+            assert_eq!(bytes(&mut timeline, 0..3), sent, "cut at {cut_ms} ms");
+            assert_eq!(bytes(&mut timeline, [3]), [0]);
+        }
     }
 
     #[test]

@@ -1,0 +1,85 @@
+//! `loadcall agent`: a scripted agent that takes calls until it is stopped.
+#![expect(clippy::disallowed_methods, reason = "IO: reads the script, writes what really happened")]
+
+use super::exit::{self, Failure, print, tell};
+use super::{AgentArgs, logging, placing, server, stop};
+use crate::agent::script::Script;
+use crate::agent::truth::Truth;
+use crate::agent::worker::Worker;
+use crate::clock::Clock;
+use indicatif::MultiProgress;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+use tokio::sync::{mpsc, watch};
+
+/// Truths waiting to be written.
+const TRUTHS: usize = 10_000;
+/// The largest script file that is read.
+const SCRIPT_LIMIT: u64 = 1 << 20;
+
+pub(super) fn agent(args: &AgentArgs) -> Result<u8, Failure> {
+    logging::start(&MultiProgress::new());
+    let target = server::given(&args.keys)?;
+    let script = args.script.as_deref().map_or_else(|| Ok(Script::default()), read_script)?;
+    let file = args.truth.as_deref().map(open).transpose()?;
+    let (sender, receiver) = mpsc::channel(TRUTHS);
+    let worker = Worker {
+        target,
+        name: args.name.clone(),
+        script,
+        clock: Clock::start(),
+        truth: file.is_some().then_some(sender),
+        // What is waited for stands on stdout, as with any agent.
+        say: |line| {
+            let _ = print(&format!("{line}\n"));
+        },
+    };
+    placing::block_on(async {
+        let stop = stop::signals()?;
+        let (registered, _) = watch::channel(false);
+        let serving = async {
+            tokio::select! {
+                served = worker.serve(registered, stop.first) => {
+                    served.map_err(Failure::nothing_measured)
+                }
+                () = second(stop.second) => Ok(()),
+            }
+        };
+        let (served, ()) = tokio::join!(serving, write(file, receiver));
+        served.map(|()| exit::PASS)
+    })
+}
+
+async fn second(mut stop: watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Writes what really happened, a line as it happens, until nobody has more to say.
+async fn write(file: Option<File>, mut truths: mpsc::Receiver<Truth>) {
+    let Some(mut file) = file else { return };
+    while let Some(truth) = truths.recv().await {
+        let line = serde_json::to_string(&truth).unwrap_or_default();
+        if let Err(e) = writeln!(file, "{line}") {
+            return tell(&format!("warning: cannot write what really happened: {e}"));
+        }
+    }
+}
+
+fn read_script(path: &Path) -> Result<Script, Failure> {
+    let fail = |why: &dyn std::fmt::Display| {
+        Failure::usage(format!("cannot read the agent's script `{}`: {why}", path.display()))
+    };
+    let size = std::fs::metadata(path).map_err(|e| fail(&e))?.len();
+    if size > SCRIPT_LIMIT {
+        return Err(fail(&format!("it has {size} bytes, at most {SCRIPT_LIMIT} are read")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| fail(&e))?;
+    Script::parse(&text).map_err(|e| fail(&e))
+}
+
+fn open(path: &Path) -> Result<File, Failure> {
+    OpenOptions::new().create(true).append(true).open(path).map_err(|e| {
+        Failure::usage(format!("cannot write what really happened to `{}`: {e}", path.display()))
+    })
+}
