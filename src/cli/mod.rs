@@ -1,6 +1,9 @@
 //! The command line: reads inputs, calls the rest, writes outputs, chooses the exit code.
 
 mod accept;
+mod agent;
+mod calibrate;
+mod calibrations;
 mod check;
 mod clips;
 mod compare;
@@ -47,6 +50,11 @@ the media engine and the LiveKit crate log.";
 enum Command {
     /// Place the calls of a scenario, report them and judge them.
     Run(Box<RunArgs>),
+    /// Answer calls as an agent whose every delay is scripted, until stopped.
+    Agent(AgentArgs),
+    /// Find how far off loadcall's own numbers are on this machine: calls to an agent whose delays are
+    /// known, on a private livekit-server. Later reports carry the result.
+    Calibrate(CalibrateArgs),
     /// Show every fault of scenario files, and what their clips contain. Needs no server.
     Check {
         /// Scenario files.
@@ -141,7 +149,7 @@ struct PlacingArgs {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "LiveKit server")]
-struct ServerArgs {
+struct KeyArgs {
     /// Address of the LiveKit server, ws:// or wss://.
     #[arg(long, env = "LIVEKIT_URL", value_name = "URL")]
     url: Option<String>,
@@ -151,6 +159,13 @@ struct ServerArgs {
     /// Its secret; better given in the environment, where other users of the machine do not see it.
     #[arg(long, env = "LIVEKIT_API_SECRET", value_name = "SECRET", hide_env_values = true)]
     api_secret: Option<Secret>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "LiveKit server")]
+struct ServerArgs {
+    #[command(flatten)]
+    keys: KeyArgs,
     /// Start a private livekit-server on loopback for this run instead.
     #[arg(long)]
     dev: bool,
@@ -158,6 +173,61 @@ struct ServerArgs {
     /// in its environment) and end it afterwards.
     #[arg(long, value_name = "COMMAND")]
     agent_command: Option<String>,
+    /// Start a scripted agent (`loadcall agent`) of the scenario's agent name beside the private server.
+    #[arg(long, requires = "dev", conflicts_with = "agent_command")]
+    dev_agent: bool,
+}
+
+#[derive(Debug, Args)]
+struct CalibrateArgs {
+    /// Calls at a time.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    concurrency: u32,
+    /// Calls in all. Default: 6, and with more at a time twice that many.
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    calls: Option<u32>,
+    /// Share of packets that the network loses in either direction, such as 1%.
+    #[arg(long, default_value = "0%", value_name = "PERCENT", value_parser = percent)]
+    loss: f64,
+    /// How much longer than others a packet may take in either direction, in milliseconds.
+    #[arg(long, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    jitter_ms: u32,
+    /// Write the result to this file as well.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Folder for the recording, the agent's truth and the server's log. Default: none is kept.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Seed of the intervals and of the bad network.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print nothing but the result and errors.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// `1%` as 1.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    number
+        .filter(|percent| (0.0..100.0).contains(percent))
+        .ok_or_else(|| "write a share of packets from 0% to below 100%, such as 1%".into())
+}
+
+#[derive(Debug, Args)]
+struct AgentArgs {
+    /// The name it registers with, by which callers ask for it.
+    #[arg(long, default_value = "demo-agent", value_name = "NAME")]
+    name: String,
+    /// What it does in a call whose dispatch metadata says nothing (JSON). Default: answers with
+    /// fixed delays.
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// Append what it really did, and when, to this file (a JSON object a line).
+    #[arg(long, value_name = "FILE")]
+    truth: Option<PathBuf>,
+    #[command(flatten)]
+    keys: KeyArgs,
 }
 
 #[derive(Debug, Args)]
@@ -198,6 +268,8 @@ pub fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Agent(args) => agent::agent(&args),
+        Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Check { scenarios } => check::check(&scenarios),
         Command::Compare { run, baseline, different } => {
             compare::compare(&run.path, baseline.as_deref(), different.into())

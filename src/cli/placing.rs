@@ -5,7 +5,7 @@ use super::exit::{self, Failure, tell};
 use super::progress::{Shown, Verbosity};
 use super::server::{self, Server};
 use super::stop::{self, Stop};
-use super::{PlacingArgs, check, clips, files, traces};
+use super::{PlacingArgs, calibrations, check, clips, files, traces};
 use crate::audio::opus;
 use crate::call::drive::{Calling, Sayable, packet};
 use crate::call::livekit::Target;
@@ -58,12 +58,18 @@ impl Prepared {
             clips: self.clips.iter().map(|c| c.as_ref().map(clips::Loaded::fact)).collect(),
             seed,
             server_url: server::without_credentials(&target.url),
-            host: Host {
-                os: std::env::consts::OS.into(),
-                cpus: std::thread::available_parallelism()
-                    .map_or(0, |n| u32::try_from(n.get()).unwrap_or(0)),
-            },
+            host: host(),
+            calibration: calibrations::of_this_machine(self.scenario.load()),
         }
+    }
+}
+
+/// The machine this runs on.
+pub(super) fn host() -> Host {
+    let cpus = std::thread::available_parallelism();
+    Host {
+        os: std::env::consts::OS.into(),
+        cpus: cpus.map_or(0, |n| u32::try_from(n.get()).unwrap_or(0)),
     }
 }
 
@@ -90,7 +96,7 @@ pub(super) async fn calls(
     let how = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
     let mut stopped = stop.first.clone();
     let (target, started) = tokio::select! {
-        started = server.start(&prepared.folder, how) => started?,
+        started = server.start(&prepared.folder, &prepared.scenario.agent().name, how) => started?,
         _ = stopped.wait_for(|stop| *stop) => return Err(Failure::shown(exit::STOPPED)),
     };
     let placed = place_calls(args, prepared, target, stop, bars, how).await;

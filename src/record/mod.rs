@@ -2,7 +2,10 @@
 //! These types are the format of `run.jsonl` (see [`store`]); everything loadcall reports is
 //! computed from them, so a report can be made again without a network.
 
+mod calibration;
 pub mod store;
+
+pub use calibration::{Calibration, CalibrationError};
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -81,6 +84,9 @@ pub struct RunHead {
     /// Server address without credentials.
     pub server_url: String,
     pub host: Host,
+    /// How far off this machine's caller is; `None` when it was never calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 /// A clip as it was played.

@@ -173,6 +173,7 @@ mod tests {
             seed: 7,
             server_url: "ws://127.0.0.1:7880".into(),
             host: Host { os: "linux".into(), cpus: 2 },
+            calibration: None,
         }
     }
 

@@ -72,6 +72,7 @@ impl<'a> From<&'a Report> for Document<'a> {
             calls: report.calls.iter().map(Into::into).collect(),
             turns: report.turns.iter().map(Into::into).collect(),
             pacing: report.pacing.as_ref().map(Into::into),
+            calibration: report.calibration.as_ref(),
             received: ReceivedJson {
                 packets: report.received.packets,
                 lost: report.received.lost,

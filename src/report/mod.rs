@@ -19,7 +19,9 @@ pub use summary::{Pacing, Summary};
 
 use std::collections::BTreeMap;
 
-use crate::record::{CallId, CallRecord, Host, Observation, Offset, Outcome, ReportedMetrics, Run};
+use crate::record::{
+    Calibration, CallId, CallRecord, Host, Observation, Offset, Outcome, ReportedMetrics, Run,
+};
 use crate::scenario::{Kind, Metric, Scenario};
 use crate::turn::{Analysis, CallFacts, Cause, Failure, Measures, Overlap, Path, Reply, Turn};
 use crate::verdict::Verdict;
@@ -66,6 +68,8 @@ pub struct Report {
     pub turns: Vec<TurnLine>,
     /// How late microphone packets left; `None` when none was sent.
     pub pacing: Option<Pacing>,
+    /// How far off the caller itself is; `None` when the machine was not calibrated.
+    pub calibration: Option<Calibration>,
     pub received: Received,
     /// What a reader of the numbers has to know, in whole sentences without a full stop.
     pub notes: Vec<String>,
@@ -239,6 +243,7 @@ impl Report {
             calls: run.calls.iter().map(|call| call_line(call, &lookup)).collect(),
             turns: turns.iter().map(|turn| turn_line(turn, &lookup)).collect(),
             pacing: Pacing::merged(&run.calls),
+            calibration: run.head.calibration.clone(),
             received: received(&run.calls),
             notes: notes::notes(run, turns, measures),
         }

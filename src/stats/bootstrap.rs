@@ -33,6 +33,15 @@ pub fn quantile_interval(sample: &Sample, percent: f64, how: &Resampling) -> Int
     interval(sample.quantile(percent).value, drawn)
 }
 
+/// The mean with its 95 % interval; lower bounds enter with that bound.
+pub fn mean_interval(sample: &Sample, how: &Resampling) -> Interval {
+    let mut draw = Draw::new(sample, how.seed, 3);
+    let times = how.times(sample.len());
+    let drawn = (0..times).filter_map(|_| draw.mean()).collect();
+    let point = sample.resampled_mean(&vec![1; sample.clusters()]);
+    interval(point.unwrap_or_default(), drawn)
+}
+
 /// The difference of the quantiles at `percent`, `run` minus `baseline`, with its 95 % interval.
 /// Clusters are drawn in each sample by itself. A quantile that is a lower bound enters with that
 /// bound, so a difference can be too small where `run` is censored, and too large where `baseline` is.
@@ -70,6 +79,16 @@ impl<'a> Draw<'a> {
     }
 
     fn quantile(&mut self, percent: f64) -> f64 {
+        self.draw();
+        self.sample.resampled_quantile(percent, &self.counts).value
+    }
+
+    fn mean(&mut self) -> Option<f64> {
+        self.draw();
+        self.sample.resampled_mean(&self.counts)
+    }
+
+    fn draw(&mut self) {
         self.counts.fill(0);
         let clusters = u32::try_from(self.counts.len()).unwrap_or(u32::MAX);
         for _ in 0..clusters {
@@ -77,7 +96,6 @@ impl<'a> Draw<'a> {
                 *count += 1;
             }
         }
-        self.sample.resampled_quantile(percent, &self.counts).value
     }
 }
 
@@ -122,7 +140,7 @@ mod tests {
     fn intervals_cover_the_truth_as_often_as_they_say() {
         let mut random = SplitMix64::new(1);
         let trials = 400;
-        let (mut quantile, mut difference) = (0, 0);
+        let (mut quantile, mut difference, mut mean) = (0, 0, 0);
         for seed in 0..trials {
             let how = Resampling { resamples: 300, seed };
             let (a, b) = (
@@ -131,11 +149,14 @@ mod tests {
             );
             let i = quantile_interval(&a, 50.0, &how);
             quantile += u32::from(i.low <= 1_000.0 && 1_000.0 <= i.high);
+            let i = mean_interval(&a, &how);
+            mean += u32::from(i.low <= 1_000.0 && 1_000.0 <= i.high);
             let i = difference_interval(&a, &b, 50.0, &how);
             difference += u32::from(i.low <= 200.0 && 200.0 <= i.high);
         }
         // 95 % of 400 is 380, with a standard error of 4.4.
         assert!((366..=396).contains(&quantile), "{quantile} of {trials}");
+        assert!((366..=396).contains(&mean), "{mean} of {trials}");
         assert!((366..=396).contains(&difference), "{difference} of {trials}");
     }
 

@@ -12,7 +12,9 @@ mod random;
 mod rate;
 mod sample;
 
-pub use bootstrap::{DEFAULT_RESAMPLES, Resampling, difference_interval, quantile_interval};
+pub use bootstrap::{
+    DEFAULT_RESAMPLES, Resampling, difference_interval, mean_interval, quantile_interval,
+};
 pub use histogram::{Histogram, HistogramError};
 pub use random::SplitMix64;
 pub use rate::{Rate, rate_difference};

@@ -129,6 +129,16 @@ impl Sample {
         self.walk(percent, |cluster| counts.get(cluster as usize).copied().map_or(0.0, f64::from))
     }
 
+    /// The mean of a resample, in which cluster `c` occurs `counts[c]` times; a lower bound enters with
+    /// that bound. `None` of an empty one.
+    pub(super) fn resampled_mean(&self, counts: &[u32]) -> Option<f64> {
+        let (sum, weight) = self.entries.iter().fold((0.0, 0.0), |(sum, weight), entry| {
+            let times = counts.get(entry.cluster as usize).copied().map_or(0.0, f64::from);
+            (sum + entry.value * entry.weight * times, weight + entry.weight * times)
+        });
+        (weight > 0.0).then(|| sum / weight)
+    }
+
     fn walk(&self, percent: f64, times: impl Fn(u32) -> f64) -> Quantile {
         let level = 1.0 - (percent / 100.0).clamp(0.0, 1.0) + SLACK;
         let mut at_risk: f64 = (0..).zip(&self.clusters).map(|(c, weight)| weight * times(c)).sum();

@@ -27,6 +27,7 @@ pub(super) struct Document<'a> {
     pub(super) calls: Vec<CallJson<'a>>,
     pub(super) turns: Vec<TurnJson<'a>>,
     pub(super) pacing: Option<PacingJson<'a>>,
+    pub(super) calibration: Option<&'a crate::record::Calibration>,
     pub(super) received: ReceivedJson,
     pub(super) notes: &'a [String],
 }

@@ -1,6 +1,7 @@
 //! The tables of a terminal report.
 
 use super::page::{Page, Tone};
+use crate::record::Calibration;
 use crate::report::{OutcomeCount, Report, Summary, clipped};
 use crate::scenario::Metric;
 use crate::stats::{Interval, Quantile};
@@ -308,6 +309,27 @@ pub(super) fn instrument(page: &mut Page, report: &Report) {
         grouped(received.largest_gap_ms),
     );
     page.paragraph(2, &[], &text);
+    page.paragraph(2, &[], &calibration(report.calibration.as_ref()));
+}
+
+/// How far off the numbers above may be.
+fn calibration(known: Option<&Calibration>) -> String {
+    let Some(known) = known else {
+        return "not calibrated: `loadcall calibrate` finds how far off its numbers are here"
+            .into();
+    };
+    let errors: Vec<String> = ["heard_e2e_latency", "time_to_yield"]
+        .into_iter()
+        .filter_map(|of| known.error(of))
+        .map(|e| {
+            format!(
+                "{} {:+.1}\u{a0}ms on average, within {:.1}\u{a0}ms at p99",
+                e.of, e.bias_ms, e.abs_p99_ms
+            )
+        })
+        .collect();
+    let day = known.at.split('T').next().unwrap_or_default();
+    format!("calibrated {day} with {} at a time: off by {}", known.concurrency, errors.join("; "))
 }
 
 fn number(quantile: Quantile) -> String {

@@ -1,0 +1,311 @@
+//! `loadcall calibrate`: calls to an agent whose delays are known, in this process, over a private
+//! server, and how far off what was measured is.
+
+use super::exit::{self, Failure, print, tell};
+use super::progress::{Shown, Verbosity};
+use super::stop::{self, Stop};
+use super::{CalibrateArgs, calibrations, files, logging, placing};
+use crate::agent::script::Script;
+use crate::agent::truth::Truth;
+use crate::agent::worker::Worker;
+use crate::audio::Clip;
+use crate::audio::opus;
+use crate::calibrate::{self, AGENT, INTERRUPTION, QUESTION};
+use crate::call::drive::{Calling, Sayable, packet};
+use crate::call::livekit::Target;
+use crate::clock::Clock;
+use crate::dev::{DevServer, Lane, Network};
+use crate::plan::Plan;
+use crate::record::store::Writer;
+use crate::record::{Calibration, CalibrationError, Run, RunHead};
+use crate::run::{Progress, place};
+use crate::scenario::{Act, Scenario};
+use crate::secret::Secret;
+use indicatif::MultiProgress;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// What is said: the clips that come with the scenarios.
+const CLIPS: [(&str, &[u8]); 2] = [
+    (QUESTION, include_bytes!("../../scenarios/clips/stop.wav")),
+    (INTERRUPTION, include_bytes!("../../scenarios/clips/wait.wav")),
+];
+const CALLS: u32 = 6;
+/// Truths of all calls.
+const TRUTHS: usize = 1_000_000;
+
+struct Prepared {
+    scenario: Arc<Scenario>,
+    text: String,
+    sayable: Arc<[Option<Sayable>]>,
+    calls: u32,
+    run_id: String,
+    clock: Clock,
+}
+
+pub(super) fn calibrate(args: &CalibrateArgs) -> Result<u8, Failure> {
+    let bars = MultiProgress::new();
+    logging::start(&bars);
+    let prepared = prepare(args)?;
+    let folder = Folder::new(args.keep.as_deref(), &prepared.run_id)?;
+    let measured = placing::block_on(measure(args, &prepared, &folder.path, &bars));
+    folder.remove();
+    let (run, truths) = measured?;
+    let errors = calibrate::errors(&run, &prepared.scenario, &truths, args.seed);
+    let sounds = calibrate::by_sound(&run, &prepared.scenario, &truths, args.seed);
+    if errors.is_empty() {
+        return Err(Failure::nothing_measured("no call of the calibration came to anything"));
+    }
+    let calibration = Calibration {
+        at: run.head.started_at.clone(),
+        loadcall_version: run.head.loadcall_version.clone(),
+        host: run.head.host.clone(),
+        concurrency: args.concurrency,
+        calls: prepared.calls,
+        loss_percent: args.loss,
+        jitter_ms: args.jitter_ms.into(),
+        errors,
+    };
+    let kept = calibrations::keep(&calibration);
+    if let Some(out) = &args.out {
+        let text = serde_json::to_string_pretty(&calibration).map_err(Failure::internal)?;
+        files::write(out, text.as_bytes())?;
+    }
+    print(&text(&calibration, &sounds, &run))?;
+    match kept {
+        Ok(path) => print(&format!("kept in {}\n", path.display()))?,
+        Err(e) if args.out.is_none() => return Err(e),
+        Err(_) => {}
+    }
+    Ok(exit::PASS)
+}
+
+fn prepare(args: &CalibrateArgs) -> Result<Prepared, Failure> {
+    let calls = args.calls.unwrap_or_else(|| CALLS.max(args.concurrency * 2));
+    let text = calibrate::scenario(calls, args.concurrency.min(calls));
+    let scenario = Scenario::parse(&text)
+        .map_err(|_| Failure::internal("the scenario of the calibration is faulty"))?;
+    let mut encoded = Vec::new();
+    for (name, bytes) in CLIPS {
+        let clip = Clip::from_wav(bytes).map_err(Failure::internal)?;
+        let clip = opus::encode(&clip).map_err(Failure::internal)?;
+        encoded.push((name, Sayable::from(&clip)));
+    }
+    let sayable = scenario.steps().iter().map(|step| {
+        let Act::Say { clip, .. } = &step.act else { return None };
+        encoded.iter().find(|(name, _)| *name == clip.file).map(|(_, clip)| clip.clone())
+    });
+    let sayable = sayable.collect();
+    let clock = Clock::start();
+    let run_id = files::new_run_id(clock.started_at());
+    Ok(Prepared { scenario: Arc::new(scenario), text, sayable, calls, run_id, clock })
+}
+
+/// Server, agent and callers from beginning to end.
+async fn measure(
+    args: &CalibrateArgs,
+    prepared: &Prepared,
+    folder: &Path,
+    bars: &MultiProgress,
+) -> Result<(Run, Vec<Truth>), Failure> {
+    let stop = stop::signals()?;
+    let log = folder.join("livekit-server.log");
+    let lane = Lane {
+        jitter: Duration::from_millis(args.jitter_ms.into()),
+        loss: args.loss / 100.0,
+        ..Lane::default()
+    };
+    let server = if lane == Lane::default() {
+        DevServer::start(&log).await
+    } else {
+        let network = Network { to_server: lane, to_clients: lane, seed: args.seed };
+        DevServer::start_behind(network, &log).await
+    };
+    let server = server.map_err(Failure::nothing_measured)?;
+    let target = Target {
+        url: server.url.clone(),
+        api_key: server.api_key.into(),
+        api_secret: Secret::new(server.api_secret.into()),
+    };
+    let measured = with_agent(args, prepared, folder, bars, target, stop).await;
+    server.stop().await;
+    measured
+}
+
+async fn with_agent(
+    args: &CalibrateArgs,
+    prepared: &Prepared,
+    folder: &Path,
+    bars: &MultiProgress,
+    target: Target,
+    stop: Stop,
+) -> Result<(Run, Vec<Truth>), Failure> {
+    let (sender, mut receiver) = mpsc::channel(TRUTHS);
+    let worker = Worker {
+        target: target.clone(),
+        name: AGENT.into(),
+        script: Script::default(),
+        clock: prepared.clock,
+        truth: Some(sender),
+        say: |line| log::info!("{line}"),
+    };
+    let (registered, mut ready) = watch::channel(false);
+    let (over, agent_stop) = watch::channel(false);
+    let placing = async {
+        // The sender is gone when the agent could not register, which its own result tells.
+        let run = match ready.wait_for(|ready| *ready).await {
+            Ok(_) => Some(place_calls(args, prepared, folder, bars, target, stop).await),
+            Err(_) => None,
+        };
+        over.send_replace(true);
+        run
+    };
+    let (served, run) = tokio::join!(worker.serve(registered, agent_stop), placing);
+    served.map_err(Failure::nothing_measured)?;
+    let run = run.ok_or_else(|| Failure::internal("the agent was not there"))??;
+    let mut truths = Vec::new();
+    while let Ok(truth) = receiver.try_recv() {
+        truths.push(truth);
+    }
+    if args.keep.is_some() {
+        keep_truths(folder, &truths)?;
+    }
+    Ok((run, truths))
+}
+
+async fn place_calls(
+    args: &CalibrateArgs,
+    prepared: &Prepared,
+    folder: &Path,
+    bars: &MultiProgress,
+    target: Target,
+    mut stop: Stop,
+) -> Result<Run, Failure> {
+    let head = head(args, prepared, &target);
+    let mut writer = Writer::create(folder, &head).map_err(Failure::usage)?;
+    let plan = Plan::of(&prepared.scenario, &prepared.run_id);
+    let how = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
+    let mut shown = Shown::start(bars, plan.calls.len(), how);
+    let calling = Calling {
+        target,
+        scenario: Arc::clone(&prepared.scenario),
+        clips: Arc::clone(&prepared.sayable),
+        silence: packet(&opus::silence().map_err(Failure::internal)?),
+        clock: prepared.clock,
+        stop: stop.first.clone(),
+    };
+    let mut unwritten = None;
+    let placing = place(&calling, plan, |progress| {
+        shown.on(&progress);
+        if let Progress::Ended(call) = progress {
+            unwritten = unwritten.take().or(writer.call(call).err());
+        }
+    });
+    let placed = tokio::select! {
+        placed = placing => Some(placed),
+        _ = stop.second.wait_for(|stop| *stop) => None,
+    };
+    shown.end();
+    let Some((calls, tail)) = placed.filter(|(_, tail)| !tail.stopped) else {
+        return Err(Failure::shown(exit::STOPPED));
+    };
+    if let Some(e) = unwritten {
+        tell(&format!("warning: {e}"));
+    }
+    writer.end(&tail).map_err(Failure::internal)?;
+    Ok(Run { head, calls, tail: Some(tail) })
+}
+
+fn head(args: &CalibrateArgs, prepared: &Prepared, target: &Target) -> RunHead {
+    RunHead {
+        run_id: prepared.run_id.clone(),
+        started_at: files::timestamp(prepared.clock.started_at()),
+        loadcall_version: env!("CARGO_PKG_VERSION").into(),
+        scenario_path: "calibration".into(),
+        scenario_text: prepared.text.clone(),
+        clips: prepared.sayable.iter().map(|_| None).collect(),
+        seed: args.seed,
+        server_url: target.url.clone(),
+        host: placing::host(),
+        calibration: None,
+    }
+}
+
+fn text(calibration: &Calibration, sounds: &[CalibrationError], run: &Run) -> String {
+    let mut out = String::new();
+    let network = if calibration.is_plain() {
+        String::new()
+    } else {
+        format!(
+            ", {} % loss and {} ms jitter each way",
+            calibration.loss_percent, calibration.jitter_ms
+        )
+    };
+    let answered = run.calls.iter().filter(|c| c.end.outcome.name() == "answered").count();
+    let _ = writeln!(
+        out,
+        "{answered} of {} calls, {} at a time{network}; measured minus true, in milliseconds\n",
+        calibration.calls, calibration.concurrency
+    );
+    table(&mut out, "", &calibration.errors);
+    let _ = writeln!(out);
+    table(&mut out, "heard_e2e_latency of a reply that is", sounds);
+    out
+}
+
+fn table(out: &mut String, title: &str, errors: &[CalibrationError]) {
+    let _ = writeln!(
+        out,
+        "{title:<36}{:>6} {:>7} {:>7} {:>16} {:>6} {:>7} {:>7} {:>7} {:>15} {:>7}",
+        "n", "missed", "bias", "95 %", "sd", "p50", "|p95|", "|p99|", "95 %", "|max|"
+    );
+    for e in errors {
+        let bias = format!("[{:+.1} … {:+.1}]", e.bias_low_ms, e.bias_high_ms);
+        let p99 = format!("[{:.1} … {:.1}]", e.abs_p99_low_ms, e.abs_p99_high_ms);
+        let _ = writeln!(
+            out,
+            "  {:<34}{:>6} {:>7} {:>+7.1} {bias:>16} {:>6.1} {:>+7.1} {:>7.1} {:>7.1} {p99:>15} {:>7.1}",
+            e.of,
+            e.n,
+            e.missed,
+            e.bias_ms,
+            e.sd_ms,
+            e.p50_ms,
+            e.abs_p95_ms,
+            e.abs_p99_ms,
+            e.abs_max_ms
+        );
+    }
+}
+
+fn keep_truths(folder: &Path, truths: &[Truth]) -> Result<(), Failure> {
+    let lines: Vec<String> =
+        truths.iter().filter_map(|truth| serde_json::to_string(truth).ok()).collect();
+    files::write(&folder.join("truth.jsonl"), (lines.join("\n") + "\n").as_bytes())
+}
+
+/// The folder of a calibration, which is removed unless it was asked for.
+struct Folder {
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Folder {
+    fn new(keep: Option<&Path>, run_id: &str) -> Result<Self, Failure> {
+        let kept = keep.is_some();
+        let temporary = std::env::temp_dir().join(format!("loadcall-calibrate-{run_id}"));
+        let path = files::make_run_folder(Some(keep.unwrap_or(&temporary)), run_id)?;
+        Ok(Self { path, kept })
+    }
+
+    fn remove(self) {
+        if !self.kept
+            && let Err(e) = std::fs::remove_dir_all(&self.path)
+        {
+            log::warn!("`{}` was not removed: {e}", self.path.display());
+        }
+    }
+}
