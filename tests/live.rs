@@ -11,12 +11,14 @@
 
 mod live {
     pub(crate) mod cases;
+    pub(crate) mod scripted;
     pub(crate) mod stage;
     pub(crate) mod turns;
 }
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use live::cases;
+use live::scripted;
 use live::stage::Stage;
 use live::turns;
 use std::process::ExitCode;
@@ -25,7 +27,7 @@ use std::sync::{Arc, OnceLock};
 /// A test and its name.
 type Case = (&'static str, fn(&Stage) -> Result<(), Failed>);
 
-const CASES: [Case; 15] = [
+const CASES: [Case; 17] = [
     ("reported_stages_are_the_injected_ones", cases::reported_stages_are_the_injected_ones),
     ("a_slower_llm_is_a_regression_and_named", cases::a_slower_llm_is_a_regression_and_named),
     ("nobody_joins", cases::nobody_joins),
@@ -43,6 +45,14 @@ const CASES: [Case; 15] = [
     ("an_interrupt_keeps_what_was_measured", cases::an_interrupt_keeps_what_was_measured),
     ("a_server_that_dies_is_a_lost_connection", cases::a_server_that_dies_is_a_lost_connection),
     ("lost_packets_are_counted", cases::lost_packets_are_counted),
+    (
+        "a_scripted_agent_answers_as_late_as_it_is_told",
+        scripted::a_scripted_agent_answers_as_late_as_it_is_told,
+    ),
+    (
+        "a_calibration_finds_a_small_error_and_reports_carry_it",
+        scripted::a_calibration_finds_a_small_error_and_reports_carry_it,
+    ),
     ("calls_become_traces", cases::calls_become_traces),
 ];
 

@@ -300,12 +300,13 @@ impl Conversation {
             Due::Transcribed => self.transcribed(at),
             Due::TurnEnded { spoke_until } => self.turn_ended(at, spoke_until),
             Due::ToolStarted => {
-                let names = self.tool_name().into_iter().collect();
-                self.actions.push_back(Action::Session(SessionEvent::ToolsStarted { names }));
+                let (call, name) = (self.tool_call(), self.tool_name());
+                self.actions.push_back(Action::Session(SessionEvent::ToolStarted { call, name }));
             }
             Due::ToolEnded => {
-                let results = self.tool_name().map(|name| ToolResult { name, is_error: false });
-                let tools = results.into_iter().collect();
+                let (call, name) = (self.tool_call(), self.tool_name());
+                let tools = vec![ToolResult { name, is_error: false }];
+                self.actions.push_back(Action::Session(SessionEvent::ToolEnded { call }));
                 self.actions.push_back(Action::Session(SessionEvent::ToolsExecuted { tools }));
             }
             Due::NoAnswer { error } => {
@@ -407,8 +408,12 @@ impl Conversation {
         }
     }
 
-    fn tool_name(&self) -> Option<String> {
-        self.script.script().tool.as_ref().map(|tool| tool.name.clone())
+    fn tool_name(&self) -> String {
+        self.script.script().tool.as_ref().map(|tool| tool.name.clone()).unwrap_or_default()
+    }
+
+    fn tool_call(&self) -> String {
+        format!("call_{}", self.turn)
     }
 
     fn become_(&mut self, new: AgentState) {

@@ -9,10 +9,9 @@ use crate::audio::opus::CodecError;
 use crate::call::drive::packet;
 use crate::call::hearing::Hearing;
 use crate::call::readers::{TRANSCRIPTION_TOPIC, read_bytes};
-use crate::call::script::Heard as Edge;
 use crate::call::session::TOPIC;
 use crate::clock::{Clock, wall_now};
-use crate::record::{Offset, Speaker};
+use crate::record::{Observation, Offset, Speaker};
 use futures_util::future::OptionFuture;
 use livekit::options::TrackPublishOptions;
 use livekit::participant::ParticipantKind;
@@ -251,11 +250,11 @@ impl<'a> Attending<'a> {
     }
 
     fn hear(&mut self, now: Offset) {
-        for (_, edge, _) in self.hearing.take_heard() {
+        for (at, _, what) in self.hearing.take_heard() {
             #[expect(clippy::wildcard_enum_match_arm, reason = "two edges of many are wanted")]
-            match edge {
-                Edge::VoiceBegan { at } => self.conversation.handle(now, Heard::VoiceBegan { at }),
-                Edge::VoiceEnded { at } => self.conversation.handle(now, Heard::VoiceEnded { at }),
+            match what {
+                Observation::VoiceBegan => self.conversation.handle(now, Heard::VoiceBegan { at }),
+                Observation::VoiceEnded => self.conversation.handle(now, Heard::VoiceEnded { at }),
                 _ => {}
             }
         }

@@ -7,6 +7,7 @@ use crate::record::{ModelUsage, ReportedMetrics, SessionEvent};
 use livekit_protocol::agent as pb;
 use pb::agent_session_event as event;
 use pb::agent_session_event::Event;
+use pb::agent_session_event::tool_execution_updated::{Ended, Started, Update};
 use pb::agent_session_message::Message;
 use pb::chat_message::{ChatContent, chat_content::Payload};
 use pb::model_usage::Usage;
@@ -98,7 +99,7 @@ fn options(script: &Script) -> [(String, String); 3] {
     ]
 }
 
-fn as_proto(said: &SessionEvent) -> Option<Event> {
+fn as_proto(said: &SessionEvent, now: SystemTime) -> Option<Event> {
     Some(match said {
         SessionEvent::AgentState { old, new } => {
             let (old_state, new_state) = (state(old).into(), state(new).into());
@@ -109,10 +110,21 @@ fn as_proto(said: &SessionEvent) -> Option<Event> {
             Event::UserStateChanged(event::UserStateChanged { old_state, new_state })
         }
         SessionEvent::UserMessage { id, text, metrics } => {
-            message(pb::ChatRole::User, id, text, Interrupted(false), metrics)
+            message(pb::ChatRole::User, id, text, Interrupted(false), seconds(metrics, now))
         }
-        SessionEvent::AgentMessage { id, text, interrupted, metrics } => {
-            message(pb::ChatRole::Assistant, id, text, Interrupted(*interrupted), metrics)
+        SessionEvent::AgentMessage { id, text, interrupted, metrics } => message(
+            pb::ChatRole::Assistant,
+            id,
+            text,
+            Interrupted(*interrupted),
+            seconds(metrics, now),
+        ),
+        SessionEvent::ToolStarted { call: id, name } => {
+            let function_call = pb::FunctionCall { call_id: id.clone(), ..call(name) };
+            execution(Update::Started(Started { function_call: Some(function_call) }))
+        }
+        SessionEvent::ToolEnded { call } => {
+            execution(Update::Ended(Ended { call_id: call.clone(), ..Ended::default() }))
         }
         SessionEvent::ToolsStarted { names } => {
             let function_calls = names.iter().map(|name| call(name)).collect();
@@ -139,9 +151,14 @@ fn as_proto(said: &SessionEvent) -> Option<Event> {
             Event::SessionUsageUpdated(event::SessionUsageUpdated { usage: usage(said) })
         }
         SessionEvent::EndOfTurnPrediction { .. }
+        | SessionEvent::Handoff
         | SessionEvent::Framework { .. }
         | SessionEvent::Options { .. } => return None,
     })
+}
+
+fn execution(update: Update) -> Event {
+    Event::ToolExecutionUpdated(event::ToolExecutionUpdated { update: Some(update) })
 }
 
 struct Interrupted(bool);
@@ -151,14 +168,14 @@ fn message(
     id: &str,
     text: &str,
     Interrupted(interrupted): Interrupted,
-    metrics: &ReportedMetrics,
+    metrics: pb::MetricsReport,
 ) -> Event {
     let message = pb::ChatMessage {
         id: id.into(),
         role: role.into(),
         content: vec![ChatContent { payload: Some(Payload::Text(text.into())) }],
         interrupted,
-        metrics: Some(seconds(metrics)),
+        metrics: Some(metrics),
         ..pb::ChatMessage::default()
     };
     let item = pb::chat_context::chat_item::Item::Message(message);
@@ -166,7 +183,10 @@ fn message(
     Event::ConversationItemAdded(event::ConversationItemAdded { item: Some(item) })
 }
 
-fn seconds(m: &ReportedMetrics) -> pb::MetricsReport {
+/// A speech is reported when it has ended.
+fn seconds(m: &ReportedMetrics, now: SystemTime) -> pb::MetricsReport {
+    let speech = m.speech_ms.map(|ms| Duration::from_secs_f64(ms.max(0.0) / 1_000.0));
+    let began = speech.and_then(|speech| now.checked_sub(speech));
     let s = |ms: Option<f64>| ms.map(|ms| ms / 1_000.0);
     pb::MetricsReport {
         transcription_delay: s(m.transcription_delay_ms),
@@ -176,6 +196,8 @@ fn seconds(m: &ReportedMetrics) -> pb::MetricsReport {
         llm_node_ttfs: s(m.llm_node_ttfs_ms),
         tts_node_ttfb: s(m.tts_node_ttfb_ms),
         e2e_latency: s(m.e2e_latency_ms),
+        started_speaking_at: began.map(timestamp),
+        stopped_speaking_at: began.map(|_| timestamp(now)),
         ..pb::MetricsReport::default()
     }
 }
@@ -251,6 +273,7 @@ mod tests {
         let metrics = ReportedMetrics {
             llm_node_ttft_ms: Some(250.0),
             e2e_latency_ms: Some(962.5),
+            speech_ms: Some(1_500.0),
             ..ReportedMetrics::default()
         };
         let said = [
@@ -264,6 +287,8 @@ mod tests {
                 metrics,
             },
             SessionEvent::ToolsStarted { names: vec!["look_up".into()] },
+            SessionEvent::ToolStarted { call: "c1".into(), name: "look_up".into() },
+            SessionEvent::ToolEnded { call: "c1".into() },
             SessionEvent::ToolsExecuted {
                 tools: vec![ToolResult { name: "look_up".into(), is_error: false }],
             },
@@ -271,7 +296,8 @@ mod tests {
             SessionEvent::FalseInterruption { resumed: true },
         ];
         for event_said in said {
-            let bytes = event(&event_said, SystemTime::UNIX_EPOCH).expect("an event");
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+            let bytes = event(&event_said, now).expect("an event");
             assert_eq!(decode(&bytes), Some(event_said));
         }
     }

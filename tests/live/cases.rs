@@ -35,7 +35,7 @@ load: {{executor: repeat, calls: {calls}, concurrency: {concurrency}}}
     )
 }
 
-const SHORT: &str = r#"greeting: {text: "Hello.", audio_ms: 500}, replies: ["From nine to six."], reply_audio_ms: 600"#;
+pub(crate) const SHORT: &str = r#"greeting: {text: "Hello.", audio_ms: 500}, replies: ["From nine to six."], reply_audio_ms: 600"#;
 
 pub(crate) fn reported_stages_are_the_injected_ones(stage: &Stage) -> Tested {
     let metadata = format!(

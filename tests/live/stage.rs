@@ -143,6 +143,8 @@ pub(crate) fn loadcall() -> Command {
     ] {
         command.env_remove(name);
     }
+    // Nor a calibration.
+    command.env("XDG_STATE_HOME", root().join("target/no-state"));
     command
 }
 

@@ -139,13 +139,14 @@ impl Speaking {
         paused.then_some(Action::Say { voice, from: self.next, not_before: now })
     }
 
-    /// What the session says of it.
+    /// What the session says of it; its length is that of its packets.
     pub(super) fn report(&self, ending: Ending) -> SessionEvent {
+        let speech_ms = Some(packets(self.next).as_secs_f64() * 1_000.0);
         SessionEvent::AgentMessage {
             id: format!("item_agent_{}", self.turn),
             text: self.line.text.clone(),
             interrupted: ending == Ending::Yielded,
-            metrics: self.metrics,
+            metrics: ReportedMetrics { speech_ms, ..self.metrics },
         }
     }
 }
