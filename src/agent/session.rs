@@ -24,8 +24,10 @@ pub const REQUEST_LIMIT: usize = 64 << 10;
 
 /// An event as a byte stream holds it; `None` for what an agent does not say by itself.
 pub fn event(said: &SessionEvent, now: SystemTime) -> Option<Vec<u8>> {
-    let event =
-        pb::AgentSessionEvent { created_at: Some(timestamp(now)), event: Some(as_proto(said)?) };
+    let event = pb::AgentSessionEvent {
+        created_at: Some(timestamp(now)),
+        event: Some(as_proto(said, now)?),
+    };
     let message = pb::AgentSessionMessage { message: Some(Message::Event(event)) };
     Some(message.encode_to_vec())
 }

@@ -48,10 +48,10 @@ pub fn scenario(calls: u32, concurrency: u32) -> String {
         metadata()
     );
     let mut question = |id: &str| {
-        let _ = write!(
+        let _ = writeln!(
             text,
             "  - {{id: {id}, say: {{file: {QUESTION}}}, start: {{after: agent_speech_end, delay: \
-             100ms}}, expect: {{agent: responds, within: 5s}}}}\n"
+             100ms}}, expect: {{agent: responds, within: 5s}}}}"
         );
     };
     for sound in Sound::ALL {
@@ -59,17 +59,17 @@ pub fn scenario(calls: u32, concurrency: u32) -> String {
     }
     for sound in INTERRUPTED {
         let name = sound.name();
-        let _ = write!(
+        let _ = writeln!(
             text,
             "  - {{id: long_{name}, say: {{file: {QUESTION}}}, start: {{after: agent_speech_end, \
              delay: 100ms}}, expect: {{agent: responds, within: 5s}}}}\n  - {{id: cut_{name}, say: \
              {{file: {INTERRUPTION}}}, start: {{after: agent_speech_start, delay: 700ms}}, expect: \
-             {{agent: yields, within: 3s}}}}\n"
+             {{agent: yields, within: 3s}}}}"
         );
     }
-    let _ = write!(
+    let _ = writeln!(
         text,
-        "hangup: {{max_call: 120s}}\nload: {{executor: repeat, calls: {calls}, concurrency: {concurrency}}}\n"
+        "  - {{id: end, silence: 1s}}\nhangup: {{max_call: 120s}}\nload: {{executor: repeat, calls: {calls}, concurrency: {concurrency}}}"
     );
     text
 }
