@@ -9,7 +9,7 @@ use std::{
         LazyLock,
         atomic::{AtomicU32, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::media::Grid;
@@ -27,4 +27,11 @@ pub(crate) fn now() -> Instant {
 /// wake-ups per 20 ms instead of hundreds, and yet do not put all their packets on the wire in one burst.
 pub(crate) fn grid() -> Grid {
     Grid::phased(*EPOCH, USERS.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The first instant after `now` that is a whole number of `tick`s from the epoch of all grids.
+pub(crate) fn next_tick(now: Instant, tick: Duration) -> Instant {
+    let since = now.saturating_duration_since(*EPOCH).as_nanos();
+    let into = u64::try_from(since % tick.as_nanos().max(1)).unwrap_or_default();
+    now + tick.saturating_sub(Duration::from_nanos(into))
 }

@@ -1,7 +1,19 @@
 //! Threads, sockets and timers: what keeps a [`Peer`] going, and how it reaches the application's callbacks.
 //!
-//! A connection belongs to one of a few threads for its whole life. Each thread runs its own single-threaded runtime
-//! that nothing else uses, so an application that keeps its own runtime busy does not delay the microphone.
+//! A connection belongs to one of a few threads for its whole life ([`pool`]), which nothing else uses: an application
+//! that keeps its own runtime busy does not delay the microphone.
+//!
+//! # What it costs
+//!
+//! With many calls, what costs is not packets or encryption but how often a thread wakes. So a thread does not wake for
+//! packets: it has one tick of 5 ms for all its connections ([`worker`]), on the grid of the microphones' deadlines. At
+//! a tick it sends what is due, reads what has arrived in the meantime, and runs the timers that have run out. The moment
+//! of arrival does not suffer, because the kernel stamps each datagram when it comes in ([`socket`]). While a connection
+//! is being set up or talks over data channels, which is a conversation of many short turns, its thread ticks every
+//! millisecond instead.
+//!
+//! Every connection has a socket of its own. One for all calls of a thread would save little, as a system call is the
+//! smaller part of sending a datagram, and servers that tell their clients apart by address would mix them up.
 #![expect(
     clippy::disallowed_methods,
     reason = "IO: this module waits, reads the clock and owns the sockets"
@@ -9,44 +21,39 @@
 
 mod api;
 mod channel;
+mod driven;
 mod pool;
 mod slot;
+mod socket;
+mod worker;
 
 use std::{
     collections::HashMap,
     net::{Ipv4Addr, SocketAddr},
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::{Wake, Waker},
+    thread::Thread,
     time::Instant,
 };
 
 use parking_lot::{Mutex, MutexGuard};
-use thiserror::Error;
-use tokio::{net::UdpSocket, sync::Notify};
 
 pub(crate) use self::channel::ChannelShared;
-use self::slot::Slot;
+use self::{driven::Driven, slot::Slot, socket::Socket};
 use crate::{
     RtcError, clock,
     data_channel::{DataChannel, DataChannelState},
-    peer::{ChannelKey, Hub, Output, Peer, PeerConfig, PeerEvent},
+    peer::{ChannelKey, Hub, Peer, PeerConfig, PeerEvent},
     peer_connection::{
         OnConnectionChange, OnDataChannel, OnIceCandidate, OnIceConnectionChange,
-        OnIceGatheringChange, OnNegotiationNeeded, OnSignalingChange, OnTrack, PeerConnectionState,
-        TrackEvent,
+        OnIceGatheringChange, OnNegotiationNeeded, OnSignalingChange, OnTrack, TrackEvent,
     },
     peer_connection_factory::{IceTransportsType, RtcConfiguration},
     rtp_transceiver::{Handle, RtpTransceiver},
 };
-
-/// Longest datagram read. What str0m and WebRTC peers send stays below 1500 bytes.
-const DATAGRAM_MAX: usize = 2048;
-/// Datagrams read before audio, timers and other connections get their turn.
-const DATAGRAMS_PER_TURN: usize = 64;
 
 #[derive(Default)]
 pub(crate) struct Callbacks {
@@ -60,35 +67,51 @@ pub(crate) struct Callbacks {
     pub(crate) track: Slot<OnTrack>,
 }
 
-/// What the application's handles and the driving task share.
+/// What the application's handles and the driving thread share.
 pub(crate) struct Connection {
     peer: Mutex<Peer>,
     pub(crate) callbacks: Callbacks,
     /// The application's side of the channels, until they are closed.
     channels: Mutex<HashMap<ChannelKey, Arc<ChannelShared>>>,
-    /// Notified by calls that may have given the task something to do.
+    /// Raised by calls that may have given the thread something to do.
     alarm: Arc<Alarm>,
     /// A channel got a message handler, so messages that waited for one can go out.
     has_new_handler: AtomicBool,
     closed: AtomicBool,
 }
 
-/// What the task waits on. Tracks hold it too, so it does not hold the connection.
-#[derive(Default)]
-struct Alarm(Notify);
+/// What makes a thread look after a connection before its next tick. Tracks hold it too, so it does not hold the
+/// connection.
+struct Alarm {
+    raised: AtomicBool,
+    thread: Thread,
+}
 
-impl Wake for Alarm {
-    fn wake(self: Arc<Self>) {
-        self.0.notify_one();
+impl Alarm {
+    fn raise(&self) {
+        if !self.raised.swap(true, Ordering::AcqRel) {
+            self.thread.unpark();
+        }
     }
 
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.notify_one();
+    /// Whether it was raised since the last time.
+    fn take(&self) -> bool {
+        self.raised.load(Ordering::Relaxed) && self.raised.swap(false, Ordering::AcqRel)
     }
 }
 
-/// Keeps a connection open. The driving task holds the connection itself, so that the end of the last handle, not the
-/// end of the task, decides.
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.raise();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.raise();
+    }
+}
+
+/// Keeps a connection open. The driving thread holds the connection itself, so that the end of the last handle, not the
+/// end of the driving, decides.
 pub(crate) struct Owner {
     connection: Arc<Connection>,
 }
@@ -107,11 +130,11 @@ impl Owner {
         let io_error = |error: std::io::Error| {
             RtcError::internal(format!("cannot open a udp socket: {error}"))
         };
-        let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).map_err(io_error)?;
-        socket.set_nonblocking(true).map_err(io_error)?;
-        let port = socket.local_addr().map_err(io_error)?.port();
-        let host = SocketAddr::new(default_address().into(), port);
-        let alarm = Arc::new(Alarm::default());
+        let socket = Socket::open().map_err(io_error)?;
+        let host = SocketAddr::new(default_address().into(), socket.port().map_err(io_error)?);
+        let worker = pool::worker()?;
+        let alarm =
+            Arc::new(Alarm { raised: AtomicBool::new(false), thread: worker.thread().clone() });
         let hub = Hub { waker: Waker::from(alarm.clone()), grid: clock::grid() };
         let peer_config = PeerConfig { host, sctp_snap: config.enable_sctp_snap, hub };
         let peer = Peer::new(peer_config, Instant::now())?;
@@ -123,9 +146,7 @@ impl Owner {
             has_new_handler: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         });
-        let worker = pool::worker()?;
-        let task = Task { connection: connection.clone() };
-        worker.spawn(task.run(socket));
+        worker.adopt(Driven::new(connection.clone(), socket));
         Ok(Arc::new(Self { connection }))
     }
 
@@ -155,7 +176,7 @@ impl Connection {
     }
 
     fn wake(&self) {
-        self.alarm.0.notify_one();
+        self.alarm.raise();
     }
 
     /// Tells the application, without holding a lock of the engine.
@@ -205,7 +226,7 @@ impl Connection {
         self.channels.lock().get(&key).cloned()
     }
 
-    /// The task is over, orderly or not: whoever still holds a handle must see it, and callbacks must not keep their
+    /// The driving is over, orderly or not: whoever still holds a handle must see it, and callbacks must not keep their
     /// owners alive.
     fn finish(&self) {
         self.close();
@@ -222,103 +243,6 @@ impl Connection {
         callbacks.negotiation.set(None);
         callbacks.signaling.set(None);
         callbacks.track.set(None);
-    }
-}
-
-/// What ends a task before its connection was closed.
-#[derive(Debug, Error)]
-enum Fault {
-    #[error("cannot use a udp socket: {0}")]
-    Socket(std::io::Error),
-    #[error("the engine panicked, see above")]
-    Panic,
-}
-
-/// The future that drives a connection from its birth to its end.
-struct Task {
-    connection: Arc<Connection>,
-}
-
-impl Task {
-    async fn run(self, socket: std::net::UdpSocket) {
-        let result = match UdpSocket::from_std(socket) {
-            Ok(socket) => self.drive(&socket).await,
-            Err(error) => Err(Fault::Socket(error)),
-        };
-        if let Err(fault) = result {
-            log::error!("peer connection failed: {fault}");
-            self.connection.peer().abandon();
-            self.connection.callbacks.connection.call(|f| f(PeerConnectionState::Failed));
-        }
-        self.connection.finish();
-    }
-
-    async fn drive(&self, socket: &UdpSocket) -> Result<(), Fault> {
-        let connection = &self.connection;
-        let mut buffer = vec![0; DATAGRAM_MAX];
-        loop {
-            // A panic would leave the application waiting for ever, and the state of the peer is not used afterwards.
-            let turn = catch_unwind(AssertUnwindSafe(|| self.turn(socket, &mut buffer)));
-            let deadline = turn.map_err(|_| Fault::Panic)?;
-            if connection.peer().is_finished() {
-                return Ok(());
-            }
-            tokio::select! {
-                biased;
-                () = connection.alarm.0.notified() => {}
-                result = socket.readable() => result.map_err(Fault::Socket)?,
-                () = tokio::time::sleep_until(deadline.into()) => {}
-            }
-        }
-    }
-
-    /// Does all that is due, in the order of urgency: the microphone, then what arrived, then timers.
-    fn turn(&self, socket: &UdpSocket, buffer: &mut [u8]) -> Instant {
-        self.send_audio(socket);
-        if self.connection.has_new_handler.swap(false, Ordering::AcqRel) {
-            let channels: Vec<_> = self.connection.channels.lock().values().cloned().collect();
-            for channel in channels {
-                channel.deliver_waiting();
-            }
-        }
-        for _ in 0..DATAGRAMS_PER_TURN {
-            let Ok((length, source)) = socket.try_recv_from(buffer) else { break };
-            // The clock is read for each datagram, right after it: this is the moment of its arrival.
-            let arrival = Instant::now();
-            self.connection.peer().handle_datagram(arrival, source, &buffer[..length]);
-            self.drain(socket);
-        }
-        self.connection.peer().handle_timeout(Instant::now());
-        self.drain(socket)
-    }
-
-    /// Sends every microphone packet that is due, each with the time it is really sent at.
-    fn send_audio(&self, socket: &UdpSocket) {
-        loop {
-            let now = Instant::now();
-            if !self.connection.peer().send_due_audio(now) {
-                return;
-            }
-            self.drain(socket);
-        }
-    }
-
-    /// Lets out what the peer has to say. Returns when it wants to be called again.
-    fn drain(&self, socket: &UdpSocket) -> Instant {
-        loop {
-            let output = self.connection.peer().poll();
-            match output {
-                Output::Transmit(transmit) => {
-                    // A full socket buffer loses the datagram, as any router on the way might.
-                    if let Err(error) = socket.try_send_to(&transmit.contents, transmit.destination)
-                    {
-                        log::debug!("cannot send to {}: {error}", transmit.destination);
-                    }
-                }
-                Output::Event(event) => self.connection.dispatch(event),
-                Output::Timeout(at) => return at,
-            }
-        }
     }
 }
 

@@ -1,0 +1,171 @@
+//! One connection as its thread sees it.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use super::{
+    Connection,
+    socket::{Clocks, Inbound, Socket},
+};
+use crate::{peer::Output, peer_connection::PeerConnectionState};
+
+/// Datagrams read before other connections get their turn.
+const DATAGRAMS_PER_TURN: usize = 64;
+/// How long a connection stays lively after what made it so.
+const LIVELY: Duration = Duration::from_millis(50);
+
+pub(super) struct Driven {
+    connection: Arc<Connection>,
+    socket: Socket,
+    /// When the peer wants to be called again.
+    deadline: Instant,
+    has_datagrams: bool,
+    lively_until: Instant,
+    is_over: bool,
+}
+
+impl Driven {
+    pub(super) fn new(connection: Arc<Connection>, socket: Socket) -> Self {
+        let now = Instant::now();
+        Self {
+            connection,
+            socket,
+            deadline: now,
+            has_datagrams: false,
+            lively_until: now + LIVELY,
+            is_over: false,
+        }
+    }
+
+    pub(super) fn socket(&mut self) -> &mut Socket {
+        &mut self.socket
+    }
+
+    pub(super) fn datagrams_arrived(&mut self) {
+        self.has_datagrams = true;
+    }
+
+    /// Whether it is in the middle of a conversation in which every step waits for the answer to the one before.
+    pub(super) fn is_lively(&self, now: Instant) -> bool {
+        now < self.lively_until
+    }
+
+    /// Nothing will come of it any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Sends the microphone packets that are due.
+    pub(super) fn speak(&mut self, now: Instant) {
+        if self.deadline <= now {
+            self.guarded(Self::send_audio);
+        }
+    }
+
+    /// Does what the application asked for, reads what arrived, and runs the timers that have run out.
+    pub(super) fn turn(&mut self, clocks: Clocks, inbound: &mut Inbound) {
+        let asked = self.connection.alarm.take();
+        if asked {
+            self.lively_until = clocks.now + LIVELY;
+        }
+        if asked || self.has_datagrams || self.deadline <= clocks.now {
+            self.guarded(|driven| {
+                driven.deliver_waiting();
+                driven.receive(clocks, inbound);
+                if asked || driven.deadline <= clocks.now {
+                    driven.connection.peer().handle_timeout(Instant::now());
+                    driven.drain();
+                }
+            });
+        }
+    }
+
+    /// A panic would leave the application waiting for ever, and the state of the peer is not used afterwards.
+    fn guarded(&mut self, action: impl FnOnce(&mut Self)) {
+        if self.is_over {
+            return;
+        }
+        let panicked = catch_unwind(AssertUnwindSafe(|| action(self))).is_err();
+        if panicked {
+            self.fail("the engine panicked, see above");
+        } else if self.connection.peer().is_finished() {
+            self.connection.finish();
+            self.is_over = true;
+        }
+    }
+
+    /// Gives up.
+    pub(super) fn fail(&mut self, reason: &str) {
+        log::error!("peer connection failed: {reason}");
+        self.connection.peer().abandon();
+        self.connection.callbacks.connection.call(|f| f(PeerConnectionState::Failed));
+        self.connection.finish();
+        self.is_over = true;
+    }
+
+    /// Each packet goes with the time it is really sent at.
+    fn send_audio(&mut self) {
+        loop {
+            let now = Instant::now();
+            if !self.connection.peer().send_due_audio(now) {
+                return;
+            }
+            self.drain();
+        }
+    }
+
+    fn deliver_waiting(&self) {
+        if self.connection.has_new_handler.swap(false, Ordering::AcqRel) {
+            let channels: Vec<_> = self.connection.channels.lock().values().cloned().collect();
+            for channel in channels {
+                channel.deliver_waiting();
+            }
+        }
+    }
+
+    fn receive(&mut self, clocks: Clocks, inbound: &mut Inbound) {
+        if !self.has_datagrams {
+            return;
+        }
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let Some(datagram) = self.socket.receive(clocks, inbound) else {
+                self.has_datagrams = false;
+                return;
+            };
+            let mut peer = self.connection.peer();
+            if is_dtls(datagram.contents)
+                || peer.connection_state() == PeerConnectionState::Connecting
+            {
+                self.lively_until = clocks.now + LIVELY;
+            }
+            peer.handle_datagram(datagram.arrival, datagram.source, datagram.contents);
+            drop(peer);
+            self.drain();
+        }
+    }
+
+    /// Lets out what the peer has to say.
+    fn drain(&mut self) {
+        loop {
+            let output = self.connection.peer().poll();
+            match output {
+                Output::Transmit(transmit) => {
+                    self.socket.send(&transmit.contents, transmit.destination);
+                }
+                Output::Event(event) => self.connection.dispatch(event),
+                Output::Timeout(at) => {
+                    self.deadline = at;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Handshakes and data channels, by the first byte (RFC 7983, 7).
+fn is_dtls(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| (20..=63).contains(first))
+}

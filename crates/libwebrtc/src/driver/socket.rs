@@ -1,0 +1,187 @@
+//! The socket of a connection, which knows when each datagram arrived.
+//!
+//! Datagrams are read at ticks, so the time of reading is up to a tick late. The kernel stamps them as they come in
+//! (`SO_TIMESTAMP`), by the wall clock. Its stamps are made moments of the monotonic clock by their age: both clocks are
+//! read together at the tick, and whatever the wall clock is set to meanwhile, a datagram can have come neither before
+//! the socket was last found empty nor after it was read.
+
+use std::{
+    io::{self, IoSliceMut},
+    net::{Ipv4Addr, SocketAddr},
+    os::fd::AsRawFd,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use mio::net::UdpSocket;
+use nix::sys::{
+    socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt},
+    time::{TimeVal, TimeValLike},
+};
+
+/// Longest datagram read. What str0m and WebRTC peers send stays below 1500 bytes.
+const DATAGRAM_MAX: usize = 2048;
+
+pub(super) struct Socket {
+    socket: UdpSocket,
+    /// When it was last found to be empty.
+    empty_at: Instant,
+}
+
+/// Where datagrams are read to; one for all sockets of a thread.
+pub(super) struct Inbound {
+    contents: Box<[u8]>,
+    control: Vec<u8>,
+}
+
+/// The two clocks, read together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clocks {
+    pub(super) now: Instant,
+    wall: SystemTime,
+}
+
+pub(super) struct Datagram<'a> {
+    pub(super) arrival: Instant,
+    pub(super) source: SocketAddr,
+    pub(super) contents: &'a [u8],
+}
+
+impl Socket {
+    /// A socket on a free port of every IPv4 address.
+    pub(super) fn open() -> io::Result<Self> {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0).into())?;
+        setsockopt(&socket, sockopt::ReceiveTimestamp, &true)?;
+        Ok(Self { socket, empty_at: Instant::now() })
+    }
+
+    pub(super) fn port(&self) -> io::Result<u16> {
+        Ok(self.socket.local_addr()?.port())
+    }
+
+    pub(super) fn source(&mut self) -> &mut UdpSocket {
+        &mut self.socket
+    }
+
+    pub(super) fn send(&self, contents: &[u8], destination: SocketAddr) {
+        // A full socket buffer loses the datagram, as any router on the way might.
+        if let Err(error) = self.socket.send_to(contents, destination) {
+            log::debug!("cannot send to {destination}: {error}");
+        }
+    }
+
+    /// The next datagram, if there is one.
+    pub(super) fn receive<'a>(
+        &mut self,
+        clocks: Clocks,
+        inbound: &'a mut Inbound,
+    ) -> Option<Datagram<'a>> {
+        let Inbound { contents, control } = inbound;
+        let (length, source, stamp) = {
+            let mut slices = [IoSliceMut::new(contents)];
+            let flags = MsgFlags::MSG_DONTWAIT;
+            let received = recvmsg::<SockaddrStorage>(
+                self.socket.as_raw_fd(),
+                &mut slices,
+                Some(control.as_mut_slice()),
+                flags,
+            );
+            let Ok(message) = received else {
+                self.empty_at = clocks.now;
+                return None;
+            };
+            let stamp =
+                message.cmsgs().ok().and_then(|mut all| all.find_map(|message| stamp(&message)));
+            (message.bytes, message.address.as_ref().and_then(address), stamp)
+        };
+        let read = Instant::now();
+        let arrival = stamp.map_or(read, |stamp| clocks.moment(stamp));
+        Some(Datagram {
+            arrival: arrival.min(read).max(self.empty_at),
+            source: source?,
+            contents: contents.get(..length)?,
+        })
+    }
+}
+
+impl Default for Inbound {
+    fn default() -> Self {
+        Self {
+            contents: vec![0; DATAGRAM_MAX].into(),
+            control: vec![0; nix::cmsg_space!(TimeVal).capacity()],
+        }
+    }
+}
+
+impl Clocks {
+    pub(super) fn read() -> Self {
+        Self { now: Instant::now(), wall: SystemTime::now() }
+    }
+
+    /// The moment of a wall clock time that is close to now.
+    fn moment(self, stamp: SystemTime) -> Instant {
+        match self.wall.duration_since(stamp) {
+            Ok(age) => self.now.checked_sub(age).unwrap_or(self.now),
+            Err(ahead) => self.now.checked_add(ahead.duration()).unwrap_or(self.now),
+        }
+    }
+}
+
+fn stamp(message: &ControlMessageOwned) -> Option<SystemTime> {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "what else a kernel may tell is not asked for"
+    )]
+    match message {
+        ControlMessageOwned::ScmTimestamp(time) => {
+            let since = Duration::from_micros(u64::try_from(time.num_microseconds()).ok()?);
+            UNIX_EPOCH.checked_add(since)
+        }
+        _ => None,
+    }
+}
+
+fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = storage.as_sockaddr_in().map(|v4| SocketAddr::V4((*v4).into()));
+    v4.or_else(|| storage.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent_to(socket: &Socket, contents: &[u8]) -> SocketAddr {
+        let sender = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        sender.send_to(contents, (Ipv4Addr::LOCALHOST, socket.port().unwrap())).unwrap();
+        sender.local_addr().unwrap()
+    }
+
+    #[test]
+    fn a_datagram_that_waited_is_stamped_with_its_arrival() {
+        let (mut socket, mut inbound) = (Socket::open().unwrap(), Inbound::default());
+        assert!(socket.receive(Clocks::read(), &mut inbound).is_none());
+        let before = Instant::now();
+        let source = sent_to(&socket, b"hello");
+        let after = Instant::now();
+        std::thread::sleep(Duration::from_millis(30));
+        let datagram = socket.receive(Clocks::read(), &mut inbound).expect("it has arrived");
+        assert_eq!((datagram.source, datagram.contents), (source, &b"hello"[..]));
+        // The stamp is in whole microseconds, and the two clocks are not read at the same instant.
+        let slack = Duration::from_micros(500);
+        assert!(datagram.arrival + slack >= before && datagram.arrival <= after + slack);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_moves_no_arrival_beyond_what_is_possible() {
+        for (set_by, ahead) in [(3600, true), (3600, false)] {
+            let (mut socket, mut inbound) = (Socket::open().unwrap(), Inbound::default());
+            let empty = Clocks::read();
+            assert!(socket.receive(empty, &mut inbound).is_none());
+            sent_to(&socket, b"hello");
+            let mut clocks = Clocks::read();
+            let by = Duration::from_secs(set_by);
+            clocks.wall = if ahead { clocks.wall + by } else { clocks.wall - by };
+            let datagram = socket.receive(clocks, &mut inbound).expect("it has arrived");
+            assert!(datagram.arrival >= empty.now && datagram.arrival <= Instant::now());
+        }
+    }
+}
