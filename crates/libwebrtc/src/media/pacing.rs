@@ -63,6 +63,24 @@ impl Pacing {
         self.max = self.max.max(other.max);
     }
 
+    /// What was sent after an earlier state of this histogram. Its maximum is exact when the latest packet is among
+    /// that, and the bound of a bucket otherwise.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let before = |index: usize| earlier.counts.get(index).copied().unwrap_or(0);
+        let each = self.counts.iter().enumerate();
+        let mut counts: Vec<_> = each.map(|(index, n)| n.saturating_sub(before(index))).collect();
+        counts.truncate(counts.iter().rposition(|n| *n > 0).map_or(0, |last| last + 1));
+        let bound = counts.len().checked_sub(1).map(|last| Duration::from_micros(upper_us(last)));
+        let max = if self.max == earlier.max { bound.min(self.max) } else { self.max };
+        Self {
+            counts,
+            sent: self.sent.saturating_sub(earlier.sent),
+            skipped: self.skipped.saturating_sub(earlier.skipped),
+            max,
+        }
+    }
+
     pub(crate) fn record(&mut self, lateness: Duration) {
         let index = bucket(u64::try_from(lateness.as_micros()).unwrap_or(u64::MAX));
         self.widen(index + 1);
@@ -146,6 +164,16 @@ mod tests {
             let mut merged = recorded(&a);
             merged.merge(&recorded(&b));
             prop_assert_eq!(merged, recorded(&[a, b].concat()));
+        }
+
+        #[test]
+        fn what_came_since_is_what_was_recorded_since(a in prop::collection::vec(0u64..100_000, 0..50),
+                                                      b in prop::collection::vec(0u64..100_000, 0..50)) {
+            let (earlier, all) = (recorded(&a), recorded(&[a, b.clone()].concat()));
+            let (since, expected) = (all.since(&earlier), recorded(&b));
+            prop_assert_eq!(&since.counts, &expected.counts);
+            prop_assert_eq!(since.sent, expected.sent);
+            prop_assert!(since.max >= expected.max);
         }
 
         #[test]
