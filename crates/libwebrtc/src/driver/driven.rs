@@ -23,6 +23,8 @@ pub(super) struct Driven {
     /// When the peer wants to be called again.
     deadline: Instant,
     has_datagrams: bool,
+    /// Something was received that its readers were not told of.
+    has_news: bool,
     lively_until: Instant,
     is_over: bool,
 }
@@ -35,6 +37,7 @@ impl Driven {
             socket,
             deadline: now,
             has_datagrams: false,
+            has_news: false,
             lively_until: now + LIVELY,
             is_over: false,
         }
@@ -80,6 +83,13 @@ impl Driven {
                     driven.drain();
                 }
             });
+        }
+    }
+
+    /// Wakes the readers of what arrived in this tick.
+    pub(super) fn tell_readers(&mut self) {
+        if std::mem::take(&mut self.has_news) {
+            self.connection.peer().wake_readers();
         }
     }
 
@@ -135,6 +145,7 @@ impl Driven {
                 self.has_datagrams = false;
                 return;
             };
+            self.has_news = true;
             let mut peer = self.connection.peer();
             if is_dtls(datagram.contents)
                 || peer.connection_state() == PeerConnectionState::Connecting

@@ -79,6 +79,7 @@ impl Crew {
             }
             let Self { members, inbound, .. } = &mut self;
             members.iter_mut().flatten().for_each(|member| member.turn(clocks, inbound));
+            self.members_mut().for_each(Driven::tell_readers);
             self.dismiss();
             let lively = self.members_mut().any(|member| member.is_lively(clocks.now));
             let tick = if lively { SHORT_TICK } else { TICK };

@@ -30,6 +30,13 @@ impl<T> Queue<T> {
 
     /// Adds items and wakes the reader once. Returns how many older ones had to go.
     pub(crate) fn push(&self, items: impl IntoIterator<Item = T>) -> u64 {
+        let dropped = self.put(items);
+        self.wake();
+        dropped
+    }
+
+    /// As [`push`](Self::push), for a reader that is woken later.
+    pub(crate) fn put(&self, items: impl IntoIterator<Item = T>) -> u64 {
         let mut state = self.state.lock();
         if state.ended {
             return 0;
@@ -42,13 +49,17 @@ impl<T> Queue<T> {
             }
             state.items.push_back(item);
         }
-        let dropped = state.dropped - before;
+        state.dropped - before
+    }
+
+    /// Wakes a reader for whom something is waiting.
+    pub(crate) fn wake(&self) {
+        let mut state = self.state.lock();
         let waker = if state.items.is_empty() { None } else { state.waker.take() };
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
-        dropped
     }
 
     /// Nothing more will come: the reader gets what is waiting, then the end.
@@ -108,6 +119,29 @@ mod tests {
         assert_eq!(queue.push([3, 4, 5]), 2);
         assert_eq!(queue.dropped(), 2);
         assert_eq!(drain(&queue), [3, 4, 5]);
+    }
+
+    #[test]
+    fn a_reader_sleeps_until_it_is_woken_for_something() {
+        #[derive(Default)]
+        struct Count(std::sync::atomic::AtomicU32);
+        impl std::task::Wake for Count {
+            fn wake(self: std::sync::Arc<Self>) {
+                self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+        let count = std::sync::Arc::new(Count::default());
+        let woken = || count.0.load(std::sync::atomic::Ordering::Relaxed);
+        let (queue, waker) = (Queue::new(3), Waker::from(count.clone()));
+        assert!(queue.poll(&Context::from_waker(&waker)).is_pending());
+        queue.wake();
+        assert_eq!(woken(), 0, "there is nothing to read");
+        queue.put([1]);
+        queue.put([2]);
+        assert_eq!(woken(), 0);
+        queue.wake();
+        assert_eq!(woken(), 1);
+        assert_eq!(drain(&queue), [1, 2]);
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(crate) struct RxStats {
 
 /// Sorts, plays and counts the packets of a remote track.
 ///
-/// Taps get every packet at once. For sinks, packets wait in a jitter buffer and are decoded in periods of 20 ms; while
+/// Taps get every packet at once, and are woken when the driver is through with what arrived. For sinks, packets wait in a jitter buffer and are decoded in periods of 20 ms; while
 /// there are none, nothing is kept and nothing decoded.
 #[derive(Debug)]
 pub(crate) struct AudioRx {
@@ -100,7 +100,7 @@ impl AudioRx {
         })
     }
 
-    /// Takes a packet: any one, in any order.
+    /// Takes a packet: any one, in any order. Taps are woken by [`wake_taps`](Self::wake_taps).
     pub(crate) fn receive(&mut self, packet: IncomingPacket) {
         self.look_for_listeners();
         if self.stats.ssrc != packet.ssrc {
@@ -113,7 +113,7 @@ impl AudioRx {
         self.stats.bytes += packet.payload.len() as u64;
         self.stats.last_arrival = Some(packet.arrival);
         for tap in &self.lists.taps {
-            tap.push([ReceivedFrame {
+            tap.put([ReceivedFrame {
                 ssrc: packet.ssrc,
                 seq: packet.seq,
                 rtp_time: packet.rtp_time,
@@ -124,6 +124,10 @@ impl AudioRx {
         if !self.lists.sinks.is_empty() {
             self.stats.discarded += self.buffer.insert(packet);
         }
+    }
+
+    pub(crate) fn wake_taps(&self) {
+        self.lists.taps.iter().for_each(|tap| tap.wake());
     }
 
     /// When the next [`tick`](Self::tick) has something to do; `None` while nobody listens to PCM.

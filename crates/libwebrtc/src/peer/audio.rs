@@ -9,7 +9,7 @@ use str0m::{
 };
 
 use super::{Peer, ROUTES_MAX, TransceiverId};
-use crate::media::{AudioTx, IncomingPacket, OutgoingPacket};
+use crate::media::{AudioRx, AudioTx, IncomingPacket, OutgoingPacket};
 
 /// Packets at least this loud (in -dBov, so: at most this number) are announced as voice.
 const VOICE_LEVEL: u8 = 60;
@@ -41,6 +41,12 @@ impl Peer {
         for receiver in self.transceivers.iter_mut().filter_map(|t| t.receiver.as_mut()) {
             receiver.tick(now);
         }
+    }
+
+    /// Wakes those who read packets. A driver of many connections does so when it has read from all of them, so that the
+    /// application wakes once for the packets of all its calls and not once for each.
+    pub(crate) fn wake_readers(&self) {
+        self.transceivers.iter().filter_map(|t| t.receiver.as_ref()).for_each(AudioRx::wake_taps);
     }
 
     /// When audio wants to be called next.
