@@ -220,6 +220,41 @@ pub struct Decoder {
     pcm: Box<[i16; DECODED_MAX]>,
     /// Samples of the last packet, the length a lost one is taken to have had.
     packet: usize,
+    rest: Rest,
+}
+
+/// The packet that was decoded to silence last, and how often in a row.
+///
+/// Most of what a caller hears is silence, and an agent's is digital: the same packet over and over. A
+/// decoder that has had it often enough stays as it is for as long as it gets that packet, so until
+/// another comes there is nothing to decode.
+#[derive(Debug, Default)]
+struct Rest {
+    payload: Vec<u8>,
+    times: u32,
+}
+
+impl Rest {
+    /// What was before has faded from a decoder long before 200 ms.
+    const SETTLED: u32 = 10;
+    /// The largest sample of silence, −72 dBFS: the codec makes some noise of its own.
+    const QUIET: u16 = 8;
+
+    fn is_settled_on(&self, payload: &[u8]) -> bool {
+        self.times >= Self::SETTLED && self.payload == payload
+    }
+
+    fn decoded(&mut self, payload: &[u8], pcm: &[i16]) {
+        if pcm.iter().any(|sample| sample.unsigned_abs() > Self::QUIET) {
+            self.times = 0;
+        } else if self.times > 0 && self.payload == payload {
+            self.times += 1;
+        } else {
+            self.payload.clear();
+            self.payload.extend_from_slice(payload);
+            self.times = 1;
+        }
+    }
 }
 
 impl Decoder {
@@ -233,7 +268,7 @@ impl Decoder {
     /// Only when libopus has no memory.
     pub fn new() -> Result<Self, CodecError> {
         let inner = opus::Decoder::new(RATE, Channels::Mono)?;
-        Ok(Self { inner, pcm: Box::new([0; DECODED_MAX]), packet: FRAME })
+        Ok(Self { inner, pcm: Box::new([0; DECODED_MAX]), packet: FRAME, rest: Rest::default() })
     }
 
     /// The samples of a packet, 48 kHz mono, 2.5 to 120 ms of them. Stereo is mixed down.
@@ -245,11 +280,16 @@ impl Decoder {
             // libopus would take it for a loss.
             return Err(CodecError::Empty);
         }
+        if self.rest.is_settled_on(payload) {
+            // The samples of the packet before are still there.
+            return Ok(&self.pcm[..self.packet]);
+        }
         let samples = self
             .inner
             .decode(payload, &mut self.pcm[..], false)
             .map_err(|source| CodecError::Packet { bytes: payload.len(), source })?;
         self.packet = samples;
+        self.rest.decoded(payload, &self.pcm[..samples]);
         Ok(&self.pcm[..samples])
     }
 
@@ -260,6 +300,8 @@ impl Decoder {
     /// # Errors
     /// Only when libopus itself fails.
     pub fn conceal(&mut self, lost: u32) -> Result<&[i16], CodecError> {
+        // Neither the samples nor the decoder are what they were.
+        self.rest = Rest::default();
         let mut filled = 0;
         for _ in 0..lost.min(Self::CONCEAL_MAX) {
             let end = filled + self.packet;

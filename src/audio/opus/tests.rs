@@ -162,6 +162,33 @@ fn a_lost_packet_is_filled_and_a_long_loss_is_not() {
 }
 
 #[test]
+fn silence_that_is_not_decoded_changes_nothing_of_what_is_heard() {
+    let (voice, silence) = (encode(&clip(&burst(300, -20.0))).unwrap(), super::silence().unwrap());
+    let silent = |n| std::iter::repeat_n(&silence, n);
+    // Too little silence to settle, and much more than that, from the beginning and after a voice.
+    let packets = silent(30)
+        .chain(voice.frames())
+        .chain(silent(5))
+        .chain(voice.frames())
+        .chain(silent(100))
+        .chain(voice.frames());
+    let mut decoder = Decoder::new().unwrap();
+    let mut plain = opus::Decoder::new(RATE, Channels::Mono).unwrap();
+    let (mut expected, mut skipped, mut off) = ([0; DECODED_MAX], 0, 0);
+    for packet in packets {
+        skipped += u32::from(decoder.rest.is_settled_on(&packet.payload));
+        let heard = decoder.decode(&packet.payload).unwrap();
+        let length = plain.decode(&packet.payload, &mut expected, false).unwrap();
+        assert_eq!(heard.len(), length);
+        off = heard.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).fold(off, u16::max);
+    }
+    // The noise of the codec is another one, far below what is audible.
+    assert!(off <= 32, "{off}");
+    assert!(skipped > 100, "most of the silence is not decoded: {skipped}");
+    assert!(decoder.conceal(1).is_ok() && !decoder.rest.is_settled_on(&silence.payload));
+}
+
+#[test]
 fn packets_of_other_lengths_and_channels_are_decoded() {
     for (ms, channels) in
         [(10, Channels::Mono), (40, Channels::Mono), (60, Channels::Stereo), (120, Channels::Mono)]
