@@ -2,6 +2,8 @@
 #   make demo   real calls to the demo agent on a private LiveKit server, reported and judged
 #   make test   formatting, lints, unit, property, snapshot and live tests
 #   make soak   one call of ten minutes, watched for memory that grows
+#   make bench-calls [N="10 50 100 200"] [REPEATS=3] [WINDOW=20] [LK=path]
+#               CPU time and memory of a call, beside the bare cost of its packets and, with LK, the official tester
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -44,6 +46,18 @@ test: rust tools
 soak: rust tools
 	cargo build --release
 	tests/soak.sh
+
+N ?= 10 50 100 200
+REPEATS ?= 3
+WINDOW ?= 20
+LK ?=
+comma := ,
+space := $(subst ,, )
+
+.PHONY: bench-calls
+bench-calls: rust tools
+	cargo build --release --package bench-calls
+	target/release/bench-calls --calls $(subst $(space),$(comma),$(strip $(N))) --repeats $(REPEATS) --window $(WINDOW) $(if $(LK),--lk $(LK))
 
 # Licences, sources and duplicate versions of the dependencies (deny.toml). Not part of `make test`:
 # building the checker takes longer than everything else.

@@ -26,6 +26,8 @@ mod rx;
 mod resample;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod allocations;
 
 pub(crate) use clip::ClipTimeline;
 pub(crate) use grid::{Grid, PERIOD, PERIOD_TICKS};
