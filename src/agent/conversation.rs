@@ -97,7 +97,7 @@ enum Caller {
 }
 
 /// What happens by itself.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Due {
     Transcribed,
     TurnEnded {

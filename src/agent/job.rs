@@ -217,7 +217,13 @@ impl<'a> Attending<'a> {
                 match action {
                     Action::Leave => return Ok(()),
                     Action::Crash => std::process::abort(),
-                    other => self.act(other)?,
+                    Action::State(_)
+                    | Action::Session(_)
+                    | Action::Transcript { .. }
+                    | Action::Say { .. }
+                    | Action::CutAt(_)
+                    | Action::Cancel
+                    | Action::Note(_) => self.act(action)?,
                 }
             }
             if self.caller.is_none() && now >= give_up {
@@ -290,7 +296,7 @@ impl<'a> Attending<'a> {
                 }
             }
             Action::Transcript { speaker, text } => {
-                self.send(Message::Transcript { speaker, text })
+                self.send(Message::Transcript { speaker, text });
             }
             Action::Say { voice, from, not_before } => self.say(&voice, from, not_before)?,
             Action::CutAt(at) => self.microphone.stop_at(self.job.clock.instant(at)),
@@ -330,10 +336,10 @@ impl<'a> Attending<'a> {
     fn take(&mut self, event: RoomEvent) -> std::ops::ControlFlow<()> {
         match event {
             RoomEvent::ParticipantConnected(participant) => self.joined(&participant),
-            RoomEvent::ParticipantDisconnected(participant) => {
-                if self.caller == Some(participant.identity()) {
-                    return std::ops::ControlFlow::Break(());
-                }
+            RoomEvent::ParticipantDisconnected(participant)
+                if self.caller == Some(participant.identity()) =>
+            {
+                return std::ops::ControlFlow::Break(());
             }
             RoomEvent::LocalTrackSubscribed { .. } => self.be_ready(self.job.clock.now()),
             RoomEvent::TrackSubscribed {
@@ -403,7 +409,7 @@ async fn send_messages(
                     .with_attribute("lk.segment_id", format!("SG_{segment}"))
                     .with_attribute("lk.transcription_final", "true");
                 if speaker == Speaker::Caller {
-                    options.sender_identity = caller.borrow().clone();
+                    options.sender_identity.clone_from(&caller.borrow());
                 }
                 to.send_text(&text, options).await.map(|_| ())
             }

@@ -36,7 +36,7 @@ pub fn event(said: &SessionEvent, now: SystemTime) -> Option<Vec<u8>> {
 pub fn answer(bytes: &[u8], agent: &About<'_>, now: SystemTime) -> Option<Vec<u8>> {
     let message = pb::AgentSessionMessage::decode(bytes).ok()?.message?;
     let Message::Request(request) = message else { return None };
-    let response = response(request.request?, agent, now);
+    let response = response(&request.request?, agent, now);
     let (response, error) = match response {
         Ok(response) => (Some(response), None),
         Err(error) => (None, Some(error)),
@@ -54,7 +54,7 @@ pub struct About<'a> {
     pub conversation: &'a Conversation,
 }
 
-fn response(request: Request, agent: &About<'_>, now: SystemTime) -> Result<Response, String> {
+fn response(request: &Request, agent: &About<'_>, now: SystemTime) -> Result<Response, String> {
     let script = agent.conversation.script().script();
     Ok(match request {
         Request::Ping(_) => Response::Pong(Pong {}),

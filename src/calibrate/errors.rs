@@ -126,9 +126,10 @@ fn heard_errors(call: u32, turns: &[Turn], real: &Real) -> Vec<Found> {
         .filter_map(|(number, turn)| {
             let (_, sound, at) = *real.spoke.iter().find(|(spoke, _, _)| *spoke == number)?;
             let truth = at.ms_since(turn.said?.until);
-            let error_ms = match turn.reply {
-                Reply::Heard { latency_ms, .. } => Some(latency_ms - truth),
-                _ => None,
+            let error_ms = if let Reply::Heard { latency_ms, .. } = turn.reply {
+                Some(latency_ms - truth)
+            } else {
+                None
             };
             Some(Found { call, error_ms, sound: Some(sound) })
         })
@@ -143,9 +144,10 @@ fn yield_errors(call: u32, turns: &[Turn], real: &Real) -> Vec<Found> {
             let interrupted = number.checked_sub(1)?;
             let (_, at) = *real.fell_silent.iter().find(|(fell, _)| *fell == interrupted)?;
             let truth = at.ms_since(turn.said?.from);
-            let error_ms = match turn.reply {
-                Reply::Yielded { yield_ms } => Some(yield_ms - truth),
-                _ => None,
+            let error_ms = if let Reply::Yielded { yield_ms } = turn.reply {
+                Some(yield_ms - truth)
+            } else {
+                None
             };
             Some(Found { call, error_ms, sound: None })
         })

@@ -130,7 +130,7 @@ async fn measure(
         api_key: server.api_key.into(),
         api_secret: Secret::new(server.api_secret.into()),
     };
-    let measured = with_agent(args, prepared, folder, bars, target, stop).await;
+    let measured = Box::pin(with_agent(args, prepared, folder, bars, target, stop)).await;
     server.stop().await;
     measured
 }

@@ -55,7 +55,7 @@ enum LineOut<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum LineIn {
-    Run(Headed<RunHead>),
+    Run(Box<Headed<RunHead>>),
     Call(Box<CallRecord>),
     End(RunTail),
 }
