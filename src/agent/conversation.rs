@@ -8,12 +8,13 @@
 
 mod answer;
 mod speaking;
+mod usage;
 
 use self::speaking::{Ending, Speaking};
 use crate::agent::script::{BargeIn, CallScript, FaultKind, Line};
 use crate::agent::truth::Happened;
 use crate::agent::voice::{Voice, Voices};
-use crate::record::{ModelUsage, Offset, ReportedMetrics, SessionEvent, Speaker, ToolResult};
+use crate::record::{Offset, ReportedMetrics, SessionEvent, Speaker, ToolResult};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -184,29 +185,6 @@ impl Conversation {
     /// When time alone changes something.
     pub fn wake_at(&self) -> Option<Offset> {
         self.due.iter().map(|(at, _)| *at).min()
-    }
-
-    /// The models' consumption so far.
-    pub fn usage(&self) -> SessionEvent {
-        let model = |kind: &str, counts: Vec<(String, f64)>| ModelUsage {
-            kind: kind.into(),
-            provider: "loadcall".into(),
-            model: "scripted".into(),
-            counts,
-        };
-        let characters = f64::from(self.spoken_characters);
-        SessionEvent::Usage {
-            models: vec![
-                model("llm", vec![("output_tokens".into(), (characters / 4.0).ceil())]),
-                model(
-                    "tts",
-                    vec![
-                        ("characters_count".into(), characters),
-                        ("audio_duration".into(), self.spoken.as_secs_f64()),
-                    ],
-                ),
-            ],
-        }
     }
 
     fn ready(&mut self, now: Offset) {
