@@ -4,6 +4,7 @@
 #   make soak   one call of ten minutes, watched for memory that grows
 #   make bench-calls [N="10 50 100 200"] [REPEATS=3] [WINDOW=20] [LK=path]
 #               CPU time and memory of a call, beside the bare cost of its packets and, with LK, the official tester
+#   make conformance   the livekit crate's own end-to-end tests on the media engine
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -58,6 +59,11 @@ space := $(subst ,, )
 bench-calls: rust tools
 	cargo build --release --package bench-calls
 	target/release/bench-calls --calls $(subst $(space),$(comma),$(strip $(N))) --repeats $(REPEATS) --window $(WINDOW) $(if $(LK),--lk $(LK))
+# About six minutes, after a build of as long the first time.
+.PHONY: conformance
+conformance: rust tools
+	tools/conformance.sh build
+	tools/conformance.sh run
 
 # Licences, sources and duplicate versions of the dependencies (deny.toml). Not part of `make test`:
 # building the checker takes longer than everything else.
