@@ -25,6 +25,7 @@ mod driven;
 mod pool;
 mod slot;
 mod socket;
+mod streams;
 mod worker;
 
 use std::{
@@ -136,8 +137,8 @@ impl Owner {
         let alarm =
             Arc::new(Alarm { raised: AtomicBool::new(false), thread: worker.thread().clone() });
         let hub = Hub { waker: Waker::from(alarm.clone()), grid: clock::grid() };
-        let peer_config = PeerConfig { host, sctp_snap: config.enable_sctp_snap, hub };
-        let peer = Peer::new(peer_config, Instant::now())?;
+        let peer_config = PeerConfig { hosts: vec![host], sctp_snap: config.enable_sctp_snap, hub };
+        let peer = Peer::new(peer_config, Instant::now());
         let connection = Arc::new(Connection {
             peer: Mutex::new(peer),
             callbacks: Callbacks::default(),

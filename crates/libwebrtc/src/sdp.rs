@@ -63,14 +63,11 @@ pub(crate) fn sections(sdp: &str) -> Vec<Section> {
     sections
 }
 
-/// Whether `sdp` names a candidate on this machine's loopback.
-pub(crate) fn has_loopback_candidate(sdp: &str) -> bool {
-    sdp.lines().filter_map(|l| l.trim().strip_prefix("a=candidate:")).any(|c| {
-        c.split_whitespace()
-            .nth(4)
-            .and_then(|ip| ip.parse().ok())
-            .is_some_and(|ip: std::net::IpAddr| ip.is_loopback())
-    })
+/// The candidate lines of `sdp`, from `candidate:` on.
+pub(crate) fn candidates(sdp: &str) -> impl Iterator<Item = &str> {
+    sdp.lines()
+        .filter_map(|line| line.trim().strip_prefix("a="))
+        .filter(|attribute| attribute.starts_with("candidate:"))
 }
 
 /// Whether a candidate has a host name in place of its address, as browsers write it to hide the address (mDNS).
@@ -213,8 +210,8 @@ mod tests {
         let theirs = &sections[2];
         assert!(theirs.sends && !theirs.receives && theirs.rejected);
         assert_eq!(theirs.msids, [("stream".to_owned(), "track".to_owned())]);
-        assert!(has_loopback_candidate(ANSWER));
-        assert!(!has_loopback_candidate(&ANSWER.replace("127.0.0.1", "10.0.0.1")));
+        let candidates = candidates(ANSWER).collect::<Vec<_>>();
+        assert_eq!(candidates, ["candidate:1 1 udp 2130706431 127.0.0.1 7882 typ host"]);
     }
 
     #[test]

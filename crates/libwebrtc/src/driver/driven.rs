@@ -9,6 +9,7 @@ use std::{
 use super::{
     Connection,
     socket::{Clocks, Inbound, Socket},
+    streams::{Incoming, Streams},
 };
 use crate::{peer::Output, peer_connection::PeerConnectionState};
 
@@ -20,6 +21,7 @@ const LIVELY: Duration = Duration::from_millis(50);
 pub(super) struct Driven {
     connection: Arc<Connection>,
     socket: Socket,
+    streams: Streams,
     /// When the peer wants to be called again.
     deadline: Instant,
     has_datagrams: bool,
@@ -35,6 +37,7 @@ impl Driven {
         Self {
             connection,
             socket,
+            streams: Streams::default(),
             deadline: now,
             has_datagrams: false,
             has_news: false,
@@ -74,10 +77,12 @@ impl Driven {
         if asked {
             self.lively_until = clocks.now + LIVELY;
         }
-        if asked || self.has_datagrams || self.deadline <= clocks.now {
+        let has_streams = !self.streams.is_empty();
+        if asked || self.has_datagrams || has_streams || self.deadline <= clocks.now {
             self.guarded(|driven| {
                 driven.deliver_waiting();
                 driven.receive(clocks, inbound);
+                driven.receive_streams(clocks, inbound);
                 if asked || driven.deadline <= clocks.now {
                     driven.connection.peer().handle_timeout(Instant::now());
                     driven.drain();
@@ -158,6 +163,28 @@ impl Driven {
         }
     }
 
+    /// What came through TCP since the last turn counts as having come now.
+    fn receive_streams(&mut self, clocks: Clocks, inbound: &mut Inbound) {
+        if self.streams.is_empty() {
+            return;
+        }
+        let Self { connection, streams, has_news, lively_until, .. } = self;
+        streams.turn(inbound.contents(), clocks.now, |incoming| {
+            let mut peer = connection.peer();
+            match incoming {
+                Incoming::Bytes(remote, bytes) => {
+                    *has_news = true;
+                    peer.handle_stream(clocks.now, remote, bytes);
+                }
+                Incoming::End(remote) => peer.handle_stream_end(remote),
+            }
+            if peer.connection_state() == PeerConnectionState::Connecting {
+                *lively_until = clocks.now + LIVELY;
+            }
+        });
+        self.drain();
+    }
+
     /// Lets out what the peer has to say.
     fn drain(&mut self) {
         loop {
@@ -165,6 +192,9 @@ impl Driven {
             match output {
                 Output::Transmit(transmit) => {
                     self.socket.send(&transmit.contents, transmit.destination);
+                }
+                Output::Stream { remote, contents } => {
+                    self.streams.send(remote, &contents, Instant::now());
                 }
                 Output::Event(event) => self.connection.dispatch(event),
                 Output::Timeout(at) => {

@@ -103,6 +103,13 @@ impl Socket {
     }
 }
 
+impl Inbound {
+    /// The room for what is read.
+    pub(super) fn contents(&mut self) -> &mut [u8] {
+        &mut self.contents
+    }
+}
+
 impl Default for Inbound {
     fn default() -> Self {
         Self {

@@ -1,10 +1,10 @@
 //! Addresses: ours, which are told to the other side, and theirs.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use str0m::{
     Candidate,
-    net::{Protocol, Transmit},
+    net::{Protocol, TcpType, Transmit},
 };
 
 use super::{Peer, PeerError, PeerEvent};
@@ -17,39 +17,81 @@ use crate::{
 
 /// Remote candidates taken between two remote descriptions.
 const CANDIDATES_MAX: usize = 128;
+/// What stands for the port of connections that are yet to be made (RFC 6544, 4.5).
+const DISCARD_PORT: u16 = 9;
+
+/// Where this side sends from.
+pub(super) struct Locals {
+    /// One address of each family at most, with the port of the UDP socket.
+    hosts: Vec<SocketAddr>,
+    /// What the engine was told of.
+    known: Vec<(Protocol, SocketAddr)>,
+}
+
+impl Locals {
+    pub(super) fn new(hosts: Vec<SocketAddr>) -> Self {
+        Self { hosts, known: vec![] }
+    }
+
+    pub(super) fn hosts(&self) -> &[SocketAddr] {
+        &self.hosts
+    }
+
+    /// Whether the engine was told of an address.
+    #[cfg(test)]
+    pub(super) fn is_known(&self, protocol: Protocol, local: &str) -> bool {
+        self.known.iter().any(|(p, address)| *p == protocol && address.to_string() == local)
+    }
+
+    /// The address that datagrams of a kind to `remote` come from: the socket is bound to all addresses, so the way
+    /// they take decides. `None` when there is no way.
+    pub(super) fn towards(&self, protocol: Protocol, remote: SocketAddr) -> Option<SocketAddr> {
+        let host = self.hosts.iter().find(|host| host.is_ipv4() == remote.is_ipv4())?;
+        let ip = match (remote.ip().is_loopback(), host.ip()) {
+            (false, ip) => ip,
+            (true, IpAddr::V4(_)) => Ipv4Addr::LOCALHOST.into(),
+            (true, IpAddr::V6(_)) => Ipv6Addr::LOCALHOST.into(),
+        };
+        let port = if protocol == Protocol::Udp { host.port() } else { DISCARD_PORT };
+        Some(SocketAddr::new(ip, port))
+    }
+}
 
 impl Peer {
-    pub(super) fn loopback(&self) -> SocketAddr {
-        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), self.host.port())
-    }
-
-    /// The socket is bound to all addresses, so it is for us to keep the loopback and the outside apart: what claims
-    /// to come from one and goes to the other would arrive with a source the other side does not expect.
+    /// What claims to come from one of our addresses and leaves by another would arrive with a source that the other
+    /// side does not expect.
     pub(super) fn is_routable(&self, transmit: &Transmit) -> bool {
-        !self.has_loopback
-            || transmit.source.ip().is_loopback() == transmit.destination.ip().is_loopback()
+        self.locals.towards(transmit.proto, transmit.destination) == Some(transmit.source)
     }
 
-    /// Uses the loopback as well, once the other side turned out to live on it. It need not be told: it sees where our
-    /// checks come from.
-    pub(super) fn use_loopback(&mut self) {
-        if self.has_loopback {
+    /// Makes the engine use one of our addresses. The other side need not be told of those that only turn up later: it
+    /// sees where our checks come from.
+    pub(super) fn use_local(&mut self, protocol: Protocol, local: SocketAddr) {
+        if self.locals.known.contains(&(protocol, local)) {
             return;
         }
-        if let Ok(candidate) = Candidate::host(self.loopback(), "udp") {
+        let candidate = match protocol {
+            Protocol::Udp => Candidate::host(local, "udp"),
+            Protocol::Tcp | Protocol::SslTcp | Protocol::Tls => {
+                Candidate::builder().tcp().host(local).tcptype(TcpType::Active).build()
+            }
+        };
+        if let Ok(candidate) = candidate {
+            self.locals.known.push((protocol, local));
             self.rtc.add_local_candidate(candidate);
-            self.has_loopback = true;
         }
     }
 
-    /// Announces the host candidate, which is all there is to gather.
-    pub(super) fn announce_candidates(&mut self, mid: &str) {
-        let Ok(candidate) = Candidate::host(self.host, "udp") else { return };
-        if let Ok(candidate) = IceCandidate::parse(mid, 0, &candidate.to_sdp_string()) {
-            self.set_gathering(IceGatheringState::Gathering);
-            self.push(PeerEvent::Candidate(candidate));
-            self.set_gathering(IceGatheringState::Complete);
+    /// Announces the host candidates, which are all there is to gather.
+    fn announce_candidates(&mut self, mid: &str) {
+        self.set_gathering(IceGatheringState::Gathering);
+        for host in self.locals.hosts().to_vec() {
+            let line = Candidate::host(host, "udp").map(|c| c.to_sdp_string());
+            if let Some(candidate) = line.ok().and_then(|l| IceCandidate::parse(mid, 0, &l).ok()) {
+                self.push(PeerEvent::Candidate(candidate));
+            }
         }
+        self.set_gathering(IceGatheringState::Complete);
     }
 
     /// Takes a remote candidate, or skips it when it is of a kind that is not used.
@@ -68,19 +110,25 @@ impl Peer {
             Err(_) if sdp::is_host_name_candidate(line) => return Ok(()),
             Err(error) => return Err(PeerError::Candidate(error.to_string())),
         };
-        if parsed.proto() != Protocol::Udp || !parsed.addr().is_ipv4() {
-            log::debug!("skipping a candidate that is not IPv4 over UDP: {line}");
-            return Ok(());
-        }
         if self.negotiation.remote_candidates >= CANDIDATES_MAX {
             return Err(PeerError::TooMany { what: "remote candidates", max: CANDIDATES_MAX });
         }
-        self.negotiation.remote_candidates += 1;
-        if parsed.addr().ip().is_loopback() {
-            self.use_loopback();
+        if self.make_reachable(&parsed) {
+            self.negotiation.remote_candidates += 1;
+            self.rtc.add_remote_candidate(parsed);
+        } else {
+            log::debug!("skipping a candidate that cannot be reached from here: {line}");
         }
-        self.rtc.add_remote_candidate(parsed);
         Ok(())
+    }
+
+    /// The same for the candidates inside a description, which the engine takes itself.
+    pub(super) fn use_candidates_of(&mut self, remote: &SessionDescription) {
+        for line in sdp::candidates(remote.text()).take(CANDIDATES_MAX) {
+            if let Ok(candidate) = Candidate::from_sdp_string(line) {
+                self.make_reachable(&candidate);
+            }
+        }
     }
 
     pub(super) fn announce(&mut self, local: &SessionDescription) {
@@ -90,5 +138,20 @@ impl Peer {
         self.negotiation.candidates_announced = true;
         let mid = sdp::sections(local.text()).first().map(|s| s.mid.clone()).unwrap_or_default();
         self.announce_candidates(&mid);
+    }
+
+    /// Sees to it that there is an address to reach a candidate from. Of two sides, TCP needs one that waits for the
+    /// other's connection; this side only ever connects.
+    fn make_reachable(&mut self, remote: &Candidate) -> bool {
+        let is_usable = match remote.proto() {
+            Protocol::Udp => true,
+            Protocol::Tcp => remote.tcptype() == Some(TcpType::Passive),
+            Protocol::SslTcp | Protocol::Tls => false,
+        };
+        let local = self.locals.towards(remote.proto(), remote.addr()).filter(|_| is_usable);
+        if let Some(local) = local {
+            self.use_local(remote.proto(), local);
+        }
+        local.is_some()
     }
 }

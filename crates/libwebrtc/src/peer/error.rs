@@ -29,10 +29,6 @@ pub(crate) enum PeerError {
 }
 
 impl PeerError {
-    pub(super) fn candidate(error: impl std::fmt::Display) -> Self {
-        Self::Candidate(error.to_string())
-    }
-
     pub(super) fn remote(error: impl std::fmt::Display) -> Self {
         Self::RemoteDescription(error.to_string())
     }

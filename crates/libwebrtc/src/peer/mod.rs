@@ -7,6 +7,7 @@
 mod error;
 mod state;
 mod candidates;
+mod streams;
 mod negotiation;
 mod transceiver;
 mod tracks;
@@ -26,13 +27,13 @@ use std::{
 };
 
 use str0m::{
-    Candidate, Event, Input, Output as RtcOutput, Rtc,
+    Event, Input, Output as RtcOutput, Rtc,
     channel::ChannelId,
     net::{Protocol, Receive, Transmit},
     rtp::Ssrc,
 };
 
-use self::{channel::Channel, negotiation::Negotiation};
+use self::{candidates::Locals, channel::Channel, negotiation::Negotiation, streams::Streams};
 pub(crate) use self::{
     channel::ChannelKey,
     error::PeerError,
@@ -61,8 +62,10 @@ const MESSAGE_MAX: usize = 256 * 1024;
 
 /// What [`Peer::poll`] answers.
 pub(crate) enum Output {
-    /// Send this datagram.
+    /// Send this datagram by UDP.
     Transmit(Transmit),
+    /// Send these bytes through the TCP connection to an address, which is made if there is none.
+    Stream { remote: SocketAddr, contents: Vec<u8> },
     /// Tell the application.
     Event(PeerEvent),
     /// Nothing more until then.
@@ -98,8 +101,8 @@ pub(crate) enum PeerEvent {
 /// What a connection is made from.
 #[derive(Debug, Clone)]
 pub(crate) struct PeerConfig {
-    /// The address other machines can reach the socket by.
-    pub(crate) host: SocketAddr,
+    /// The addresses other machines can reach the UDP socket by, at most one of IPv4 and one of IPv6.
+    pub(crate) hosts: Vec<SocketAddr>,
     /// See [`RtcConfiguration::enable_sctp_snap`](crate::peer_connection_factory::RtcConfiguration::enable_sctp_snap).
     pub(crate) sctp_snap: bool,
     pub(crate) hub: Hub,
@@ -117,8 +120,8 @@ pub(crate) struct Hub {
 /// One side of a connection.
 pub(crate) struct Peer {
     rtc: Rtc,
-    host: SocketAddr,
-    has_loopback: bool,
+    locals: Locals,
+    streams: Streams,
     state: PeerConnectionState,
     ice_state: IceConnectionState,
     gathering: IceGatheringState,
@@ -153,7 +156,7 @@ struct Counters {
 }
 
 impl Peer {
-    pub(crate) fn new(config: PeerConfig, now: Instant) -> Result<Self, PeerError> {
+    pub(crate) fn new(config: PeerConfig, now: Instant) -> Self {
         let mut rtc_config = Rtc::builder()
             .clear_codecs()
             .enable_opus(true, false)
@@ -167,13 +170,10 @@ impl Peer {
             .set_sctp_max_message_size(u32::try_from(MESSAGE_MAX).unwrap_or(u32::MAX));
         rtc_config.set_max_stun_rto(Duration::from_secs(1));
         rtc_config.set_max_stun_retransmits(5);
-        let mut rtc = rtc_config.build(now);
-        let candidate = Candidate::host(config.host, "udp").map_err(PeerError::candidate)?;
-        rtc.add_local_candidate(candidate);
-        Ok(Self {
-            rtc,
-            host: config.host,
-            has_loopback: config.host.ip().is_loopback(),
+        let mut peer = Self {
+            rtc: rtc_config.build(now),
+            locals: Locals::new(config.hosts),
+            streams: Streams::default(),
             state: PeerConnectionState::New,
             ice_state: IceConnectionState::New,
             gathering: IceGatheringState::New,
@@ -190,7 +190,11 @@ impl Peer {
             hub: config.hub,
             now,
             counters: Counters::default(),
-        })
+        };
+        for host in peer.locals.hosts().to_vec() {
+            peer.use_local(Protocol::Udp, host);
+        }
+        peer
     }
 
     pub(crate) fn connection_state(&self) -> PeerConnectionState {
@@ -243,11 +247,21 @@ impl Peer {
         source: SocketAddr,
         contents: &[u8],
     ) {
+        self.receive(arrival, Protocol::Udp, source, contents);
+    }
+
+    fn receive(
+        &mut self,
+        arrival: Instant,
+        protocol: Protocol,
+        source: SocketAddr,
+        contents: &[u8],
+    ) {
         self.now = self.now.max(arrival);
         self.counters.datagrams_received += 1;
         self.counters.bytes_received += contents.len() as u64;
-        let destination = if source.ip().is_loopback() { self.loopback() } else { self.host };
-        match Receive::new(Protocol::Udp, source, destination, contents) {
+        let Some(destination) = self.locals.towards(protocol, source) else { return };
+        match Receive::new(protocol, source, destination, contents) {
             Ok(receive) => self.input(Input::Receive(arrival, receive)),
             Err(error) => {
                 self.counters.datagrams_refused += 1;
@@ -275,7 +289,12 @@ impl Peer {
                 Ok(RtcOutput::Transmit(transmit)) if self.is_routable(&transmit) => {
                     self.counters.datagrams_sent += 1;
                     self.counters.bytes_sent += transmit.contents.len() as u64;
-                    return Output::Transmit(transmit);
+                    if transmit.proto == Protocol::Udp {
+                        return Output::Transmit(transmit);
+                    }
+                    if let Some(contents) = streams::framed(&transmit.contents) {
+                        return Output::Stream { remote: transmit.destination, contents };
+                    }
                 }
                 Ok(RtcOutput::Transmit(_)) => {}
                 Ok(RtcOutput::Event(event)) => self.handle_event(event),

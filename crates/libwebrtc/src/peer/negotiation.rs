@@ -222,9 +222,7 @@ impl Peer {
                 return Ok(());
             }
         }
-        if sdp::has_loopback_candidate(description.text()) {
-            self.use_loopback();
-        }
+        self.use_candidates_of(&description);
         self.routes.clear();
         self.negotiation.remote_candidates = 0;
         self.negotiation.current_remote = Some(description);

@@ -1,12 +1,15 @@
 //! Two peers on a simulated network, in virtual time.
 
+mod network;
+
 use std::{
-    collections::VecDeque,
     net::SocketAddr,
     task::Waker,
     time::{Duration, Instant},
 };
 
+use self::network::Flight;
+pub(super) use self::network::{Conditions, Loss, Network};
 use super::{ChannelKey, Hub, Output, Peer, PeerConfig, PeerEvent};
 use crate::{
     clock,
@@ -14,9 +17,6 @@ use crate::{
     media::Grid,
     peer_connection::{OfferOptions, PeerConnectionState},
 };
-
-/// One way through the network.
-const DELAY: Duration = Duration::from_millis(10);
 
 /// Index of a side.
 pub(super) const A: usize = 0;
@@ -29,11 +29,9 @@ pub(super) struct Pair {
     /// All events so far, except messages.
     pub(super) events: [Vec<PeerEvent>; 2],
     pub(super) messages: [Vec<(ChannelKey, Vec<u8>, bool)>; 2],
-    /// Nothing gets through while set.
-    pub(super) is_cut: bool,
+    pub(super) network: Network,
     /// Every datagram that was sent, for those who want to tamper with some.
     pub(super) sent: Vec<Vec<u8>>,
-    in_flight: VecDeque<(Instant, usize, Vec<u8>)>,
 }
 
 impl Pair {
@@ -49,9 +47,8 @@ impl Pair {
             peers: [A, B].map(|side| peer_with_snap(address(side), sctp_snap, now)),
             events: [vec![], vec![]],
             messages: [vec![], vec![]],
-            is_cut: false,
+            network: Network::new(0),
             sent: vec![],
-            in_flight: VecDeque::new(),
         }
     }
 
@@ -120,12 +117,16 @@ impl Pair {
     }
 
     /// Runs for at most a virtual minute.
-    pub(super) fn run_until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
-        let limit = self.now + Duration::from_secs(60);
+    pub(super) fn run_until(&mut self, done: impl FnMut(&mut Self) -> bool) {
+        self.run_within(Duration::from_secs(60), done);
+    }
+
+    pub(super) fn run_within(&mut self, time: Duration, mut done: impl FnMut(&mut Self) -> bool) {
+        let limit = self.now + time;
         while !done(self) {
             assert!(
                 self.now < limit,
-                "nothing happened within a minute; events: {:?}",
+                "nothing happened within {time:?}; events: {:?}",
                 self.events
             );
             self.step(limit);
@@ -142,12 +143,18 @@ impl Pair {
     /// Goes to the next moment at which something is due.
     fn step(&mut self, end: Instant) {
         let deadlines = self.settle();
-        let arrival = self.in_flight.front().map(|(at, ..)| *at);
+        let arrival = self.network.next_arrival();
         let next = deadlines.into_iter().chain(arrival).fold(end, Instant::min);
         self.now = self.now.max(next);
-        while self.in_flight.front().is_some_and(|(at, ..)| *at <= self.now) {
-            let Some((at, side, datagram)) = self.in_flight.pop_front() else { return };
-            self.peers[side].handle_datagram(at, address(1 - side), &datagram);
+        while let Some((at, side, flight)) = self.network.arrived(self.now) {
+            match flight {
+                Flight::Datagram { source, contents } => {
+                    self.peers[side].handle_datagram(at, source, &contents);
+                }
+                Flight::Stream { source, contents } => {
+                    self.peers[side].handle_stream(at, source, &contents);
+                }
+            }
             self.drain(side);
         }
         for side in [A, B] {
@@ -171,13 +178,10 @@ impl Pair {
                 Output::Timeout(at) => return at,
                 Output::Transmit(transmit) => {
                     self.sent.push(transmit.contents.to_vec());
-                    if !self.is_cut && transmit.destination == address(1 - side) {
-                        self.in_flight.push_back((
-                            self.now + DELAY,
-                            1 - side,
-                            transmit.contents.to_vec(),
-                        ));
-                    }
+                    self.network.send(self.now, side, transmit.destination, &transmit.contents);
+                }
+                Output::Stream { remote, contents } => {
+                    self.network.stream(self.now, side, remote, &contents);
                 }
                 Output::Event(PeerEvent::Message { key, data, binary }) => {
                     self.messages[side].push((key, data, binary));
@@ -189,12 +193,20 @@ impl Pair {
 }
 
 pub(super) fn peer(host: SocketAddr, now: Instant) -> Peer {
-    peer_with_snap(host, true, now)
+    peer_at(vec![host], now)
+}
+
+pub(super) fn peer_at(hosts: Vec<SocketAddr>, now: Instant) -> Peer {
+    Peer::new(config(hosts, true, now), now)
 }
 
 fn peer_with_snap(host: SocketAddr, sctp_snap: bool, now: Instant) -> Peer {
+    Peer::new(config(vec![host], sctp_snap, now), now)
+}
+
+fn config(hosts: Vec<SocketAddr>, sctp_snap: bool, now: Instant) -> PeerConfig {
     let hub = Hub { waker: Waker::noop().clone(), grid: Grid::new(now) };
-    Peer::new(PeerConfig { host, sctp_snap, hub }, now).unwrap()
+    PeerConfig { hosts, sctp_snap, hub }
 }
 
 pub(super) fn address(side: usize) -> SocketAddr {

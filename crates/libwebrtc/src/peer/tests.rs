@@ -1,4 +1,5 @@
 use std::{
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -9,9 +10,9 @@ use str0m::media::MediaKind;
 use tokio_stream::Stream;
 
 use super::{
-    FAILED_AFTER, MESSAGE_MAX, PeerError, PeerEvent, TransceiverId,
+    ChannelKey, FAILED_AFTER, MESSAGE_MAX, Peer, PeerError, PeerEvent, TransceiverId,
     channel::SEND_BUFFER_MAX,
-    testing::{A, B, Pair, address, peer},
+    testing::{A, B, Conditions, Loss, Pair, address, peer, peer_at},
 };
 use crate::{
     audio_source::RtcAudioSource,
@@ -24,6 +25,7 @@ use crate::{
     peer_connection::{OfferOptions, PeerConnectionState, SignalingState},
     rtp_transceiver::{RtpTransceiverDirection, RtpTransceiverInit},
     session_description::{SdpType, SessionDescription},
+    stats::RtcStats,
 };
 
 const MESSAGE: usize = 16 * 1024;
@@ -156,7 +158,7 @@ fn a_channel_refuses_what_it_cannot_keep() {
 
     let (mut pair, key) = Pair::connected();
     assert!(pair.peers[A].send(key, &vec![0; MESSAGE_MAX + 1], true).is_err(), "too long");
-    pair.is_cut = true;
+    pair.network.is_cut = true;
     let mut taken = 0;
     while pair.peers[A].send(key, &vec![0; MESSAGE_MAX], true).is_ok() {
         taken += MESSAGE_MAX;
@@ -307,7 +309,7 @@ fn a_peer_that_never_connected_closes_at_once() {
 #[test]
 fn a_lost_network_fails_and_an_ice_restart_revives() {
     let (mut pair, key) = Pair::connected();
-    pair.is_cut = true;
+    pair.network.is_cut = true;
     pair.run_until(|pair| pair.peers[A].connection_state() == PeerConnectionState::Failed);
     pair.run_for(Duration::from_millis(1));
     let states = pair.states(A);
@@ -315,7 +317,7 @@ fn a_lost_network_fails_and_an_ice_restart_revives() {
         states.ends_with(&[PeerConnectionState::Disconnected, PeerConnectionState::Failed]),
         "{states:?}"
     );
-    pair.is_cut = false;
+    pair.network.is_cut = false;
     pair.negotiate(A, &OfferOptions { ice_restart: true, ..Default::default() });
     pair.run_until(|pair| pair.are_connected());
     pair.peers[A].send(key, b"again", true).unwrap();
@@ -368,22 +370,44 @@ fn candidates_that_are_not_used_are_skipped() {
     let mut one = peer(address(A), clock::now());
     for line in [
         "",
-        "candidate:1 1 tcp 1671430143 10.0.0.9 7881 typ host tcptype passive",
+        "candidate:1 1 tcp 1671430143 10.0.0.9 9 typ host tcptype active",
         "candidate:1 1 udp 2130706431 fe80::1 7882 typ host",
         "candidate:1 1 udp 2130706431 d3f1.local 7882 typ host",
     ] {
         assert!(one.add_remote_candidate(&candidate(line)).is_ok(), "{line}");
-        assert!(!one.has_loopback);
+        assert_eq!(one.negotiation.remote_candidates, 0, "{line}");
     }
     assert!(matches!(
         one.add_remote_candidate(&candidate("candidate:nonsense")),
         Err(PeerError::Candidate(_))
     ));
-    one.add_remote_candidate(&candidate("candidate:1 1 udp 2130706431 127.0.0.1 7882 typ host"))
-        .unwrap();
-    assert!(one.has_loopback, "a peer on the loopback is reached through the loopback");
 }
 
+#[test]
+fn an_address_is_used_once_something_can_be_reached_from_it() {
+    use str0m::net::Protocol::{Tcp, Udp};
+    let v6 = "[fd00::1]:1000".parse().unwrap();
+    let mut one = peer_at(vec![address(A), v6], clock::now());
+    let known = |one: &Peer, protocol, local| one.locals.is_known(protocol, local);
+    assert!(known(&one, Udp, "10.0.0.1:1000") && known(&one, Udp, "[fd00::1]:1000"));
+    for (line, protocol, local) in [
+        ("udp 1 127.0.0.1 7882 typ host", Udp, "127.0.0.1:1000"),
+        ("udp 1 ::1 7882 typ host", Udp, "[::1]:1000"),
+        ("tcp 1 10.0.0.9 7881 typ host tcptype passive", Tcp, "10.0.0.1:9"),
+        ("tcp 1 127.0.0.1 7881 typ host tcptype passive", Tcp, "127.0.0.1:9"),
+        ("tcp 1 fd00::9 7881 typ host tcptype passive", Tcp, "[fd00::1]:9"),
+    ] {
+        assert!(!known(&one, protocol, local), "{line}");
+        one.add_remote_candidate(&candidate(&format!("candidate:1 1 {line}"))).unwrap();
+        assert!(known(&one, protocol, local), "{line}");
+    }
+    let in_sdp = "v=0\r\na=candidate:1 1 udp 2130706431 127.0.0.1 7882 typ host\r\n";
+    let mut two = peer(address(B), clock::now());
+    two.use_candidates_of(&SessionDescription::new(SdpType::Offer, in_sdp));
+    assert!(known(&two, Udp, "127.0.0.1:2000"));
+}
+
+mod faults;
 mod hostile;
 
 #[test]

@@ -1,0 +1,245 @@
+//! The TCP connections of a peer, made when there is something to send.
+//!
+//! They are looked after whenever their thread has a turn, not when something arrives: TCP is the way around a firewall,
+//! and what comes through it has lost its timing anyway.
+#![expect(clippy::disallowed_methods, reason = "IO: this module owns TCP sockets")]
+
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use mio::net::TcpStream;
+
+/// Bytes that may wait for a connection or its other side. What goes beyond is lost, as in any full queue on the way.
+const WAITING_MAX: usize = 256 * 1024;
+/// Connections of one peer.
+const STREAMS_MAX: usize = 32;
+/// How long a connection may take to be made.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// How long nothing is sent to where a connection failed.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+pub(super) struct Streams(Vec<Stream>);
+
+struct Stream {
+    remote: SocketAddr,
+    state: State,
+    /// Not yet taken by the socket. Begins within a message, but only ever ends with a whole one.
+    waiting: Vec<u8>,
+}
+
+enum State {
+    Connecting { socket: TcpStream, since: Instant },
+    Open(TcpStream),
+    Broken { since: Instant },
+}
+
+/// What came of a connection.
+pub(super) enum Incoming<'a> {
+    Bytes(SocketAddr, &'a [u8]),
+    End(SocketAddr),
+}
+
+impl Streams {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Sends a message to `remote`, now or as soon as the connection takes it.
+    pub(super) fn send(&mut self, remote: SocketAddr, message: &[u8], now: Instant) {
+        let index = self.0.iter().position(|stream| stream.remote == remote).or_else(|| {
+            (self.0.len() < STREAMS_MAX).then(|| {
+                self.0.push(Stream::new(remote, now));
+                self.0.len() - 1
+            })
+        });
+        match index {
+            Some(index) => self.0[index].send(message, now),
+            None => log::debug!("not connecting to {remote}: there are {STREAMS_MAX} connections"),
+        }
+    }
+
+    /// Reads what has arrived, hands it to `take`, and sends what can be sent.
+    pub(super) fn turn(
+        &mut self,
+        buffer: &mut [u8],
+        now: Instant,
+        mut take: impl FnMut(Incoming<'_>),
+    ) {
+        for stream in &mut self.0 {
+            stream.look(now);
+            while let Some(length) = stream.read(buffer, now) {
+                take(Incoming::Bytes(stream.remote, &buffer[..length]));
+            }
+            stream.flush(now);
+            if matches!(stream.state, State::Broken { since } if since == now) {
+                take(Incoming::End(stream.remote));
+            }
+        }
+    }
+}
+
+impl Stream {
+    fn new(remote: SocketAddr, now: Instant) -> Self {
+        let mut stream = Self { remote, state: State::Broken { since: now }, waiting: vec![] };
+        stream.connect(now);
+        stream
+    }
+
+    fn connect(&mut self, now: Instant) {
+        match TcpStream::connect(self.remote) {
+            Ok(socket) => self.state = State::Connecting { socket, since: now },
+            Err(error) => self.give_up(&error, now),
+        }
+    }
+
+    fn send(&mut self, message: &[u8], now: Instant) {
+        if let State::Broken { since } = self.state {
+            if now < since + RETRY_AFTER {
+                return;
+            }
+            self.connect(now);
+        }
+        if self.waiting.len() + message.len() > WAITING_MAX {
+            log::debug!("dropping a message: the connection to {} is full", self.remote);
+            return;
+        }
+        self.waiting.extend_from_slice(message);
+        self.flush(now);
+    }
+
+    /// Whether the connection is made by now.
+    fn look(&mut self, now: Instant) {
+        let State::Connecting { socket, since } = &self.state else { return };
+        let result = match socket.take_error() {
+            Ok(Some(error)) | Err(error) => Err(error),
+            Ok(None) => match socket.peer_addr() {
+                Ok(_) => socket.set_nodelay(true),
+                Err(error) if error.kind() == ErrorKind::NotConnected => {
+                    if *since + CONNECT_WITHIN > now {
+                        return;
+                    }
+                    Err(ErrorKind::TimedOut.into())
+                }
+                Err(error) => Err(error),
+            },
+        };
+        match (result, std::mem::replace(&mut self.state, State::Broken { since: now })) {
+            (Ok(()), State::Connecting { socket, .. }) => self.state = State::Open(socket),
+            (Ok(()), other) => self.state = other,
+            (Err(error), _) => self.give_up(&error, now),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8], now: Instant) -> Option<usize> {
+        let State::Open(socket) = &mut self.state else { return None };
+        match socket.read(buffer) {
+            Ok(0) => {
+                self.give_up(&ErrorKind::UnexpectedEof.into(), now);
+                None
+            }
+            Ok(length) => Some(length),
+            Err(error) => {
+                self.check(&error, now);
+                None
+            }
+        }
+    }
+
+    fn flush(&mut self, now: Instant) {
+        let State::Open(socket) = &mut self.state else { return };
+        while !self.waiting.is_empty() {
+            match socket.write(&self.waiting) {
+                Ok(taken) => drop(self.waiting.drain(..taken)),
+                Err(error) => return self.check(&error, now),
+            }
+        }
+    }
+
+    /// Most errors end the connection.
+    fn check(&mut self, error: &io::Error, now: Instant) {
+        if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) {
+            self.give_up(error, now);
+        }
+    }
+
+    fn give_up(&mut self, error: &io::Error, now: Instant) {
+        log::debug!("the connection to {} is broken: {error}", self.remote);
+        self.state = State::Broken { since: now };
+        self.waiting.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    /// Takes turns until `done`, for at most ten seconds; returns all that came.
+    fn run(streams: &mut Streams, mut done: impl FnMut(&[u8], usize) -> bool) -> (Vec<u8>, usize) {
+        let (mut bytes, mut ends, mut buffer) = (vec![], 0, [0; 1000]);
+        let limit = Instant::now() + Duration::from_secs(10);
+        while !done(&bytes, ends) {
+            assert!(Instant::now() < limit, "nothing came in ten seconds");
+            streams.turn(&mut buffer, Instant::now(), |incoming| match incoming {
+                Incoming::Bytes(_, some) => bytes.extend_from_slice(some),
+                Incoming::End(_) => ends += 1,
+            });
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        (bytes, ends)
+    }
+
+    #[test]
+    fn a_connection_is_made_used_and_made_again() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let remote = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            // Twice: sends back the five bytes it reads, and hangs up.
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut five = [0; 5];
+                stream.read_exact(&mut five).unwrap();
+                stream.write_all(&five).unwrap();
+            }
+        });
+        let mut streams = Streams::default();
+        streams.send(remote, b"hello", Instant::now());
+        let (bytes, _) = run(&mut streams, |_, ends| ends == 1);
+        assert_eq!(bytes, b"hello");
+        streams.send(remote, b"early", Instant::now());
+        streams.send(remote, b"again", Instant::now() + RETRY_AFTER);
+        let (bytes, _) = run(&mut streams, |bytes, _| bytes.len() == 5);
+        assert_eq!(bytes, b"again");
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn where_nobody_listens_the_end_is_told_and_nothing_piles_up() {
+        let remote = {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            listener.local_addr().unwrap()
+        };
+        let mut streams = Streams::default();
+        streams.send(remote, &[0; 1000], Instant::now());
+        run(&mut streams, |_, ends| ends == 1);
+        streams.send(remote, &[0; 1000], Instant::now());
+        assert!(streams.0[0].waiting.is_empty());
+    }
+
+    #[test]
+    fn a_full_connection_drops_whole_messages() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let remote = listener.local_addr().unwrap();
+        let mut streams = Streams::default();
+        for _ in 0..1000 {
+            streams.send(remote, &[0; 1000], Instant::now());
+        }
+        let waiting = streams.0[0].waiting.len();
+        assert!(waiting <= WAITING_MAX && waiting > WAITING_MAX - 1000 && waiting % 1000 == 0);
+    }
+}
