@@ -75,8 +75,13 @@ start_server() {
         port=$((port + 10))
         [ $port -lt 18880 ] || fail "no free port between 17880 and 18880"
     done
+    # The loopback alone: a server that names its loopback address for another interface takes no TCP there.
     config="port: $port
-rtc: {tcp_port: $((port + 1)), udp_port: $((port + 2))}
+rtc:
+  tcp_port: $((port + 1))
+  udp_port: $((port + 2))
+  enable_loopback_candidate: true
+  ips: {includes: [127.0.0.1/32]}
 enable_participant_data_blob: true
 logging: {level: info}"
     "$program" --dev --bind 127.0.0.1 --node-ip 127.0.0.1 --config-body "$config" >"$work/server.log" 2>&1 &
