@@ -1,8 +1,19 @@
 //! What [`get_stats`] reports: the dictionaries of <https://www.w3.org/TR/webrtc-stats/>.
 //!
 //! The shapes are wider than what this engine knows; a field it does not measure keeps its default (zero, empty,
-//! `None`). Filled are: the counters of [`TransportStats`], [`PeerConnectionStats`] and [`DataChannelStats`], packets,
-//! bytes, loss, concealment and identity of [`InboundRtpStats`] and [`OutboundRtpStats`].
+//! `None`). Filled are:
+//!
+//! | entry | what |
+//! |---|---|
+//! | [`TransportStats`] | packets, bytes, states, the pair in use and how often it changed |
+//! | [`CandidatePairStats`], [`LocalCandidateStats`], [`RemoteCandidateStats`] | of the pair in use: round trips of its checks (current, total, count), addresses, protocol, kind |
+//! | [`InboundRtpStats`] | packets, bytes, packets lost (by sequence number), jitter, concealment, delay of the jitter buffer, NACKs sent |
+//! | [`OutboundRtpStats`] | packets, bytes, NACKs received |
+//! | [`RemoteInboundRtpStats`] | by the other side's receiver reports: packets lost, share lost, jitter, round trip |
+//! | [`RemoteOutboundRtpStats`] | by the other side's sender reports: packets, bytes |
+//! | [`PeerConnectionStats`], [`DataChannelStats`] | counters and identity |
+//!
+//! What comes from the path or the other side is as of the last second; it is missing before the first report.
 //!
 //! [`get_stats`]: crate::peer_connection::PeerConnection::get_stats
 

@@ -1,9 +1,12 @@
 //! Addresses: ours, which are told to the other side, and theirs.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
 use str0m::{
-    Candidate,
+    Candidate, CandidateKind,
     net::{Protocol, TcpType, Transmit},
 };
 
@@ -13,6 +16,7 @@ use crate::{
     peer_connection::{IceGatheringState, PeerConnectionState},
     sdp,
     session_description::SessionDescription,
+    stats::IceCandidateType,
 };
 
 /// Remote candidates taken between two remote descriptions.
@@ -26,11 +30,13 @@ pub(super) struct Locals {
     hosts: Vec<SocketAddr>,
     /// What the engine was told of.
     known: Vec<(Protocol, SocketAddr)>,
+    /// What the other side told of its addresses, the newest first.
+    remotes: VecDeque<Candidate>,
 }
 
 impl Locals {
     pub(super) fn new(hosts: Vec<SocketAddr>) -> Self {
-        Self { hosts, known: vec![] }
+        Self { hosts, known: vec![], remotes: VecDeque::new() }
     }
 
     pub(super) fn hosts(&self) -> &[SocketAddr] {
@@ -149,9 +155,21 @@ impl Peer {
             Protocol::SslTcp | Protocol::Tls => false,
         };
         let local = self.locals.towards(remote.proto(), remote.addr()).filter(|_| is_usable);
-        if let Some(local) = local {
-            self.use_local(remote.proto(), local);
+        let Some(local) = local else { return false };
+        self.use_local(remote.proto(), local);
+        self.locals.remotes.truncate(CANDIDATES_MAX - 1);
+        self.locals.remotes.push_front(remote.clone());
+        true
+    }
+
+    /// What kind of candidate an address of the other side was announced as.
+    pub(super) fn remote_kind(&self, protocol: Protocol, remote: SocketAddr) -> IceCandidateType {
+        let is_it = |c: &&Candidate| c.proto() == protocol && c.addr() == remote;
+        match self.locals.remotes.iter().find(is_it).map(Candidate::kind) {
+            Some(CandidateKind::Host) => IceCandidateType::Host,
+            Some(CandidateKind::ServerReflexive) => IceCandidateType::Srflx,
+            Some(CandidateKind::Relayed) => IceCandidateType::Relay,
+            Some(CandidateKind::PeerReflexive) | None => IceCandidateType::Prflx,
         }
-        local.is_some()
     }
 }

@@ -13,6 +13,7 @@ mod transceiver;
 mod tracks;
 mod channel;
 mod audio;
+mod measured;
 mod report;
 #[cfg(test)]
 mod testing;
@@ -33,7 +34,10 @@ use str0m::{
     rtp::Ssrc,
 };
 
-use self::{candidates::Locals, channel::Channel, negotiation::Negotiation, streams::Streams};
+use self::{
+    candidates::Locals, channel::Channel, measured::Measured, negotiation::Negotiation,
+    streams::Streams,
+};
 pub(crate) use self::{
     channel::ChannelKey,
     error::PeerError,
@@ -122,6 +126,7 @@ pub(crate) struct Peer {
     rtc: Rtc,
     locals: Locals,
     streams: Streams,
+    measured: Measured,
     state: PeerConnectionState,
     ice_state: IceConnectionState,
     gathering: IceGatheringState,
@@ -165,6 +170,7 @@ impl Peer {
             .enable_h264(true)
             .enable_vp9(true)
             .set_rtp_mode(true)
+            .set_stats_interval(Some(measured::EVERY))
             .set_snap_enabled(config.sctp_snap)
             .set_sctp_max_buffered_amount(SCTP_BUFFER)
             .set_sctp_max_message_size(u32::try_from(MESSAGE_MAX).unwrap_or(u32::MAX));
@@ -174,6 +180,7 @@ impl Peer {
             rtc: rtc_config.build(now),
             locals: Locals::new(config.hosts),
             streams: Streams::default(),
+            measured: Measured::default(),
             state: PeerConnectionState::New,
             ice_state: IceConnectionState::New,
             gathering: IceGatheringState::New,
@@ -385,6 +392,9 @@ impl Peer {
             Event::ChannelClose(id) => self.channel_closed(id),
             Event::RtpPacket(packet) => self.receive_packet(packet),
             Event::Closed => self.handle_remote_close(),
+            Event::PeerStats(stats) => self.measured.path(stats.selected_candidate_pair),
+            Event::MediaEgressStats(stats) => self.measured.sent(stats),
+            Event::MediaIngressStats(stats) => self.measured.received(stats),
             _ => {}
         }
     }

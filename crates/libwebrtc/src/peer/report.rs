@@ -14,13 +14,36 @@ const TRANSPORT_ID: &str = "T01";
 impl Peer {
     pub(crate) fn stats(&mut self) -> Vec<RtcStats> {
         let mut report = vec![connection_stats(&self.counters), self.transport_stats()];
-        report.extend(self.transceivers.iter().flat_map(Transceiver::outbound_stats));
-        report.extend(self.transceivers.iter().flat_map(Transceiver::inbound_stats));
+        report.extend(self.path_stats(TRANSPORT_ID));
+        for transceiver in &self.transceivers {
+            report.extend(transceiver.outbound_stats());
+            report.extend(transceiver.inbound_stats());
+        }
+        for entry in &mut report {
+            self.add_measured(entry);
+        }
+        for mid in self.transceivers.iter().filter_map(Transceiver::mid) {
+            report.extend(self.measured.remote_inbound(mid));
+            report.extend(self.measured.remote_outbound(mid));
+        }
         for index in 0..self.channels.len() {
             let stream = self.stream_id(self.channels[index].key);
             report.push(channel_stats(&self.channels[index], stream));
         }
         report
+    }
+
+    /// Adds to the entry of a stream what only the connection knows of it.
+    fn add_measured(&self, entry: &mut RtcStats) {
+        if let RtcStats::OutboundRtp(outbound) = entry {
+            let mid = outbound.outbound.mid.as_str();
+            outbound.outbound.nack_count = self.measured.nacks_received(mid.into());
+            outbound.outbound.remote_id = format!("RI{mid}");
+        } else if let RtcStats::InboundRtp(inbound) = entry {
+            let mid = inbound.inbound.mid.as_str();
+            inbound.inbound.nack_count = self.measured.nacks_sent(mid.into());
+            inbound.inbound.remote_id = format!("RO{mid}");
+        }
     }
 
     fn transport_stats(&self) -> RtcStats {
@@ -31,6 +54,8 @@ impl Peer {
         stats.transport.packets_received = self.counters.datagrams_received;
         stats.transport.bytes_sent = self.counters.bytes_sent;
         stats.transport.bytes_received = self.counters.bytes_received;
+        stats.transport.selected_candidate_pair_id = self.measured.pair_id().into();
+        stats.transport.selected_candidate_pair_changes = self.measured.pair_changes();
         stats.transport.dtls_state = Some(match (self.is_closed(), self.dtls_up) {
             (true, _) => DtlsTransportState::Closed,
             (false, true) => DtlsTransportState::Connected,

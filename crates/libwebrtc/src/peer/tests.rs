@@ -25,7 +25,7 @@ use crate::{
     peer_connection::{OfferOptions, PeerConnectionState, SignalingState},
     rtp_transceiver::{RtpTransceiverDirection, RtpTransceiverInit},
     session_description::{SdpType, SessionDescription},
-    stats::RtcStats,
+    stats::{IceCandidateType, RtcStats},
 };
 
 const MESSAGE: usize = 16 * 1024;

@@ -143,6 +143,45 @@ proptest! {
 }
 
 #[test]
+fn the_stats_tell_of_the_path_and_of_the_other_side() {
+    let slow = Conditions { delay: Duration::from_millis(50), ..Conditions::default() };
+    let (mut pair, _) = call(1, slow);
+    pair.network.conditions[A].loss = Loss::Share(0.1);
+    pair.run_for(Duration::from_secs(60));
+    let is_near = |value: f64, expected: f64| (value - expected).abs() <= expected / 5.0;
+    let stats = pair.peers[A].stats();
+    let path =
+        stats.iter().find_map(|s| if let RtcStats::CandidatePair(p) = s { Some(p) } else { None });
+    let path = &path.expect("a pair is in use").candidate_pair;
+    assert!(path.nominated && path.responses_received > 1);
+    assert!(is_near(path.current_round_trip_time, 0.1), "{}", path.current_round_trip_time);
+    let ends: Vec<_> = stats
+        .iter()
+        .filter_map(|s| match s {
+            RtcStats::LocalCandidate(c) => Some(&c.local_candidate),
+            RtcStats::RemoteCandidate(c) => Some(&c.remote_candidate),
+            _ => None,
+        })
+        .map(|c| (c.address.as_str(), c.port, c.protocol.as_str(), c.candidate_type))
+        .collect();
+    let host = Some(IceCandidateType::Host);
+    assert_eq!(ends, [("10.0.0.1", 1000, "udp", host), ("10.0.0.2", 2000, "udp", host)]);
+    let heard = stats
+        .iter()
+        .find_map(|s| if let RtcStats::RemoteInboundRtp(r) = s { Some(r) } else { None });
+    let heard = heard.expect("the other side reported");
+    assert!(is_near(heard.remote_inbound.round_trip_time, 0.1), "{heard:?}");
+    assert!(heard.remote_inbound.round_trip_time_measurements > 1);
+    let lost = to_f64(heard.received.packets_lost);
+    let really = to_f64(i64::try_from(pair.network.rtp[A].lost).unwrap());
+    assert!(is_near(lost, really), "{lost} for {really}");
+    let said = stats
+        .iter()
+        .find_map(|s| if let RtcStats::RemoteOutboundRtp(r) = s { Some(r) } else { None });
+    assert!(said.expect("the other side reported").sent.packets_sent > 2000);
+}
+
+#[test]
 fn a_call_goes_through_tcp_where_udp_does_not() {
     let mut pair = Pair::new();
     pair.network.is_cut = true;
