@@ -27,7 +27,10 @@
 //! | data channels: ordered or not, reliable or not, negotiated or in-band | yes |
 //! | Opus audio both ways, several tracks, mute | yes |
 //! | ICE over UDP with IPv4 host candidates (default route and loopback) | yes |
-//! | STUN, TURN, ICE over TCP, IPv6, mDNS candidates | no: servers are ignored, such candidates are skipped with a debug log line |
+//! | ICE over TCP, to passive candidates of the other side | yes; it is looked after every few milliseconds, so arrival times are as coarse as that |
+//! | [`get_stats`] | path, loss, jitter, concealment, jitter buffer, the other side's reports: see [`stats`] |
+//! | STUN, TURN, own candidates of IPv6 | no: servers are ignored, remote candidates that cannot be reached so are skipped with a debug log line |
+//! | candidates with a host name (mDNS) | skipped |
 //! | `IceTransportsType::Relay` and `NoHost` | no: [`create_peer_connection`] refuses them |
 //! | video | m-lines are negotiated, no frame is decoded; publishing is refused |
 //! | frame encryption, desktop capture, audio devices | no: each call answers "unsupported", `false` or nothing |
@@ -35,6 +38,20 @@
 //!
 //! [`create_peer_connection`]: peer_connection_factory::PeerConnectionFactory::create_peer_connection
 //! [`set_bitrate`]: peer_connection::PeerConnection::set_bitrate
+//! [`get_stats`]: peer_connection::PeerConnection::get_stats
+//!
+//! What livekit's own end-to-end tests make of this is listed in `conformance.txt`; `make conformance` runs them.
+//!
+//! Known to be worse than the official engine: after a black-out, a reliable data channel may take up to a minute
+//! longer to resume, because the waits between repetitions of SCTP grow to a minute and cannot be capped here.
+//!
+//! # Back to the official engine
+//!
+//! Delete the two `[patch.crates-io]` lines of the workspace's `Cargo.toml`: the crates have the same name and version.
+//! Code that uses livekit and this API alone needs no change, which `tools/conformance.sh check-official` tests: it
+//! type-checks livekit and its tests on both. (The official build script downloads a large library, except
+//! with `DOCS_RS=1` in its environment: then `cargo check` works, and nothing can be linked.) Code that uses
+//! [`encoded`], as loadcall does, has to send and receive samples instead.
 //!
 //! # Limits
 //!

@@ -179,7 +179,8 @@ impl PeerConnection {
         self.owner.connection().set_remote_description(desc)
     }
 
-    /// Takes a remote candidate. One of a kind the engine does not use (TCP, IPv6, a host name) is skipped.
+    /// Takes a remote candidate. One that cannot be reached from here (of another IP version, or with a host name) is
+    /// skipped.
     #[expect(clippy::unused_async, reason = "signature of the API")]
     pub async fn add_ice_candidate(&self, candidate: IceCandidate) -> Result<(), RtcError> {
         self.owner.connection().add_ice_candidate(&candidate)

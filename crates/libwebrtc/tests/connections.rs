@@ -84,6 +84,8 @@ async fn the_other_side_learns_of_a_close() {
     let channel = a.connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
     connect(&mut a, &mut b).await;
     a.connection.close();
+    // At once, whoever stops waiting for the rest of what closes with it.
+    assert_eq!(a.connection.connection_state(), PeerConnectionState::Closed);
     a.reached(PeerConnectionState::Closed).await;
     b.reached(PeerConnectionState::Disconnected).await;
     assert!(matches!(channel.send(b"x", true), Err(DataChannelError::Send)));

@@ -2,7 +2,6 @@
 //!
 //! They are looked after whenever their thread has a turn, not when something arrives: TCP is the way around a firewall,
 //! and what comes through it has lost its timing anyway.
-#![expect(clippy::disallowed_methods, reason = "IO: this module owns TCP sockets")]
 
 use std::{
     io::{self, ErrorKind, Read, Write},

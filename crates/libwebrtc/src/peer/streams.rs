@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_datagram_is_at_most_64_kilobytes() {
-        assert!(framed(&[0; 65_535]).is_some());
-        assert!(framed(&[0; 65_536]).is_none());
+        assert!(framed(&vec![0; 65_535]).is_some());
+        assert!(framed(&vec![0; 65_536]).is_none());
     }
 }

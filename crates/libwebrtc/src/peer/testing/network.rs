@@ -180,7 +180,7 @@ impl Network {
         self.fraction() < share
     }
 
-    /// From 0 up to 1 (SplitMix64).
+    /// From 0 up to 1 (`SplitMix64`).
     fn fraction(&mut self) -> f64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.random;

@@ -157,10 +157,14 @@ fn the_stats_tell_of_the_path_and_of_the_other_side() {
     assert!(is_near(path.current_round_trip_time, 0.1), "{}", path.current_round_trip_time);
     let ends: Vec<_> = stats
         .iter()
-        .filter_map(|s| match s {
-            RtcStats::LocalCandidate(c) => Some(&c.local_candidate),
-            RtcStats::RemoteCandidate(c) => Some(&c.remote_candidate),
-            _ => None,
+        .filter_map(|s| {
+            if let RtcStats::LocalCandidate(local) = s {
+                Some(&local.local_candidate)
+            } else if let RtcStats::RemoteCandidate(remote) = s {
+                Some(&remote.remote_candidate)
+            } else {
+                None
+            }
         })
         .map(|c| (c.address.as_str(), c.port, c.protocol.as_str(), c.candidate_type))
         .collect();
@@ -205,7 +209,7 @@ fn bytes_of_connections_do_not_pile_up() {
         let remote = SocketAddr::new(address(B).ip(), port);
         for _ in 0..10 {
             // The beginning of a datagram of 64 kB, over and over.
-            one.handle_stream(clock::now(), remote, &[0xff; 50_000]);
+            one.handle_stream(clock::now(), remote, &vec![0xff; 50_000]);
         }
     }
     assert!(one.streams.held() <= 128 * 65_537, "{} bytes", one.streams.held());
