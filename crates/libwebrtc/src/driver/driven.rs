@@ -103,8 +103,14 @@ impl Driven {
         if self.is_over {
             return;
         }
-        let panicked = catch_unwind(AssertUnwindSafe(|| action(self))).is_err();
-        if panicked {
+        let acted = catch_unwind(AssertUnwindSafe(|| {
+            action(self);
+            // The application may close the connection at any time: its goodbye has to be sent before it is over.
+            if self.connection.peer().is_finished() {
+                self.drain();
+            }
+        }));
+        if acted.is_err() {
             self.fail("the engine panicked, see above");
         } else if self.connection.peer().is_finished() {
             self.connection.finish();
