@@ -41,8 +41,7 @@ impl Peer {
     /// The engine gave up on the connection.
     pub(super) fn break_down(&mut self, error: &str0m::RtcError) {
         self.rtc.disconnect();
-        if matches!(error, str0m::RtcError::Sctp(_)) {
-            // A goodbye in the middle of the SCTP handshake comes out as an error.
+        if is_goodbye(error) {
             log::debug!("the other side closed, or its data channels broke: {error}");
             self.handle_remote_close();
             return;
@@ -98,4 +97,12 @@ impl Peer {
         self.state = PeerConnectionState::Failed;
         self.events.push_back(PeerEvent::Connection(PeerConnectionState::Failed));
     }
+}
+
+/// A goodbye that crosses something of ours on its way comes out as an error: in the middle of the SCTP handshake, or
+/// when an acknowledgement still has to be sent through a DTLS connection that has just been closed.
+fn is_goodbye(error: &str0m::RtcError) -> bool {
+    let is_closed = |text: &str| text.contains("connection closed");
+    matches!(error, str0m::RtcError::Sctp(_))
+        || matches!(error, str0m::RtcError::Dtls(dtls) if is_closed(&dtls.to_string()))
 }
