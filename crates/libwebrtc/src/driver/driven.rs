@@ -83,7 +83,9 @@ impl Driven {
                 driven.deliver_waiting();
                 driven.receive(clocks, inbound);
                 driven.receive_streams(clocks, inbound);
-                if asked || driven.deadline <= clocks.now {
+                // A goodbye may have to wait for an answer, and is said when time is passed to the peer.
+                let is_closing = driven.connection.closed.load(Ordering::Acquire);
+                if asked || is_closing || driven.deadline <= clocks.now {
                     driven.connection.peer().handle_timeout(Instant::now());
                     driven.drain();
                 }
