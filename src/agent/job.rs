@@ -344,10 +344,8 @@ impl<'a> Attending<'a> {
             RoomEvent::LocalTrackSubscribed { .. } => self.be_ready(self.job.clock.now()),
             RoomEvent::TrackSubscribed {
                 track: RemoteTrack::Audio(track), participant, ..
-            } => {
-                if self.caller == Some(participant.identity()) {
-                    self.hearing.listen_to(EncodedAudioStream::new(track.rtc_track()));
-                }
+            } if self.caller == Some(participant.identity()) => {
+                self.hearing.listen_to(EncodedAudioStream::new(track.rtc_track()));
             }
             RoomEvent::ByteStreamOpened { reader, topic, .. } => {
                 if topic == TOPIC

@@ -52,12 +52,12 @@ fn call(id: u32, off: i64) -> (CallRecord, Vec<Truth>) {
         let sound = Sound::ALL[turn as usize - 1];
         really(Happened::Spoke { turn, sound, at: at(begin + 1_300), wanted: at(begin + 1_290) });
         really(Happened::FellSilent { turn, sound, at: at(begin + 1_900), cut: false });
-        if turn != 3 {
+        if turn == 3 {
+            note(begin + 3_000, Observation::ExpectationMissed { step: turn });
+        } else {
             note(begin + 1_300 + off, Observation::VoiceBegan);
             note(begin + 1_900 + off, Observation::VoiceEnded);
             note(begin + 1_900 + off, Observation::ExpectationMet { step: turn });
-        } else {
-            note(begin + 3_000, Observation::ExpectationMissed { step: turn });
         }
     }
     let record = CallRecord {
