@@ -6,7 +6,7 @@ use crate::agent::truth::{Happened, Truth};
 use crate::agent::voice::Sound;
 use crate::record::{CalibrationError, CallRecord, Observation, Offset, Run};
 use crate::scenario::Scenario;
-use crate::stats::{Interval, Point, Resampling, Sample, mean_interval, quantile_interval};
+use crate::stats::{Interval, Point, Resampling, Sample, Statistic, interval_of, mean_interval};
 use crate::turn::{Reply, Turn, turns};
 
 /// How far an edge may be from the truth to be taken for it.
@@ -186,7 +186,7 @@ fn summary(of: &str, found: &[Found], seed: u64) -> Option<CalibrationError> {
     let (signed, sizes) = (sample(|ms| ms)?, sample(f64::abs)?);
     let errors: Vec<f64> = found.iter().filter_map(|found| found.error_ms).collect();
     let bias = mean_interval(&signed, &how);
-    let p99 = quantile_interval(&sizes, 99.0, &how);
+    let p99 = interval_of(&sizes, Statistic::Quantile(99.0), &how);
     let missed = found.len() - errors.len();
     Some(CalibrationError {
         of: of.into(),

@@ -71,10 +71,16 @@ enum Command {
         #[command(flatten)]
         different: DifferentArg,
     },
-    /// Store a run as the baseline that later runs of its scenario are compared with.
+    /// Add a run to the baseline that later runs of its scenario are compared with.
+    ///
+    /// The newest runs are kept, 7 unless the scenario says otherwise (`baseline: {runs: 7}`). From 5
+    /// on it is known how much runs differ by themselves.
     Accept {
         #[command(flatten)]
         run: RecordedRun,
+        /// Start the baseline anew with this run, after a change that is meant to stay.
+        #[arg(long)]
+        replace: bool,
         /// Where to store it. Default: beside the scenario, as <scenario>.baseline.json.
         #[arg(long, value_name = "FILE")]
         baseline: Option<PathBuf>,
@@ -274,7 +280,10 @@ pub fn main() -> ExitCode {
         Command::Compare { run, baseline, different } => {
             compare::compare(&run.path, baseline.as_deref(), different.into())
         }
-        Command::Accept { run, baseline } => accept::accept(&run.path, baseline.as_deref()),
+        Command::Accept { run, replace, baseline } => {
+            let earlier = if replace { accept::Earlier::Drop } else { accept::Earlier::Keep };
+            accept::accept(&run.path, baseline.as_deref(), earlier)
+        }
         Command::Report { run, format, baseline, different } => {
             report::report(&run.path, format, baseline.as_deref(), different.into())
         }

@@ -8,7 +8,7 @@ use crate::record::store::{self, StoreError};
 use crate::report::{Report, json, text};
 use crate::scenario::{Scenario, Style};
 use crate::turn::Analysis;
-use crate::verdict::{Baseline, Different, Judging, Verdict, judge};
+use crate::verdict::{BASELINE_MAX_BYTES, Baseline, Different, Judging, Verdict, judge};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -113,10 +113,18 @@ pub(super) fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
         return Baseline::of(&run, &scenario, &analysis, &at)
             .map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())));
     }
-    let text = std::fs::read_to_string(path).map_err(|e| {
+    let cannot = |e: std::io::Error| {
         Failure::usage(format!("cannot read the baseline `{}`: {e}", path.display()))
             .hint("`loadcall accept RUN` makes a run the baseline of its scenario")
-    })?;
+    };
+    let size = std::fs::metadata(path).map_err(cannot)?.len();
+    if size > BASELINE_MAX_BYTES as u64 {
+        return Err(Failure::usage(format!(
+            "`{}` has {size} bytes, and no baseline is larger than {BASELINE_MAX_BYTES}",
+            path.display()
+        )));
+    }
+    let text = std::fs::read_to_string(path).map_err(cannot)?;
     Baseline::parse(&text).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())))
 }
 

@@ -14,12 +14,13 @@ use crate::scenario::{
     Act, Agent, Aggregate, Anchor, BaselineRule, ClipRef, Content, Expect, Load, Metric, Op,
     Scenario, Start, Step, Threshold, TurnTaking,
 };
-use crate::stats::{Histogram, Interval};
+use crate::stats::{Histogram, Interval, Rate, Statistic, rate_difference};
 use crate::turn::{
     Analysis, CallFacts, Cause, Failure, Measures, Overlap, Part, Path, Reply, Span, Turn, Value,
 };
 use crate::verdict::{
-    Attribution, Change, Comparison, Different, Judging, PartChange, StepChange, Verdict, judge,
+    Attribution, Basis, Change, Comparison, Different, Direction, FailureChange, Judging,
+    PartChange, RunToRun, StepChange, Verdict, judge,
 };
 
 pub(crate) const SECOND: i64 = 1_000_000;
@@ -91,6 +92,7 @@ pub(crate) fn scenario() -> Scenario {
             quantile: 50.0,
             min_effect_rel: 0.08,
             min_effect_abs_ms: 60.0,
+            runs: 7,
         },
         turn_taking: TurnTaking::DEFAULT,
     }
@@ -326,27 +328,35 @@ pub(crate) fn report_with(run: &Run, turns: &[Turn], change: impl Fn(&mut Verdic
     Report::new(run, &scenario, &analysis, &verdict)
 }
 
-/// A comparison whose primary metric moved by `moved` milliseconds.
+/// A comparison with one run whose primary metric moved by `moved` milliseconds.
 pub(crate) fn comparison(moved: f64) -> Comparison {
-    let change = |metric, run: f64, moved: f64| Change {
+    let change = |metric, run: f64, moved: f64, direction| Change {
         metric,
-        quantile: 50.0,
+        statistic: Statistic::Quantile(50.0),
+        basis: Basis::Calls,
         baseline: run - moved,
         run,
         baseline_is_bound: false,
         run_is_bound: metric == Metric::HeardE2eLatency,
         difference: Interval { low: moved - 30.0, point: moved, high: moved + 30.0 },
+        min_effect_ms: 67.04,
+        detectable_ms: 115.5,
+        p: 0.001,
+        direction,
     };
     Comparison {
         baseline_run_id: "20261120-090000-greeting".to_owned(),
+        baseline_runs: vec!["20261120-090000-greeting".to_owned()],
         primary: Metric::HeardE2eLatency,
         quantile: 50.0,
         min_effect_ms: 67.04,
         changes: vec![
-            change(Metric::HeardE2eLatency, 1_240.0, moved),
-            change(Metric::LlmNodeTtft, 280.0 + moved, moved - 20.0),
-            change(Metric::TtsNodeTtfb, 200.0, -2.0),
+            change(Metric::HeardE2eLatency, 1_240.0, moved, Direction::Slower),
+            change(Metric::LlmNodeTtft, 280.0 + moved, moved - 20.0, Direction::Slower),
+            change(Metric::TtsNodeTtfb, 200.0, -2.0, Direction::Alike),
         ],
+        spread: None,
+        failures: None,
         attribution: Some(attribution(moved)),
     }
 }
@@ -368,6 +378,35 @@ fn attribution(moved: f64) -> Attribution {
             StepChange { step: 2, change_ms: -2.8, own: vec![change(Part::TtsFirstByte, -5.6)] },
         ],
         rest_ms: 0.8,
+    }
+}
+
+/// The same against seven runs, with more of everything.
+pub(crate) fn comparison_with_runs(moved: f64) -> Comparison {
+    let with_one = comparison(moved);
+    let (baseline, of) = (with_one.changes[0].baseline, Rate { hits: 28, n: 28 });
+    let basis = Basis::Runs(RunToRun {
+        runs: 7,
+        expected: Interval { low: baseline - 90.0, point: baseline, high: baseline + 100.0 },
+        between_runs_ms: 41.2,
+        sampling_ms: 30.0,
+    });
+    let changes: Vec<Change> =
+        with_one.changes.iter().map(|change| Change { basis, ..*change }).collect();
+    let run = Rate { hits: 2, n: 4 };
+    Comparison {
+        baseline_runs: (14..=20).map(|day| format!("202611{day}-090000-greeting")).collect(),
+        spread: Some(Change { statistic: Statistic::Spread, ..changes[0] }),
+        failures: Some(FailureChange {
+            baseline: of,
+            run,
+            runs: 7,
+            difference: rate_difference(of, run).expect("calls"),
+            p: 0.012,
+            more: true,
+        }),
+        changes,
+        ..with_one
     }
 }
 

@@ -8,18 +8,19 @@ use std::collections::BTreeMap;
 
 use shape::{
     AttributionJson, CallJson, ChangeJson, ComparisonJson, DefinitionJson, DefinitionsJson,
-    Document, DoubtJson, HostJson, IntervalJson, MetricJson, OverlapJson, PacingJson, PartJson,
-    ReceivedJson, ShareJson, SpanJson, StepChangeJson, StepJson, ThresholdJson, TimeJson, TurnJson,
-    VerdictJson, WindowJson,
+    Document, DoubtJson, FailuresJson, HostJson, IntervalJson, MetricJson, OverlapJson, PacingJson,
+    PartJson, ReceivedJson, RunToRunJson, ShareJson, SpanJson, StepChangeJson, StepJson,
+    ThresholdJson, TimeJson, TurnJson, VerdictJson, WindowJson,
 };
 
 use super::{Call, OverlapLine, Pacing, Report, Share, StepLine, Summary, TurnLine, Window};
 use crate::record::Outcome;
 use crate::scenario::Metric;
-use crate::stats::Interval;
+use crate::stats::{Interval, Rate, Statistic};
 use crate::turn::{Cause, Disturbance, Part, Path, Reply, Span};
 use crate::verdict::{
-    Attribution, Comparison, Outcome as Judgement, PartChange, ThresholdResult, Verdict,
+    Attribution, Basis, Change, Comparison, Direction, FailureChange, Outcome as Judgement,
+    PartChange, ThresholdResult, Verdict,
 };
 
 /// The version of the format.
@@ -92,7 +93,9 @@ fn metrics(report: &Report) -> BTreeMap<&'static str, MetricJson<'_>> {
         .collect();
     let share = |share: Share, metric: Metric| {
         let unit = metric.kind().unit();
-        MetricJson::Share(ShareJson { unit, n: share.of, count: share.count, rate: share.rate() })
+        let interval = share.interval().map(shares);
+        let (n, count, rate) = (share.of, share.count, share.rate());
+        MetricJson::Share(ShareJson { unit, n, count, rate, interval })
     };
     let ok = report.calls_ok.map(|of| (Metric::CallsOk, of));
     for (metric, of) in ok.into_iter().chain(report.events.iter().copied()) {
@@ -202,27 +205,13 @@ impl<'a> From<&'a Comparison> for ComparisonJson<'a> {
     fn from(comparison: &'a Comparison) -> Self {
         Self {
             baseline_run_id: &comparison.baseline_run_id,
+            baseline_runs: &comparison.baseline_runs,
             primary: comparison.primary.name(),
             quantile: comparison.quantile,
             min_effect_ms: micro(comparison.min_effect_ms),
-            changes: comparison
-                .changes
-                .iter()
-                .map(|change| ChangeJson {
-                    metric: change.metric.name(),
-                    quantile: change.quantile,
-                    baseline: micro(change.baseline),
-                    run: micro(change.run),
-                    lower_bounds: [
-                        ("baseline", change.baseline_is_bound),
-                        ("run", change.run_is_bound),
-                    ]
-                    .into_iter()
-                    .filter_map(|(side, is_bound)| is_bound.then_some(side))
-                    .collect(),
-                    difference: change.difference.into(),
-                })
-                .collect(),
+            changes: comparison.changes.iter().map(Into::into).collect(),
+            spread: comparison.spread.as_ref().map(Into::into),
+            failures: comparison.failures.as_ref().map(Into::into),
             attribution: comparison.attribution.as_ref().map(Into::into),
         }
     }
@@ -244,9 +233,76 @@ impl From<&Attribution> for AttributionJson {
     }
 }
 
+impl From<&Change> for ChangeJson {
+    fn from(change: &Change) -> Self {
+        let bounds = [("baseline", change.baseline_is_bound), ("run", change.run_is_bound)];
+        Self {
+            metric: change.metric.name(),
+            statistic: match change.statistic {
+                Statistic::Quantile(percent) => format!("p{percent}"),
+                Statistic::Spread => "spread".to_owned(),
+            },
+            baseline: micro(change.baseline),
+            run: micro(change.run),
+            lower_bounds: bounds.into_iter().filter_map(|(side, is)| is.then_some(side)).collect(),
+            difference: change.difference.into(),
+            direction: match change.direction {
+                Direction::Slower => "slower",
+                Direction::Faster => "faster",
+                Direction::Alike => "alike",
+                Direction::Unclear => "unclear",
+            },
+            p: millionth(change.p),
+            min_effect_ms: micro(change.min_effect_ms),
+            detectable_ms: micro(change.detectable_ms),
+            run_to_run: match change.basis {
+                Basis::Calls => None,
+                Basis::Runs(of) => Some(RunToRunJson {
+                    runs: of.runs,
+                    expected: of.expected.into(),
+                    between_runs_ms: micro(of.between_runs_ms),
+                    sampling_ms: micro(of.sampling_ms),
+                }),
+            },
+        }
+    }
+}
+
 fn parts(of: &[PartChange]) -> Vec<PartJson> {
     let json = |c: &PartChange| PartJson { part: c.part.name(), change_ms: micro(c.change_ms) };
     of.iter().map(json).collect()
+}
+
+impl From<&FailureChange> for FailuresJson {
+    fn from(change: &FailureChange) -> Self {
+        let share = |rate: Rate| ShareJson {
+            unit: "ratio",
+            n: usize::try_from(rate.n).unwrap_or(usize::MAX),
+            count: usize::try_from(rate.hits).unwrap_or(usize::MAX),
+            rate: millionth(rate.share().unwrap_or(0.0)),
+            interval: rate.interval().map(shares),
+        };
+        Self {
+            baseline: share(change.baseline),
+            run: share(change.run),
+            difference: shares(change.difference),
+            p: millionth(change.p),
+            more: change.more,
+        }
+    }
+}
+
+fn shares(interval: Interval) -> IntervalJson {
+    IntervalJson {
+        low: millionth(interval.low),
+        point: millionth(interval.point),
+        high: millionth(interval.high),
+    }
+}
+
+/// A share or a chance, to the millionth.
+fn millionth(share: f64) -> f64 {
+    (share * 1e6).round() / 1e6
 }
 
 impl From<Interval> for IntervalJson {

@@ -23,6 +23,7 @@ use crate::record::{
     Calibration, CallId, CallRecord, Host, Observation, Offset, Outcome, ReportedMetrics, Run,
 };
 use crate::scenario::{Kind, Metric, Scenario};
+use crate::stats::{Interval, Rate};
 use crate::turn::{Analysis, CallFacts, Cause, Failure, Measures, Overlap, Path, Reply, Turn};
 use crate::verdict::Verdict;
 
@@ -86,6 +87,11 @@ impl Share {
     /// From 0 to 1; 0 of nothing is 0.
     pub fn rate(self) -> f64 {
         ratio(self.count as u64, self.of as u64)
+    }
+
+    /// The exact 95 % interval of the share; `None` of nothing.
+    pub fn interval(self) -> Option<Interval> {
+        Rate { hits: self.count as u64, n: self.of as u64 }.interval()
     }
 }
 

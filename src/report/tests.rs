@@ -3,11 +3,15 @@
 use insta::assert_snapshot;
 use serde_json::Value as Json;
 
-use super::fixture::{answered, at, call, comparison, report, report_with, run, turns};
+use super::fixture::{
+    answered, at, call, comparison, comparison_with_runs, report, report_with, run, turns,
+};
 use super::text::{Colour, render};
 use super::*;
 use crate::record::SessionEvent;
-use crate::verdict::Outcome as Judgement;
+use crate::turn::testing::two_questions;
+use crate::verdict::testing::{Agent, accepted};
+use crate::verdict::{Baseline, Different, Judging, Outcome as Judgement, judge};
 
 const PLACE: &str = "reports/20261124-120000-greeting";
 
@@ -32,6 +36,16 @@ fn regressed() -> Report {
             "the largest part is llm_node_ttft".to_owned(),
         ];
         verdict.comparison = Some(comparison(402.0));
+    })
+}
+
+/// Seven accepted runs, slower than they are, and more calls fail.
+fn regressed_from_seven() -> Report {
+    let (run, turns) = answered();
+    report_with(&run, &turns, |verdict| {
+        verdict.outcome = Judgement::Regression;
+        verdict.reasons = vec!["worse than the 7 accepted runs: heard_e2e_latency p50".to_owned()];
+        verdict.comparison = Some(comparison_with_runs(402.0));
     })
 }
 
@@ -113,10 +127,11 @@ fn hostile() -> Report {
     })
 }
 
-fn all() -> [(&'static str, Report); 7] {
+fn all() -> [(&'static str, Report); 8] {
     [
         ("passed", passed()),
         ("regressed", regressed()),
+        ("regressed_from_seven", regressed_from_seven()),
         ("with_lower_bounds", with_lower_bounds()),
         ("no_agent", no_agent()),
         ("by_ear", by_ear()),
@@ -133,6 +148,11 @@ fn a_pass() {
 #[test]
 fn a_regression() {
     assert_snapshot!(text(&regressed()));
+}
+
+#[test]
+fn a_regression_from_seven_runs() {
+    assert_snapshot!(text(&regressed_from_seven()));
 }
 
 #[test]
@@ -233,7 +253,12 @@ fn every_document_keeps_the_schema() {
 fn the_schema_refuses_what_is_not_so() {
     let validator = validator();
     let mut tried = 0;
-    for (name, report) in [("lower bounds", with_lower_bounds()), ("regressed", regressed())] {
+    let documents = [
+        ("lower bounds", with_lower_bounds()),
+        ("regressed", regressed()),
+        ("regressed from seven", regressed_from_seven()),
+    ];
+    for (name, report) in documents {
         let json: Json = serde_json::from_str(&json::render(&report)).unwrap();
         for pointer in pointers(&json) {
             for (what, mutant) in mutants(&json, &pointer) {
@@ -295,4 +320,52 @@ fn json_names_what_is_only_a_lower_bound() {
     assert_eq!((&heard["n"], &heard["censored"]), (&4.into(), &1.into()));
     assert_eq!(heard["p95"], 8_000.0);
     assert_eq!(heard["lower_bounds"], serde_json::json!(["p90", "p95", "p99", "max"]));
+}
+
+/// Judging and rendering take nothing but the recording, the baseline and the seed.
+fn document(run: &Run, scenario: &Scenario, baseline: &Baseline, seed: u64) -> String {
+    let (analysis, different) = (Analysis::of(run, scenario), Different::Blocks);
+    let judging =
+        Judging { run, scenario, analysis: &analysis, baseline: Some(baseline), different, seed };
+    json::render(&Report::new(run, scenario, &analysis, &judge(judging)))
+}
+
+#[test]
+fn the_same_recording_and_seed_give_the_same_bytes() {
+    let scenario = two_questions();
+    let wild = Agent { jitter: 300.0, silent_every: 17, ..Agent::default() };
+    let run = |id: &str, seed| wild.run(id, 30, seed, &scenario);
+    let one = accepted(&run("a", 1), &scenario);
+    let week = (2..8).fold(one.clone(), |all, seed| {
+        all.with(accepted(&run(&format!("a{seed}"), seed), &scenario), 7).expect("of one kind")
+    });
+    let tonight = run("b", 100);
+    for baseline in [&one, &week] {
+        let first = document(&tonight, &scenario, baseline, 1);
+        // Again, against the baseline as it is read from its file.
+        let read = Baseline::parse(&baseline.to_json()).expect("a baseline");
+        assert_eq!(document(&tonight.clone(), &scenario, &read, 1), first);
+        assert_ne!(document(&tonight, &scenario, baseline, 2), first);
+        let validator = validator();
+        let json: Json = serde_json::from_str(&first).unwrap();
+        let errors: Vec<String> =
+            validator.iter_errors(&json).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+}
+
+#[test]
+fn ten_thousand_calls_are_judged() {
+    let scenario = two_questions();
+    let wild = Agent { jitter: 300.0, ..Agent::default() };
+    let base = accepted(&wild.run("a", 10_000, 1, &scenario), &scenario);
+    let run = wild.run("b", 10_000, 2, &scenario);
+    let json: Json = serde_json::from_str(&document(&run, &scenario, &base, 1)).unwrap();
+    assert_eq!(json["verdict"]["outcome"], "pass");
+    assert_eq!(json["calls"].as_array().unwrap().len(), 10_000);
+    let decided = &json["verdict"]["comparison"]["changes"][0];
+    // Hundreds of turns narrow the interval to a few milliseconds.
+    let width = decided["difference"]["high"].as_f64().unwrap()
+        - decided["difference"]["low"].as_f64().unwrap();
+    assert!((1.0..30.0).contains(&width), "{decided}");
 }

@@ -8,7 +8,7 @@ mod tables;
 use page::{Page, Tone};
 
 use super::Report;
-use crate::verdict::Outcome as Judgement;
+use crate::verdict::{Outcome as Judgement, RUNS_FOR_DRIFT};
 
 /// Whether the text contains ANSI styles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,11 +73,15 @@ fn advice(report: &Report, place: &str) -> Option<String> {
         Judgement::Pass if report.verdict.comparison.is_none() => Some(format!(
             "`loadcall accept {place}` makes this run what later ones are compared with"
         )),
-        Judgement::Improvement => {
-            Some(format!("`loadcall accept {place}` makes this run the new baseline"))
+        Judgement::Pass if more_runs_help(report) => {
+            Some(format!("`loadcall accept {place}` adds this run to the baseline"))
         }
+        Judgement::Improvement => Some(format!(
+            "`loadcall accept --replace {place}` starts the baseline anew with this run"
+        )),
         Judgement::Regression => Some(format!(
-            "look below for the stage that grew; if the change is meant, `loadcall accept {place}`"
+            "look below for the stage that grew; if the change is meant, `loadcall accept --replace \
+             {place}` starts the baseline anew"
         )),
         Judgement::Fail => {
             Some(format!("what failed is marked below, and {place}/report.json has every turn"))
@@ -89,6 +93,12 @@ fn advice(report: &Report, place: &str) -> Option<String> {
         | Judgement::NothingMeasured
         | Judgement::Stopped => None,
     }
+}
+
+/// Whether the baseline has too few runs to tell how much they differ.
+fn more_runs_help(report: &Report) -> bool {
+    let runs = report.verdict.comparison.as_ref().map_or(0, |c| c.baseline_runs.len());
+    (1..RUNS_FOR_DRIFT).contains(&runs)
 }
 
 fn head(page: &mut Page, report: &Report) {

@@ -15,12 +15,13 @@ pub(super) const DEFAULT_BASELINE: BaselineRule = BaselineRule {
     quantile: 50.0,
     min_effect_rel: 0.08,
     min_effect_abs_ms: 60.0,
+    runs: 7,
 };
 
 const EFFECT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(60);
 const AWKWARD: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(120);
-/// Words of the grammar that this version lacks.
-const LATER_BASELINE: &[&str] = &["runs"];
+/// More runs would keep a baseline of times long gone.
+const RUNS: RangeInclusive<u64> = 1..=30;
 
 /// The limits of every metric named, in the order of the file.
 pub(super) fn thresholds(field: &Field<'_>, look: &mut Look<'_>) -> Checked<Vec<Threshold>> {
@@ -106,7 +107,7 @@ pub(super) fn turn_taking(field: &Field<'_>, look: &mut Look<'_>) -> Checked<Tur
 }
 
 pub(super) fn baseline(field: &Field<'_>, look: &mut Look<'_>) -> Checked<BaselineRule> {
-    let example = "`{primary: heard_e2e_latency.p50, min_effect: {rel: 8%, abs: 60ms}}`";
+    let example = "`{primary: heard_e2e_latency.p50, min_effect: {rel: 8%, abs: 60ms}, runs: 7}`";
     let default = DEFAULT_BASELINE;
     let mut fields = Fields::of(field, "`baseline`", example, look)?;
     let primary = fields
@@ -117,9 +118,12 @@ pub(super) fn baseline(field: &Field<'_>, look: &mut Look<'_>) -> Checked<Baseli
         .map_or(Ok((default.min_effect_rel, default.min_effect_abs_ms)), |field| {
             min_effect(&field, look)
         });
-    fields.finish(LATER_BASELINE, look)?;
+    let runs = fields.take("runs").map_or(Ok(default.runs), |field| {
+        Ok(u16::try_from(field.whole(&RUNS, look)?).unwrap_or(default.runs))
+    });
+    fields.finish(&[], look)?;
     let ((primary, quantile), (min_effect_rel, min_effect_abs_ms)) = (primary?, effect?);
-    Ok(BaselineRule { primary, quantile, min_effect_rel, min_effect_abs_ms })
+    Ok(BaselineRule { primary, quantile, min_effect_rel, min_effect_abs_ms, runs: runs? })
 }
 
 fn primary(field: &Field<'_>, look: &mut Look<'_>) -> Checked<(Metric, f64)> {

@@ -197,6 +197,8 @@ pub struct BaselineRule {
     pub min_effect_rel: f64,
     /// … and at least this many milliseconds.
     pub min_effect_abs_ms: f64,
+    /// How many accepted runs a baseline keeps: the newest ones.
+    pub runs: u16,
 }
 
 impl Scenario {

@@ -25,7 +25,7 @@ turns:
 hangup: {max_call: 90s}
 load: {executor: repeat, calls: 10, concurrency: 5}
 thresholds: {heard_e2e_latency: ["p(50)<1500ms", "p(95)<2500ms"], calls_ok: ["rate>0.99"]}
-baseline: {primary: heard_e2e_latency.p50, min_effect: {rel: 8%, abs: 60ms}}
+baseline: {primary: heard_e2e_latency.p50, min_effect: {rel: 8%, abs: 60ms}, runs: 5}
 "#;
 
 fn parsed(text: &str) -> Scenario {
@@ -99,6 +99,7 @@ fn every_part_of_a_scenario_is_read() {
             quantile: 50.0,
             min_effect_rel: 0.08,
             min_effect_abs_ms: 60.0,
+            runs: 5,
         },
         turn_taking: TurnTaking::DEFAULT,
     };
@@ -152,6 +153,7 @@ fn what_is_left_out_has_a_default() {
         quantile: 50.0,
         min_effect_rel: 0.08,
         min_effect_abs_ms: 60.0,
+        runs: 7,
     };
     assert_eq!(scenario.baseline(), rule);
     assert_eq!(scenario.steps()[0].expect, None);

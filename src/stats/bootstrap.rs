@@ -4,64 +4,110 @@
 //! A sample is sorted once; a resample is only a count for each cluster, with which the sorted values
 //! are walked until the quantile is reached.
 
-use super::{Interval, Sample, SplitMix64};
+use super::{Interval, Sample, SplitMix64, Statistic};
 
-/// How often a sample is drawn again unless that would take too long.
+/// How often a sample is drawn again for an interval unless that would take too long.
 pub const DEFAULT_RESAMPLES: u32 = 2_000;
-/// Values looked at for one interval; bounds its time to a fraction of a second. The intervals of
-/// samples this large are narrow, and 500 resamples find their ends well enough.
+/// How often it is drawn for a standard deviation, which needs fewer: its own error is then 5 %.
+const FOR_DEVIATION: u32 = 200;
+/// Values looked at for one interval; bounds its time to a fraction of a second.
 const MAX_VISITS: usize = 40_000_000;
-/// Fewer resamples than this say nothing about the ends of an interval.
-const MIN_RESAMPLES: u32 = 200;
+/// Fewer resamples than this say nothing about the ends of an interval, nor about a chance as small
+/// as the correction for a dozen metrics asks for. The intervals of samples so large that this
+/// limit is reached are narrow.
+const MIN_RESAMPLES: u32 = 1_000;
 const LOW_PERCENT: f64 = 2.5;
 const HIGH_PERCENT: f64 = 97.5;
 
 /// How to resample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resampling {
-    /// At most this often; very large samples are drawn less often (never under 200 times).
+    /// At most this often; very large samples are drawn less often (never under 1,000 times).
     pub resamples: u32,
     pub seed: u64,
 }
 
-/// The quantile at `percent` with its 95 % interval. Among censored values `point` and `high` may be
-/// lower bounds; [`Sample::quantile`] tells.
-pub fn quantile_interval(sample: &Sample, percent: f64, how: &Resampling) -> Interval {
-    let mut draw = Draw::new(sample, how.seed, 0);
-    let times = how.times(sample.len());
-    let drawn = (0..times).map(|_| draw.quantile(percent)).collect();
-    interval(sample.quantile(percent).value, drawn)
+/// The difference of two figures, as resampling shows it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Difference {
+    /// 95 %.
+    pub interval: Interval,
+    /// Standard deviation of the difference: its standard error.
+    pub standard_error: f64,
+    /// Twice the share of resamples on the far side of no difference.
+    pub p: f64,
 }
 
 /// The mean with its 95 % interval; lower bounds enter with that bound.
 pub fn mean_interval(sample: &Sample, how: &Resampling) -> Interval {
-    let mut draw = Draw::new(sample, how.seed, 3);
+    let mut draw = Draw::new(sample, how.seed, 4);
     let times = how.times(sample.len());
-    let drawn = (0..times).filter_map(|_| draw.mean()).collect();
+    let mut drawn: Vec<f64> = (0..times).filter_map(|_| draw.mean()).collect();
     let point = sample.resampled_mean(&vec![1; sample.clusters()]);
-    interval(point.unwrap_or_default(), drawn)
+    interval(point.unwrap_or_default(), &mut drawn)
 }
 
-/// The difference of the quantiles at `percent`, `run` minus `baseline`, with its 95 % interval.
-/// Clusters are drawn in each sample by itself. A quantile that is a lower bound enters with that
-/// bound, so a difference can be too small where `run` is censored, and too large where `baseline` is.
-pub fn difference_interval(
+/// A figure with its 95 % interval. Among censored values `point` and `high` may be lower bounds;
+/// [`Sample::figure`] tells.
+pub fn interval_of(sample: &Sample, statistic: Statistic, how: &Resampling) -> Interval {
+    let mut draw = Draw::new(sample, how.seed, 0);
+    let times = how.times(sample.len());
+    let mut drawn: Vec<f64> = (0..times).map(|_| draw.figure(statistic)).collect();
+    interval(sample.figure(statistic).value, &mut drawn)
+}
+
+/// The difference of two figures, `run` minus `baseline`. Clusters are drawn in each sample by
+/// itself. A quantile that is a lower bound enters with that bound, so a difference can be too small
+/// where `run` is censored, and too large where `baseline` is.
+pub fn difference(
     baseline: &Sample,
     run: &Sample,
-    percent: f64,
+    statistic: Statistic,
     how: &Resampling,
-) -> Interval {
+) -> Difference {
     let mut from = Draw::new(baseline, how.seed, 1);
     let mut to = Draw::new(run, how.seed, 2);
     let times = how.times(baseline.len() + run.len());
-    let drawn = (0..times).map(|_| to.quantile(percent) - from.quantile(percent)).collect();
-    interval(run.quantile(percent).value - baseline.quantile(percent).value, drawn)
+    let mut drawn: Vec<f64> =
+        (0..times).map(|_| to.figure(statistic) - from.figure(statistic)).collect();
+    let share =
+        |of: usize| f64::from(u32::try_from(of + 1).unwrap_or(u32::MAX)) / f64::from(times + 1);
+    let (above, below) = (
+        share(drawn.iter().filter(|d| **d >= 0.0).count()),
+        share(drawn.iter().filter(|d| **d <= 0.0).count()),
+    );
+    let standard_error = deviation(&drawn);
+    let point = run.figure(statistic).value - baseline.figure(statistic).value;
+    Difference {
+        interval: interval(point, &mut drawn),
+        standard_error,
+        p: (2.0 * above.min(below)).min(1.0),
+    }
+}
+
+/// Standard deviation of a figure between samples of these clusters, after `scale` was applied.
+pub fn sampling_deviation(
+    sample: &Sample,
+    statistic: Statistic,
+    seed: u64,
+    scale: impl Fn(f64) -> f64,
+) -> f64 {
+    let mut draw = Draw::new(sample, seed, 3);
+    let drawn: Vec<f64> = (0..FOR_DEVIATION).map(|_| scale(draw.figure(statistic))).collect();
+    deviation(&drawn)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few thousand resamples")]
+fn deviation(drawn: &[f64]) -> f64 {
+    let n = drawn.len() as f64;
+    let mean = drawn.iter().sum::<f64>() / n;
+    (drawn.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
 }
 
 impl Resampling {
     fn times(&self, values: usize) -> u32 {
         let affordable = u32::try_from(MAX_VISITS / values.max(1)).unwrap_or(u32::MAX);
-        self.resamples.min(affordable).max(MIN_RESAMPLES)
+        self.resamples.min(affordable).max(MIN_RESAMPLES.min(self.resamples))
     }
 }
 
@@ -78,9 +124,9 @@ impl<'a> Draw<'a> {
         Self { sample, random: SplitMix64::for_purpose(seed, purpose), counts }
     }
 
-    fn quantile(&mut self, percent: f64) -> f64 {
+    fn figure(&mut self, statistic: Statistic) -> f64 {
         self.draw();
-        self.sample.resampled_quantile(percent, &self.counts).value
+        statistic.of(|percent| self.sample.resampled_quantile(percent, &self.counts)).value
     }
 
     fn mean(&mut self) -> Option<f64> {
@@ -99,7 +145,7 @@ impl<'a> Draw<'a> {
     }
 }
 
-fn interval(point: f64, mut drawn: Vec<f64>) -> Interval {
+fn interval(point: f64, drawn: &mut [f64]) -> Interval {
     drawn.sort_by(f64::total_cmp);
     let at = |percent: f64| {
         #[expect(
@@ -140,24 +186,24 @@ mod tests {
     fn intervals_cover_the_truth_as_often_as_they_say() {
         let mut random = SplitMix64::new(1);
         let trials = 400;
-        let (mut quantile, mut difference, mut mean) = (0, 0, 0);
+        let (mut quantiles, mut differences, mut means) = (0, 0, 0);
         for seed in 0..trials {
             let how = Resampling { resamples: 300, seed };
             let (a, b) = (
                 calls(&mut random, 40, 3, 1_000.0, 150.0),
                 calls(&mut random, 40, 3, 1_200.0, 150.0),
             );
-            let i = quantile_interval(&a, 50.0, &how);
-            quantile += u32::from(i.low <= 1_000.0 && 1_000.0 <= i.high);
+            let i = interval_of(&a, Statistic::Quantile(50.0), &how);
+            quantiles += u32::from(i.low <= 1_000.0 && 1_000.0 <= i.high);
             let i = mean_interval(&a, &how);
-            mean += u32::from(i.low <= 1_000.0 && 1_000.0 <= i.high);
-            let i = difference_interval(&a, &b, 50.0, &how);
-            difference += u32::from(i.low <= 200.0 && 200.0 <= i.high);
+            means += u32::from(i.low <= 1_000.0 && 1_000.0 <= i.high);
+            let i = difference(&a, &b, Statistic::Quantile(50.0), &how).interval;
+            differences += u32::from(i.low <= 200.0 && 200.0 <= i.high);
         }
         // 95 % of 400 is 380, with a standard error of 4.4.
-        assert!((366..=396).contains(&quantile), "{quantile} of {trials}");
-        assert!((366..=396).contains(&mean), "{mean} of {trials}");
-        assert!((366..=396).contains(&difference), "{difference} of {trials}");
+        assert!((366..=396).contains(&quantiles), "{quantiles} of {trials}");
+        assert!((366..=396).contains(&means), "{means} of {trials}");
+        assert!((366..=396).contains(&differences), "{differences} of {trials}");
     }
 
     #[test]
@@ -173,8 +219,10 @@ mod tests {
                 })
             })
         };
-        let one = quantile_interval(&Sample::new(points(1)).expect("some"), 50.0, &HOW);
-        let many = quantile_interval(&Sample::new(points(20)).expect("some"), 50.0, &HOW);
+        let one =
+            interval_of(&Sample::new(points(1)).expect("some"), Statistic::Quantile(50.0), &HOW);
+        let many =
+            interval_of(&Sample::new(points(20)).expect("some"), Statistic::Quantile(50.0), &HOW);
         assert_eq!(one, many);
         assert!(many.low <= 100.0 && many.high >= 300.0, "{many:?}");
     }
@@ -182,15 +230,21 @@ mod tests {
     #[test]
     fn the_seed_decides() {
         let s = calls(&mut SplitMix64::new(3), 300, 2, 500.0, 50.0);
-        assert_eq!(quantile_interval(&s, 90.0, &HOW), quantile_interval(&s, 90.0, &HOW));
+        assert_eq!(
+            interval_of(&s, Statistic::Quantile(90.0), &HOW),
+            interval_of(&s, Statistic::Quantile(90.0), &HOW)
+        );
         let other = Resampling { seed: 43, ..HOW };
-        assert_ne!(quantile_interval(&s, 50.0, &HOW), quantile_interval(&s, 50.0, &other));
+        assert_ne!(
+            interval_of(&s, Statistic::Quantile(50.0), &HOW),
+            interval_of(&s, Statistic::Quantile(50.0), &other)
+        );
     }
 
     #[test]
     fn a_sample_against_itself_differs_by_nothing() {
         let s = calls(&mut SplitMix64::new(4), 30, 2, 500.0, 50.0);
-        let i = difference_interval(&s, &s, 50.0, &HOW);
+        let i = difference(&s, &s, Statistic::Quantile(50.0), &HOW).interval;
         assert!(i.low < 0.0 && i.point.abs() < f64::EPSILON && i.high > 0.0, "{i:?}");
     }
 
@@ -198,7 +252,27 @@ mod tests {
     fn large_samples_are_drawn_less_often() {
         assert_eq!(HOW.times(10), 400);
         assert_eq!(Resampling { resamples: 2_000, seed: 0 }.times(20_000), 2_000);
-        assert_eq!(Resampling { resamples: 2_000, seed: 0 }.times(80_000), 500);
-        assert_eq!(Resampling { resamples: 2_000, seed: 0 }.times(usize::MAX), 200);
+        assert_eq!(Resampling { resamples: 2_000, seed: 0 }.times(32_000), 1_250);
+        assert_eq!(Resampling { resamples: 2_000, seed: 0 }.times(usize::MAX), 1_000);
+    }
+
+    #[test]
+    fn the_standard_error_is_that_of_the_difference() {
+        let mut random = SplitMix64::new(8);
+        let (a, b) =
+            (calls(&mut random, 60, 2, 1_000.0, 100.0), calls(&mut random, 60, 2, 1_060.0, 100.0));
+        let d = difference(
+            &a,
+            &b,
+            Statistic::Quantile(50.0),
+            &Resampling { resamples: 2_000, seed: 1 },
+        );
+        let normal = d.interval.half_width() / 1.96;
+        assert!((d.standard_error / normal - 1.0).abs() < 0.15, "{d:?}");
+        assert!(d.p < 0.05 && d.p >= 2.0 / 2_001.0, "{d:?}");
+        let of = |s| sampling_deviation(s, Statistic::Quantile(50.0), 1, |v| v);
+        assert!((of(&a).hypot(of(&b)) / d.standard_error - 1.0).abs() < 0.2);
+        let same = difference(&a, &a, Statistic::Spread, &HOW);
+        assert!(same.p > 0.8, "{same:?}");
     }
 }

@@ -11,14 +11,20 @@ mod histogram;
 mod random;
 mod rate;
 mod sample;
+mod prediction;
+mod multiple;
+pub mod power;
 
 pub use bootstrap::{
-    DEFAULT_RESAMPLES, Resampling, difference_interval, mean_interval, quantile_interval,
+    DEFAULT_RESAMPLES, Difference, Resampling, difference, interval_of, mean_interval,
+    sampling_deviation,
 };
 pub use histogram::{Histogram, HistogramError};
+pub use multiple::{holm, tarone_level};
+pub use prediction::Prediction;
 pub use random::SplitMix64;
-pub use rate::{Rate, rate_difference};
-pub use sample::{Mix, Point, Sample, alike};
+pub use rate::{ExactTest, Rate, more_misses, rate_difference};
+pub use sample::{Mix, Point, Sample, Statistic, alike};
 
 /// A quantile of possibly censored values.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -39,6 +39,14 @@ impl SplitMix64 {
     pub const fn unit(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
+
+    /// A number of the standard normal distribution (Box and Muller, "A Note on the Generation of
+    /// Random Normal Deviates", 1958).
+    #[cfg(test)]
+    pub(crate) fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+        radius * (2.0 * std::f64::consts::PI * self.unit()).cos()
+    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,31 @@ pub struct Point {
     pub stratum: u32,
 }
 
+/// What a sample is summed up in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Statistic {
+    /// The quantile at this percentage.
+    Quantile(f64),
+    /// From the median to the 90th percentile: how far the slow values are from the usual ones.
+    Spread,
+}
+
+impl Statistic {
+    /// Made of quantiles, wherever they come from. A spread between bounds counts as one.
+    pub(super) fn of(self, mut quantile: impl FnMut(f64) -> Quantile) -> Quantile {
+        match self {
+            Self::Quantile(percent) => quantile(percent),
+            Self::Spread => {
+                let (middle, slow) = (quantile(50.0), quantile(90.0));
+                Quantile {
+                    value: slow.value - middle.value,
+                    lower_bound: slow.lower_bound || middle.lower_bound,
+                }
+            }
+        }
+    }
+}
+
 /// How many values of each stratum there are (or, in a target, how much weight each shall have).
 pub type Mix = BTreeMap<u32, f64>;
 
@@ -139,6 +164,11 @@ impl Sample {
         (weight > 0.0).then(|| sum / weight)
     }
 
+    /// The figure a statistic gives of these values.
+    pub fn figure(&self, statistic: Statistic) -> Quantile {
+        statistic.of(|percent| self.quantile(percent))
+    }
+
     fn walk(&self, percent: f64, times: impl Fn(u32) -> f64) -> Quantile {
         let level = 1.0 - (percent / 100.0).clamp(0.0, 1.0) + SLACK;
         let mut at_risk: f64 = (0..).zip(&self.clusters).map(|(c, weight)| weight * times(c)).sum();
@@ -195,26 +225,32 @@ impl Sample {
     }
 }
 
-/// Makes two samples comparable: where the shares of their strata differ (a call that ended early
-/// lacks its last turns), only the strata both have are kept, and both samples are weighted to the
-/// mean of the two mixes. Samples of the same mix come back as they are. `None` when they have no
-/// stratum in common.
-pub fn alike(a: &Sample, b: &Sample) -> Option<(Sample, Sample)> {
+/// Makes samples comparable: where the shares of their strata differ (a call that ended early lacks
+/// its last turns), only the strata all have are kept, and all samples are weighted to the mean of
+/// their mixes. Samples of the same mix come back as they are. `None` when they have no stratum in
+/// common.
+pub fn alike(samples: Vec<Sample>) -> Option<Vec<Sample>> {
     let share = |sample: &Sample, stratum: u32| {
         let all: f64 = sample.mix.values().sum();
         sample.mix.get(&stratum).copied().unwrap_or_default() / all
     };
-    let same = |s: &u32| (share(a, *s) - share(b, *s)).abs() < SLACK;
-    if a.mix.keys().chain(b.mix.keys()).all(same) {
-        return Some((a.clone(), b.clone()));
+    let first = samples.first()?;
+    let like_first = |s: &Sample| {
+        let mut strata = first.mix.keys().chain(s.mix.keys());
+        strata.all(|stratum| (share(first, *stratum) - share(s, *stratum)).abs() < SLACK)
+    };
+    if samples.iter().all(like_first) {
+        return Some(samples);
     }
-    let both = a.mix.keys().filter(|s| b.mix.contains_key(s));
-    // Weights sum to the size of the smaller sample, so that they stay near 1.
+    let everywhere = |stratum: &u32| samples.iter().all(|s| s.mix.contains_key(stratum));
+    // Weights sum to the size of the smallest sample, so that they stay near 1.
+    let size = samples.iter().map(Sample::len).min()?;
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 values")]
-    let size = a.len().min(b.len()) as f64;
-    let target: Mix =
-        both.map(|s| (*s, f64::midpoint(share(a, *s), share(b, *s)) * size)).collect();
-    Some((a.standardized(&target)?, b.standardized(&target)?))
+    let scale = size as f64 / samples.len() as f64;
+    let target: Mix = (first.mix.keys().copied().filter(everywhere))
+        .map(|s| (s, samples.iter().map(|sample| share(sample, s)).sum::<f64>() * scale))
+        .collect();
+    samples.iter().map(|s| s.standardized(&target)).collect()
 }
 
 #[cfg(test)]

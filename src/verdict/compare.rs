@@ -1,27 +1,45 @@
-//! The run against its baseline.
+//! The run against its baseline. Three questions are asked:
 //!
-//! A change is called **worse** when its 95 % interval lies above zero *and* the change itself is at
-//! least the minimum effect (relative and absolute); **better** is the mirror image. It is **no
-//! worse** when the interval excludes a slowdown of the minimum effect. Anything else is **unclear**.
-//! Both halves are needed: with enough calls every change is beyond chance, however small, and with
-//! few calls every change is large.
+//! 1. **Is the primary metric slower?** It decides, together with the second.
+//!    - *With [`RUNS_FOR_DRIFT`] accepted runs or more*: the figure of this run against the figures of
+//!      those, on a logarithmic scale, by Student's prediction of one more of them. It is **worse** when
+//!      one more run of the baseline's agent is as slow by chance in at most 5 % of cases, *and* the
+//!      change is at least the minimum effect. It is **no worse** when the 95 % interval excludes a
+//!      slowdown of the minimum effect; or when chance explains the run, the change is below the minimum
+//!      effect, and the comparison is not blind (see [`blind`]). What it could have found is said.
+//!    - *With fewer*: all their calls together against this run's, by resampling calls. How much runs
+//!      differ is then not known, so a change only counts when the whole 95 % interval lies beyond the
+//!      minimum effect, and only a run whose interval excludes the minimum effect is no worse.
+//!    - Anything else is **unclear**, with what would settle it.
+//! 2. **Do more calls fail?** ([`failures`]) Both questions together raise a false alarm in at most 5 %
+//!    of runs (Bonferroni's correction as Tarone improved it for counts).
+//! 3. **What else changed?** All other metrics and the spread, with Holm's correction. It is told, and
+//!    decides nothing: with a dozen metrics something always differs.
 //!
-//! One baseline run cannot tell how much runs differ by themselves; that is said with every verdict.
+//! A quantile that so many unanswered turns reach that only a bound of it is known can make a run worse,
+//! but never better or no worse.
 
 use super::attribution;
-use super::thresholds::{rate_of, sample};
-use super::words::{number, number_of, quantile, range, signed};
-use super::{Baseline, Change, Comparison, Judging, values_needed};
+use super::thresholds::sample;
+use super::{Baseline, Basis, Change, Comparison, Direction, Judging};
 use crate::scenario::{BaselineRule, Metric};
-use crate::stats::{
-    DEFAULT_RESAMPLES, Resampling, Sample, alike, difference_interval, rate_difference,
-};
-use crate::turn::{Measures, Part};
+use crate::stats::{Sample, Statistic, holm, power};
+use crate::turn::Measures;
+use change::{Measured, Question};
 
+mod change;
+mod failures;
+mod sentences;
+mod settle;
+
+/// From this number of accepted runs on it is known how much runs differ by themselves.
+pub const RUNS_FOR_DRIFT: usize = 5;
 /// Fewer calls than this on either side are not compared.
 const MIN_CALLS: usize = 5;
-/// A number of calls above this is not recommended but called very many.
-const MANY_CALLS: f64 = 10_000.0;
+/// Level of what is only told.
+const TOLD: f64 = 0.05;
+/// A comparison that finds only slowdowns by more than this share says nothing when it finds none.
+const BLIND: f64 = 0.5;
 
 /// How a run stands against its baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,39 +69,41 @@ pub(super) fn with_baseline(input: &Judging<'_>, baseline: &Baseline) -> Compare
     };
     let rule = input.scenario.baseline();
     let (old, new) = (baseline.measures(), &input.analysis.measures);
-    let primary = Primary::of(rule, old, new, input.seed);
-    let moved = primary.change.filter(|_| has_parts(rule.primary)).map(|c| c.difference.point);
+    let failures = failures::ask(baseline, new);
+    let level = failures.as_ref().map_or(power::FALSE_ALARMS, |f| f.level);
+    let primary = Primary::of(rule, baseline, new, level, input.seed);
+    let moved = primary.measured.as_ref().filter(|_| has_parts(rule.primary));
+    let moved = moved.map(|measured| measured.change.difference.point);
     let attribution = moved.and_then(|ms| attribution::of(old, new, rule.quantile, ms));
-    let mut changes: Vec<Change> = primary.change.into_iter().collect();
-    changes.extend(other_changes(rule, old, new, input.seed));
+    let (others, spread) = others(rule, baseline, new, input.seed);
+    let mut changes: Vec<Change> = primary.change().into_iter().collect();
+    changes.extend(others);
     let comparison = Comparison {
         baseline_run_id: baseline.run_id().to_owned(),
+        baseline_runs: baseline.run_ids().map(str::to_owned).collect(),
         primary: rule.primary,
         quantile: rule.quantile,
-        min_effect_ms: primary.min_effect_ms,
+        min_effect_ms: primary
+            .measured
+            .as_ref()
+            .map_or(rule.min_effect_abs_ms, |m| m.change.min_effect_ms),
         changes,
+        spread,
+        failures: failures.map(|f| f.change),
         attribution,
     };
 
     let mut standing = primary.standing;
     let mut reasons = primary.reasons(&comparison);
-    if let Some(fewer) = fewer_calls_ok(old, new) {
+    if let Some(more) = comparison.failures.as_ref().filter(|f| f.more) {
         // What the latency does matters less when calls fail.
-        reasons.insert(if standing == Standing::Worse { reasons.len() } else { 0 }, fewer);
+        let place = if standing == Standing::Worse { reasons.len() } else { 0 };
+        reasons.insert(place, failures::sentence(more));
         standing = Standing::Worse;
     }
-    let mut notes: Vec<String> = Vec::new();
-    if primary.restricted {
-        let name = rule.primary.name();
-        notes.push(format!(
-            "{name} is compared by steps: the run and the baseline do not have the same share of each"
-        ));
-    }
+    let mut notes = sentences::notes(&primary, &comparison);
     notes.extend(differences.iter().map(|d| format!("differs from the baseline: {d}")));
-    notes.push(format!(
-        "the baseline is one run ({}): how much runs differ by themselves is not accounted for",
-        baseline.run_id()
-    ));
+    notes.extend(sentences::of_baseline(baseline.run_id(), comparison.baseline_runs.len()));
     Compared { standing, comparison: Some(comparison), reasons, notes }
 }
 
@@ -94,241 +114,142 @@ fn has_parts(metric: Metric) -> bool {
 
 /// The metric that decides.
 struct Primary {
-    rule: BaselineRule,
+    question: Question,
     standing: Standing,
-    change: Option<Change>,
-    min_effect_ms: f64,
-    /// Calls with a value in the baseline and in the run.
+    measured: Option<Measured>,
+    /// A slowdown of the minimum effect is excluded.
+    excluded: bool,
+    /// There are enough values to decide anything.
+    decidable: bool,
+    /// The chance of a false alarm that is allowed for.
+    level: f64,
+    /// Calls with a value in the baseline (in a run of it, where it has enough runs) and in the run.
     calls: (usize, usize),
     /// The same for values.
     values: (usize, usize),
-    /// The two have different shares of the steps.
-    restricted: bool,
 }
 
 impl Primary {
-    fn of(rule: BaselineRule, old: &Measures, new: &Measures, seed: u64) -> Self {
-        let (old, new) = (sample(old.values(rule.primary)), sample(new.values(rule.primary)));
+    fn of(rule: BaselineRule, baseline: &Baseline, run: &Measures, level: f64, seed: u64) -> Self {
+        let statistic = Statistic::Quantile(rule.quantile);
+        let question = Question { metric: rule.primary, statistic };
+        let measured = question.ask(rule, baseline, run, seed);
+        let (old, new) =
+            (sample(baseline.measures().values(rule.primary)), sample(run.values(rule.primary)));
         let size =
             |of: fn(&Sample) -> usize| (old.as_ref().map_or(0, of), new.as_ref().map_or(0, of));
-        let (calls, values) = (size(Sample::clusters), size(Sample::len));
-        let alike = old.as_ref().zip(new.as_ref()).and_then(|(old, new)| alike(old, new));
-        let restricted = alike.as_ref().is_some_and(|(a, _)| Some(a) != old.as_ref());
-        let change = alike.map(|(old, new)| change(rule.primary, rule.quantile, &old, &new, seed));
-        let min_effect_ms = change.map_or(rule.min_effect_abs_ms, |c| min_effect(rule, &c));
-        let enough = calls.0.min(calls.1) >= MIN_CALLS
-            && values.0.min(values.1) >= values_needed(rule.quantile);
-        let standing = match change {
-            Some(change) if enough => judge(&change, min_effect_ms),
+        let decidable = [&old, &new].iter().all(|s| s.as_ref().is_some_and(|s| question.enough(s)));
+        let excluded = measured.as_ref().is_some_and(|m| decidable && excluded(&m.change));
+        let standing = match &measured {
+            Some(measured) if decidable => judge(measured, level),
             Some(_) | None => Standing::Unclear,
         };
-        Self { rule, standing, change, min_effect_ms, calls, values, restricted }
+        let (calls, values) = (size(Sample::clusters), size(Sample::len));
+        Self { question, standing, measured, excluded, decidable, level, calls, values }
     }
 
-    fn reasons(&self, comparison: &Comparison) -> Vec<String> {
-        let Some(change) = &self.change else {
-            let name = self.rule.primary.name();
-            let why = match self.values {
-                (0, _) => "the baseline has no value of it",
-                (_, 0) => "the run has no value of it",
-                _ => "no step has values of it in both the baseline and the run",
-            };
-            return vec![format!("{name} cannot be compared: {why}")];
+    fn change(&self) -> Option<Change> {
+        let change = &self.measured.as_ref()?.change;
+        let direction = match self.standing {
+            Standing::Worse => Direction::Slower,
+            Standing::Better => Direction::Faster,
+            Standing::NoWorse => Direction::Alike,
+            Standing::Unclear | Standing::NotComparable => Direction::Unclear,
         };
-        let what = sentence(change);
-        let effect = number(self.min_effect_ms);
-        match self.standing {
-            Standing::Worse | Standing::Better => {
-                let word = if self.standing == Standing::Worse { "worse" } else { "better" };
-                let chief = chief_part(comparison);
-                let mut reasons = vec![format!("{word} than the baseline: {what}{chief}")];
-                if has_parts(self.rule.primary) {
-                    reasons.push(by_part(comparison));
-                }
-                reasons
-            }
-            Standing::NoWorse => vec![format!(
-                "no worse than the baseline: {what}; a slowdown of {effect} ms or more is excluded"
-            )],
-            Standing::Unclear | Standing::NotComparable => {
-                vec![format!("{what}: {}", self.doubt(change))]
-            }
-        }
-    }
-
-    /// Why the comparison is unclear, and what would settle it.
-    fn doubt(&self, change: &Change) -> String {
-        let need = values_needed(self.rule.quantile);
-        let q = quantile(self.rule.quantile);
-        if self.calls.0.min(self.calls.1) < MIN_CALLS {
-            return format!(
-                "too few calls to compare ({} in the baseline, {} in the run); {MIN_CALLS} are the least",
-                self.calls.0, self.calls.1
-            );
-        }
-        if self.values.0.min(self.values.1) < need {
-            return format!(
-                "too few turns to compare {q} ({} in the baseline, {} in the run); {need} are the least",
-                self.values.0, self.values.1
-            );
-        }
-        if change.baseline_is_bound || change.run_is_bound {
-            return format!("so many turns had no reply that {q} is only known to be larger");
-        }
-        format!(
-            "a slowdown of {} ms or more can be neither shown nor excluded; {}",
-            number(self.min_effect_ms),
-            self.calls_needed(change)
-        )
-    }
-
-    /// The width of an interval falls with the root of the number of calls; the number is the one at
-    /// which the interval around the same change would lie on one side of the line in question.
-    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 calls")]
-    fn calls_needed(&self, change: &Change) -> String {
-        let point = change.difference.point;
-        let room = if point < self.min_effect_ms { self.min_effect_ms - point } else { point };
-        // Close to the line no number of calls helps; then a fair one is named.
-        let room = room.max(self.min_effect_ms / 4.0);
-        let (old, new) = (self.calls.0 as f64, self.calls.1 as f64);
-        let harmonic = 2.0 / (1.0 / old + 1.0 / new);
-        let need = (harmonic * (change.difference.half_width() / room).powi(2)).ceil();
-        // An interval need not lie evenly around its point.
-        let need = need.max(old.min(new) + 1.0);
-        let now = format!("now {} and {}", number_of(self.calls.0), number_of(self.calls.1));
-        if need > MANY_CALLS {
-            return format!("it would take very many calls ({now}), so allow for a larger effect");
-        }
-        format!(
-            "about {} calls in the baseline and in the run would settle it ({now})",
-            number(need)
-        )
+        Some(Change { direction, ..*change })
     }
 }
 
-/// The line between a change that matters and one that does not, in milliseconds.
-fn min_effect(rule: BaselineRule, change: &Change) -> f64 {
-    (rule.min_effect_rel * change.baseline.abs()).max(rule.min_effect_abs_ms)
-}
-
-fn judge(change: &Change, min_effect_ms: f64) -> Standing {
-    let Change { difference, baseline_is_bound, run_is_bound, .. } = change;
-    let worse = difference.low > 0.0 && difference.point >= min_effect_ms;
-    let better = difference.high < 0.0 && difference.point <= -min_effect_ms;
+/// How a figure that has enough values stands.
+fn judge(measured: &Measured, level: f64) -> Standing {
+    let change = &measured.change;
+    let Change { difference, min_effect_ms: least, .. } = *change;
+    let (slower, faster) = match change.basis {
+        Basis::Calls => (difference.low >= least, difference.high <= -least),
+        Basis::Runs(_) => (
+            measured.p_slower <= level && difference.point >= least,
+            measured.p_faster <= level && difference.point <= -least,
+        ),
+    };
     // What has a bound for its quantile is slower than it shows: such a run can be found worse but not
     // better, such a baseline the other way about.
-    if worse && !baseline_is_bound {
+    if slower && !change.baseline_is_bound {
         return Standing::Worse;
     }
-    if better && !run_is_bound {
+    if faster && !change.run_is_bound {
         return Standing::Better;
     }
-    let excluded = match (baseline_is_bound, run_is_bound) {
-        (false, false) => difference.high < min_effect_ms,
-        (true, false) => difference.point <= 0.0,
+    let bound = change.baseline_is_bound || change.run_is_bound;
+    let explained = matches!(change.basis, Basis::Runs(_))
+        && measured.p_slower > level
+        && difference.point < least
+        && !bound
+        && !blind(change);
+    if excluded(change) || explained { Standing::NoWorse } else { Standing::Unclear }
+}
+
+/// Whether a slowdown that matters is excluded.
+fn excluded(change: &Change) -> bool {
+    match (change.baseline_is_bound, change.run_is_bound) {
+        (false, false) => change.difference.high < change.min_effect_ms,
+        (true, false) => change.difference.point <= 0.0,
         (false | true, true) => false,
-    };
-    if excluded { Standing::NoWorse } else { Standing::Unclear }
-}
-
-fn change(metric: Metric, percent: f64, old: &Sample, new: &Sample, seed: u64) -> Change {
-    let (was, is) = (old.quantile(percent), new.quantile(percent));
-    let how = Resampling { resamples: DEFAULT_RESAMPLES, seed };
-    Change {
-        metric,
-        quantile: percent,
-        baseline: was.value,
-        run: is.value,
-        baseline_is_bound: was.lower_bound,
-        run_is_bound: is.lower_bound,
-        difference: difference_interval(old, new, percent, &how),
     }
 }
 
-/// The medians of the other latencies, to be looked at; they decide nothing.
-fn other_changes(rule: BaselineRule, old: &Measures, new: &Measures, seed: u64) -> Vec<Change> {
-    let is_primary = |m: Metric| m == rule.primary && (rule.quantile - 50.0).abs() < 1e-9;
-    let others = Metric::ALL.into_iter().filter(|m| m.is_time() && !is_primary(*m));
-    others
-        .filter_map(|metric| {
-            let (old, new) = (sample(old.values(metric))?, sample(new.values(metric))?);
-            if old.clusters().min(new.clusters()) < MIN_CALLS {
-                return None;
-            }
-            let (old, new) = alike(&old, &new)?;
-            Some(change(metric, 50.0, &old, &new, seed))
+/// A comparison that would miss a slowdown by half, and by twice what matters, is none.
+fn blind(change: &Change) -> bool {
+    change.detectable_ms > (BLIND * change.baseline.abs()).max(2.0 * change.min_effect_ms)
+}
+
+/// The medians of the other latencies, the slow end of the primary one, and its spread.
+fn others(
+    rule: BaselineRule,
+    baseline: &Baseline,
+    run: &Measures,
+    seed: u64,
+) -> (Vec<Change>, Option<Change>) {
+    let primary = Question { metric: rule.primary, statistic: Statistic::Quantile(rule.quantile) };
+    let slow = Question { metric: rule.primary, statistic: Statistic::Quantile(95.0) };
+    let spread = Question { metric: rule.primary, statistic: Statistic::Spread };
+    let medians = Metric::ALL
+        .into_iter()
+        .filter(|metric| metric.is_time())
+        .map(|metric| Question { metric, statistic: Statistic::Quantile(50.0) });
+    let enough = |question: &Question| {
+        let sides = [baseline.measures(), run].map(|of| sample(of.values(question.metric)));
+        sides.iter().all(|side| {
+            let side = side.as_ref();
+            // The median is shown from few values on; the far end is not.
+            let few = question.statistic == Statistic::Quantile(50.0);
+            side.is_some_and(|s| if few { s.clusters() >= MIN_CALLS } else { question.enough(s) })
         })
-        .collect()
-}
-
-/// That more calls fail than in the baseline, beyond chance.
-fn fewer_calls_ok(old: &Measures, new: &Measures) -> Option<String> {
-    let (old, new) = (rate_of(old.values(Metric::CallsOk)), rate_of(new.values(Metric::CallsOk)));
-    let difference = rate_difference(old, new)?;
-    (difference.high < 0.0).then(|| {
-        format!(
-            "more calls fail than in the baseline: {} of {} were ok → {} of {} \
-             ({:+.1} points, 95 % interval {:+.1} to {:+.1})",
-            old.hits,
-            old.n,
-            new.hits,
-            new.n,
-            difference.point * 100.0,
-            difference.low * 100.0,
-            difference.high * 100.0
-        )
-    })
-}
-
-/// `heard_e2e_latency p50 1,123 → 1,534 ms (+411 ms, 95 % interval +390 to +431)`.
-fn sentence(change: &Change) -> String {
-    let side = |value: f64, is_bound: bool| {
-        let sign = if is_bound { "\u{2265}\u{a0}" } else { "" };
-        format!("{sign}{}", number(value))
     };
-    format!(
-        "{} {} {} → {} ms ({} ms, 95 % interval {})",
-        change.metric.name(),
-        quantile(change.quantile),
-        side(change.baseline, change.baseline_is_bound),
-        side(change.run, change.run_is_bound),
-        signed(change.difference.point),
-        range(&change.difference)
-    )
-}
-
-/// `, chiefly llm_node_ttft (+402 ms)`.
-fn chief_part(comparison: &Comparison) -> String {
-    let Some(attribution) = &comparison.attribution else { return String::new() };
-    match attribution.chief() {
-        Some(chief) => {
-            format!(", chiefly {} ({} ms)", chief.part.name(), signed(chief.change_ms))
-        }
-        None => ", with no part that makes half of it".to_owned(),
-    }
-}
-
-/// `by part, in ms: +268 llm_node_ttft, +31 end_of_turn_delay, +11 unattributed = +310`.
-fn by_part(comparison: &Comparison) -> String {
-    let Some(attribution) = &comparison.attribution else {
-        return "where it comes from is not known: the agent reports no stages for these turns"
-            .to_owned();
-    };
-    let whole = attribution.whole_ms();
-    let total: i64 = whole.iter().map(|(_, ms)| ms).sum();
-    let listed = whole.iter().filter(|(_, ms)| *ms != 0);
-    let parts: Vec<String> = listed
-        .map(|(part, ms)| format!("{} {}", signed_ms(*ms), part.map_or(REST, Part::name)))
+    let asked = std::iter::once(slow).chain(medians).chain(std::iter::once(spread));
+    let mut changes: Vec<Change> = asked
+        .filter(|question| *question != primary && enough(question))
+        .filter_map(|question| Some(question.ask(rule, baseline, run, seed)?.change))
         .collect();
-    format!("by part, in ms: {} = {}", parts.join(", "), signed_ms(total))
+    let adjusted = holm(&changes.iter().map(|change| change.p).collect::<Vec<f64>>());
+    for (change, p) in changes.iter_mut().zip(adjusted) {
+        *change = Change { p, direction: told(change, p), ..*change };
+    }
+    let spread = changes.pop_if(|change| change.statistic == Statistic::Spread);
+    (changes, spread)
 }
 
-/// What no part of the typical turns explains.
-const REST: &str = "other turns and mix";
-
-#[expect(clippy::cast_precision_loss, reason = "a latency in milliseconds is far below 2^52")]
-fn signed_ms(ms: i64) -> String {
-    signed(ms as f64)
+/// What an adjusted chance says; whether a change matters is for the verdict.
+fn told(change: &Change, p: f64) -> Direction {
+    let Change { difference, min_effect_ms: least, .. } = *change;
+    if p <= TOLD && difference.point > 0.0 && !change.baseline_is_bound {
+        Direction::Slower
+    } else if p <= TOLD && difference.point < 0.0 && !change.run_is_bound {
+        Direction::Faster
+    } else if difference.low > -least && difference.high < least && !change.run_is_bound {
+        Direction::Alike
+    } else {
+        Direction::Unclear
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ mod attribution;
 mod compare;
 
 pub use attribution::{Attribution, PartChange, StepChange};
-pub use baseline::{Baseline, BaselineError, CannotAccept, FORMAT as BASELINE_FORMAT};
+pub use baseline::{Baseline, BaselineError, CannotAccept, MAX_BYTES as BASELINE_MAX_BYTES};
+pub use compare::RUNS_FOR_DRIFT;
 pub use fingerprint::{Difference, Different, Fingerprint, NotComparable};
 pub use health::{
     MAX_OUR_FAULT_SHARE, MAX_PACING_P99_MS, MAX_SKIPPED_SHARE, Pacing, Unfit, pacing,
@@ -25,7 +26,7 @@ use compare::Standing;
 
 use crate::record::Run;
 use crate::scenario::{Metric, Scenario, Threshold};
-use crate::stats::{Interval, Quantile};
+use crate::stats::{Interval, Quantile, Rate, Statistic};
 use crate::turn::Analysis;
 
 /// Everything a verdict is made from.
@@ -96,34 +97,109 @@ pub struct ThresholdResult {
 /// The run against its baseline.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
+    /// Of the newest accepted run.
     pub baseline_run_id: String,
+    /// Of all accepted runs, the oldest first.
+    pub baseline_runs: Vec<String>,
     /// The metric that decides, e.g. `heard_e2e_latency` at 50 %.
     pub primary: Metric,
     /// In percent.
     pub quantile: f64,
     /// A change of the primary metric counts from here on, in milliseconds.
     pub min_effect_ms: f64,
-    /// The primary metric first, if both sides have it, then the medians of the others.
+    /// The primary metric first, if both sides have it; then its 95th percentile, where there are
+    /// enough turns, and the medians of the others.
     pub changes: Vec<Change>,
+    /// From the median to the 90th percentile of the primary metric; `None` with too few turns.
+    pub spread: Option<Change>,
+    /// `None` when no call of a side says anything about the agent.
+    pub failures: Option<FailureChange>,
     /// Where the change of a heard latency comes from; `None` when the primary metric is another one,
     /// or the agent reports no stages.
     pub attribution: Option<Attribution>,
 }
 
-/// The change of one metric's quantile against the baseline, run minus baseline, in milliseconds.
+/// The change of one figure against the baseline, run minus baseline, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Change {
     pub metric: Metric,
-    /// In percent.
-    pub quantile: f64,
+    pub statistic: Statistic,
+    /// What it was held against.
+    pub basis: Basis,
+    /// Of all accepted calls together, or the geometric mean of the accepted runs' figures.
     pub baseline: f64,
     pub run: f64,
     /// `baseline` is a lower bound: so many turns had no reply.
     pub baseline_is_bound: bool,
     /// `run` is a lower bound: so many turns had no reply.
     pub run_is_bound: bool,
-    /// 95 % interval of the difference (bootstrap by call).
+    /// 95 % interval of the difference.
     pub difference: Interval,
+    /// A change counts from here on.
+    pub min_effect_ms: f64,
+    /// The smallest slowdown that such a comparison finds with a probability of 90 %
+    /// ([`crate::stats::power`]).
+    pub detectable_ms: f64,
+    /// How often chance alone gives a change at least as large in either direction; with Holm's
+    /// correction for all but the primary metric.
+    pub p: f64,
+    pub direction: Direction,
+}
+
+/// What a figure was held against.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Basis {
+    /// All accepted calls together, by resampling calls: how much runs differ is not accounted for.
+    Calls,
+    /// The figures of several accepted runs, by Student's prediction of one more.
+    Runs(RunToRun),
+}
+
+/// How much accepted runs differ by themselves, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RunToRun {
+    /// Accepted runs with enough values.
+    pub runs: usize,
+    /// Where one more of them lies in 95 % of cases; `point` is their mean.
+    pub expected: Interval,
+    /// Standard deviation between runs, from all causes.
+    pub between_runs_ms: f64,
+    /// What of it comes of the calls a run happens to consist of (resampling by call).
+    pub sampling_ms: f64,
+}
+
+/// What a comparison says of one figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Slower,
+    Faster,
+    /// A change that matters is excluded, or not to be told from chance where one would have been found.
+    Alike,
+    Unclear,
+}
+
+impl Direction {
+    /// Changed beyond chance.
+    pub const fn differs(self) -> bool {
+        matches!(self, Self::Slower | Self::Faster)
+    }
+}
+
+/// Calls that went well, against the baseline.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FailureChange {
+    /// Of all accepted runs together.
+    pub baseline: Rate,
+    pub run: Rate,
+    /// Accepted runs.
+    pub runs: usize,
+    /// 95 % interval of the difference of the shares, run minus baseline.
+    pub difference: Interval,
+    /// How often chance alone lets at least so many calls fail, by the calls and by how much runs
+    /// differ.
+    pub p: f64,
+    /// More calls fail, beyond chance and by at least one in a hundred.
+    pub more: bool,
 }
 
 /// Judges a run. Takes seconds for 10,000 calls, and asks nothing but its input.
@@ -178,6 +254,6 @@ pub(crate) fn values_needed(percent: f64) -> usize {
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

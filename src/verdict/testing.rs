@@ -107,12 +107,15 @@ impl Agent {
     }
 }
 
+/// A baseline of one run.
+pub(crate) fn accepted(run: &Run, scenario: &Scenario) -> Baseline {
+    let analysis = Analysis::of(run, scenario);
+    Baseline::of(run, scenario, &analysis, "2026-11-24T12:00:00Z").expect("fit")
+}
+
 /// Judges a run against a baseline made of another.
 pub(crate) fn against(baseline: Option<&Run>, run: &Run, scenario: &Scenario) -> Verdict {
-    let baseline = baseline.map(|b| {
-        let analysis = Analysis::of(b, scenario);
-        Baseline::of(b, scenario, &analysis, "2026-11-24T12:00:00Z").expect("fit")
-    });
+    let baseline = baseline.map(|b| accepted(b, scenario));
     let analysis = Analysis::of(run, scenario);
     judge(Judging {
         run,

@@ -1,3 +1,5 @@
+mod simulation;
+
 use super::testing::{Agent, against, p95_below, threshold};
 use super::*;
 use crate::record::{Outcome as CallOutcome, RunTail};
@@ -34,7 +36,7 @@ fn thresholds() {
     );
     assert_eq!(
         verdict.thresholds[4].text,
-        "calls_ok rate>0.85: 0.900 (9 of 10, 95 % interval 0.60 to 0.98)"
+        "calls_ok rate>0.85: 0.900 (9 of 10, 95 % interval 0.55 to 1.00)"
     );
     assert_eq!(verdict.outcome, Outcome::Fail);
     assert_eq!(
@@ -68,7 +70,7 @@ fn every_call_must_succeed_unless_the_scenario_says_otherwise() {
     assert_eq!(bad.outcome, Outcome::Fail);
     assert_eq!(
         bad.reasons[0],
-        "threshold failed: calls_ok rate>=1: 0.900 (9 of 10, 95 % interval 0.60 to 0.98) [1 no_answer]"
+        "threshold failed: calls_ok rate>=1: 0.900 (9 of 10, 95 % interval 0.55 to 1.00) [1 no_answer]"
     );
 }
 

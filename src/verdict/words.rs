@@ -33,6 +33,15 @@ pub(super) fn range(interval: &Interval) -> String {
     format!("{} to {}", signed(interval.low), signed(interval.high))
 }
 
+/// `3.2 % of cases`, `fewer than 0.1 % of cases`.
+pub(super) fn chance(p: f64) -> String {
+    match p * 100.0 {
+        percent if percent < 0.1 => "fewer than 0.1 % of cases".to_owned(),
+        percent if percent < 9.95 => format!("{percent:.1} % of cases"),
+        percent => format!("{percent:.0} % of cases"),
+    }
+}
+
 /// `p50`, `p99.9`.
 pub(super) fn quantile(percent: f64) -> String {
     format!("p{percent}")
@@ -73,6 +82,10 @@ mod tests {
         assert_eq!(
             range(&Interval { low: -3.0, point: 0.0, high: 12.0 }),
             "\u{2212}3 to +12".to_owned()
+        );
+        assert_eq!(
+            [0.000_1, 0.031_6, 0.25].map(chance),
+            ["fewer than 0.1 % of cases", "3.2 % of cases", "25 % of cases"]
         );
         assert_eq!((quantile(50.0), quantile(99.9)), ("p50".to_owned(), "p99.9".to_owned()));
         assert_eq!(

@@ -51,6 +51,7 @@ fn scenario(steps: Vec<Step>) -> Arc<Scenario> {
             quantile: 50.0,
             min_effect_rel: 0.08,
             min_effect_abs_ms: 60.0,
+            runs: 7,
         },
         turn_taking: TurnTaking::DEFAULT,
     })

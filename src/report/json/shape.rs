@@ -60,10 +60,13 @@ pub(super) struct ThresholdJson<'a> {
 #[derive(Serialize)]
 pub(super) struct ComparisonJson<'a> {
     pub(super) baseline_run_id: &'a str,
+    pub(super) baseline_runs: &'a [String],
     pub(super) primary: &'static str,
     pub(super) quantile: f64,
     pub(super) min_effect_ms: f64,
     pub(super) changes: Vec<ChangeJson>,
+    pub(super) spread: Option<ChangeJson>,
+    pub(super) failures: Option<FailuresJson>,
     pub(super) attribution: Option<AttributionJson>,
 }
 
@@ -122,11 +125,33 @@ pub(super) struct PartJson {
 #[derive(Serialize)]
 pub(super) struct ChangeJson {
     pub(super) metric: &'static str,
-    pub(super) quantile: f64,
+    pub(super) statistic: String,
     pub(super) baseline: f64,
     pub(super) run: f64,
     pub(super) lower_bounds: Vec<&'static str>,
     pub(super) difference: IntervalJson,
+    pub(super) direction: &'static str,
+    pub(super) p: f64,
+    pub(super) min_effect_ms: f64,
+    pub(super) detectable_ms: f64,
+    pub(super) run_to_run: Option<RunToRunJson>,
+}
+
+#[derive(Serialize)]
+pub(super) struct RunToRunJson {
+    pub(super) runs: usize,
+    pub(super) expected: IntervalJson,
+    pub(super) between_runs_ms: f64,
+    pub(super) sampling_ms: f64,
+}
+
+#[derive(Serialize)]
+pub(super) struct FailuresJson {
+    pub(super) baseline: ShareJson,
+    pub(super) run: ShareJson,
+    pub(super) difference: IntervalJson,
+    pub(super) p: f64,
+    pub(super) more: bool,
 }
 
 #[derive(Serialize)]
@@ -168,6 +193,7 @@ pub(super) struct ShareJson {
     pub(super) n: usize,
     pub(super) count: usize,
     pub(super) rate: f64,
+    pub(super) interval: Option<IntervalJson>,
 }
 
 #[derive(Serialize)]

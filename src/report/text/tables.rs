@@ -2,15 +2,17 @@
 
 use super::page::{Page, Tone};
 use crate::record::Calibration;
-use crate::report::{OutcomeCount, Report, Summary, clipped};
+use crate::report::{OutcomeCount, Report, Share, Summary, clipped};
 use crate::scenario::Metric;
-use crate::stats::{Interval, Quantile};
+use crate::stats::{Quantile, Statistic};
 use crate::turn::Part;
-use crate::verdict::{Attribution, Change};
+use crate::verdict::{Attribution, Basis, Change, Direction, FailureChange};
 
 /// Columns of a metric's name.
 const NAME: usize = 30;
 
+/// Shares that rest on fewer calls of the rarer kind are shown as counts.
+const FEW: usize = 10;
 /// Characters of an example that are shown.
 const EXAMPLE: usize = 300;
 /// From this width on there is room for the intervals of a comparison.
@@ -160,8 +162,7 @@ pub(super) fn steps(page: &mut Page, report: &Report) {
 pub(super) fn outcomes(page: &mut Page, report: &Report) {
     page.heading("outcomes");
     if let Some(share) = report.calls_ok {
-        let text = format!("{} of {} calls went well", share.count, share.of);
-        page.line(&[(Tone::Plain, &format!("  calls_ok {:.1} %: {text}", share.rate() * 100.0))]);
+        page.paragraph(2, &[(Tone::Plain, "calls_ok")], &went_well(share));
     }
     for count in &report.outcomes {
         page.paragraph(2, &[(Tone::Plain, &outcome(count))], &example(count));
@@ -178,6 +179,20 @@ pub(super) fn outcomes(page: &mut Page, report: &Report) {
         };
         page.paragraph(2, &[(Tone::Plain, &row)], &example);
     }
+}
+
+/// A share that rests on a few failures is not shown as a percentage, which would claim to be exact.
+fn went_well(share: Share) -> String {
+    let counts = format!("{} of {} calls went well", share.count, share.of);
+    let failed = share.of.saturating_sub(share.count);
+    let percent = match failed.min(share.count) {
+        few if few < FEW => String::new(),
+        _ => format!("{:.1} %: ", share.rate() * 100.0),
+    };
+    let interval = share.interval().map_or(String::new(), |i| {
+        format!(" (95 % interval {:.1} to {:.1} %)", i.low * 100.0, i.high * 100.0)
+    });
+    format!("{percent}{counts}{interval}")
 }
 
 fn outcome(count: &OutcomeCount) -> String {
@@ -208,23 +223,28 @@ pub(super) fn thresholds(page: &mut Page, report: &Report) {
 /// What changed against the baseline.
 pub(super) fn comparison(page: &mut Page, report: &Report) {
     let Some(comparison) = &report.verdict.comparison else { return };
-    page.heading(&format!("against the baseline {}", comparison.baseline_run_id));
-    let intervals = page.width() >= WITH_INTERVAL;
+    let newest = &comparison.baseline_run_id;
+    page.heading(&match comparison.baseline_runs.len() {
+        0 | 1 => format!("against the baseline {newest}"),
+        runs => format!("against {runs} accepted runs, the newest of them {newest}"),
+    });
     for change in &comparison.changes {
         let decides = change.metric == comparison.primary
-            && (change.quantile - comparison.quantile).abs() < f64::EPSILON;
-        let (word, tone) = direction(change, comparison.min_effect_ms);
-        let (low, high) = (signed(change.difference.low), signed(change.difference.high));
-        let interval = if intervals { format!("[{low} … {high}]") } else { String::new() };
-        page.line(&[
-            (Tone::Plain, &change_text(change)),
-            (tone, word),
-            (Tone::Strong, if decides { "  decides  " } else { "           " }),
-            (Tone::Faint, &interval),
-        ]);
+            && change.statistic == Statistic::Quantile(comparison.quantile);
+        change_row(page, change, if decides { "  decides  " } else { "           " });
     }
-    let footer = if intervals { ", with the 95 % interval of the difference" } else { "" };
+    if let Some(spread) = &comparison.spread {
+        change_row(page, spread, "           ");
+    }
+    let footer =
+        if with_interval(page) { ", with the 95 % interval of the difference" } else { "" };
     page.paragraph(2, &[(Tone::Faint, "in milliseconds"), (Tone::Faint, footer)], "");
+    if let Some(failures) = &comparison.failures {
+        page.paragraph(2, &[], &calls_that_failed(failures));
+    }
+    if let Some(expected) = comparison.changes.first().and_then(expected) {
+        page.paragraph(2, &[], &expected);
+    }
     if let Some(attribution) = &comparison.attribution {
         of_which(page, report, attribution);
     }
@@ -258,8 +278,33 @@ fn of_which(page: &mut Page, report: &Report, attribution: &Attribution) {
     }
 }
 
+const fn with_interval(page: &Page) -> bool {
+    page.width() >= WITH_INTERVAL
+}
+
+fn change_row(page: &mut Page, change: &Change, decides: &str) {
+    let (word, tone) = match change.direction {
+        Direction::Slower => ("slower ", Tone::Bad),
+        Direction::Faster => ("faster ", Tone::Good),
+        Direction::Alike => ("alike  ", Tone::Plain),
+        Direction::Unclear => ("unclear", Tone::Faint),
+    };
+    let (low, high) = (signed(change.difference.low), signed(change.difference.high));
+    let interval = if with_interval(page) { format!("[{low} … {high}]") } else { String::new() };
+    page.line(&[
+        (Tone::Plain, &change_text(change)),
+        (tone, word),
+        (Tone::Strong, decides),
+        (Tone::Faint, &interval),
+    ]);
+}
+
 fn change_text(change: &Change) -> String {
-    let name = format!("{} p{}", change.metric.name(), change.quantile);
+    let statistic = match change.statistic {
+        Statistic::Quantile(percent) => format!("p{percent}"),
+        Statistic::Spread => "p90 − p50".to_owned(),
+    };
+    let name = format!("{} {statistic}", change.metric.name());
     format!(
         "  {name:<32}{:>8} → {:>6}{:>8}  ",
         number(Quantile { value: change.baseline, lower_bound: change.baseline_is_bound }),
@@ -268,19 +313,36 @@ fn change_text(change: &Change) -> String {
     )
 }
 
-/// What an interval says by itself; whether a change is large enough to matter is for the verdict.
-/// An interval around zero that stays within `min_effect_ms` excludes a change that would matter.
-fn direction(change: &Change, min_effect_ms: f64) -> (&'static str, Tone) {
-    let Interval { low, high, .. } = change.difference;
-    if low > 0.0 {
-        ("slower ", Tone::Bad)
-    } else if high < 0.0 {
-        ("faster ", Tone::Good)
-    } else if low > -min_effect_ms && high < min_effect_ms {
-        ("alike  ", Tone::Plain)
-    } else {
-        ("unclear", Tone::Faint)
-    }
+fn calls_that_failed(failures: &FailureChange) -> String {
+    let FailureChange { baseline, run, difference, more, .. } = failures;
+    let points = |share: f64| {
+        let text = format!("{:+.1}", share * 100.0).replace('-', "\u{2212}");
+        if text.trim_start_matches(['+', '\u{2212}']) == "0.0" { "0".to_owned() } else { text }
+    };
+    format!(
+        "calls_ok {} of {} → {} of {}: {} points, 95 % interval {} to {}{}",
+        baseline.hits,
+        baseline.n,
+        run.hits,
+        run.n,
+        points(difference.point),
+        points(difference.low),
+        points(difference.high),
+        if *more { ": more calls fail" } else { "" },
+    )
+}
+
+/// Where accepted runs lie, and what the comparison could find.
+fn expected(change: &Change) -> Option<String> {
+    let Basis::Runs(of) = change.basis else { return None };
+    Some(format!(
+        "{} accepted runs: one more has {} to {} ms in 95 % of cases; slowdowns of {} ms are found in \
+         90\u{a0}%",
+        of.runs,
+        grouped(of.expected.low),
+        grouped(of.expected.high),
+        grouped(change.detectable_ms),
+    ))
 }
 
 /// How well the caller kept its own time, and what of the agent's audio arrived.

@@ -279,6 +279,8 @@ fn load_thresholds_and_baseline() {
             "baseline: {primary: latency.p50}",
             "baseline: {min_effect: {rel: 8}}",
             "baseline: {min_effect: {rel: 800%}}",
+            "baseline: {runs: 0}",
+            "baseline: {runs: seven}",
         ],
         part,
     );
@@ -313,7 +315,6 @@ fn not_supported_yet() {
             "load: {executor: constant-arrival-rate, rate: 6/1m, duration: 10m, max_concurrent: 30}",
             "load: {executor: repeat, calls: 10, warmup_calls: 2}",
             "thresholds: {heard_e2e_latency: [{expr: \"p(95)<3s\", abort_on_fail: true}]}",
-            "baseline: {runs: 7}",
         ],
         part,
     );

@@ -73,6 +73,10 @@ fn same_mix_is_left_alone_and_another_is_weighted() {
         .expect("not empty")
     };
     let even = of(&[(10.0, 0), (11.0, 0), (100.0, 1), (101.0, 1)]);
+    let alike = |a: &Sample, b: &Sample| {
+        let mut both = super::alike(vec![a.clone(), b.clone()])?.into_iter();
+        Some((both.next()?, both.next()?))
+    };
     assert_eq!(alike(&even, &even), Some((even.clone(), even.clone())));
 
     // The run lost most of its slow turns: its plain p75 looks ten times faster.
@@ -85,6 +89,17 @@ fn same_mix_is_left_alone_and_another_is_weighted() {
     assert_eq!(alike(&even, &other), None);
     let (a, b) = alike(&even, &of(&[(12.0, 0), (13.0, 7)])).expect("stratum 0");
     assert_eq!((a.len(), b.len()), (2, 1));
+    let three = super::alike(vec![even.clone(), lost, of(&[(12.0, 0), (13.0, 7)])]);
+    let lengths: Vec<usize> = three.expect("stratum 0").iter().map(Sample::len).collect();
+    assert_eq!(lengths, [2, 3, 1]);
+    assert_eq!(super::alike(Vec::new()), None);
+}
+
+#[test]
+fn a_spread_is_from_the_median_to_the_slow_values() {
+    let values: Vec<f64> = (1..=10).map(f64::from).collect();
+    assert_eq!(sample(&values, &[]).figure(Statistic::Spread), exact(4.0));
+    assert_eq!(sample(&values, &[20.0, 20.0]).figure(Statistic::Spread), at_least(14.0));
 }
 
 #[expect(

@@ -1,6 +1,7 @@
 use super::super::testing::Agent;
 use super::*;
 use crate::record::{Observation, SessionEvent};
+use crate::scenario::Metric;
 use crate::turn::testing::{is, two_questions};
 
 fn baseline(agent: Agent, calls: u32) -> Baseline {
@@ -18,22 +19,8 @@ fn baseline(agent: Agent, calls: u32) -> Baseline {
 fn the_file_has_a_line_for_each_thing() {
     let text = baseline(Agent { silent_every: 4, jitter: 0.0, ..Agent::default() }, 2).to_json();
     let want = r#"{
-  "format": 1,
+  "format": 2,
   "kind": "loadcall baseline",
-  "accepted_at": "2026-11-24T12:00:00Z",
-  "runs": [
-    "20261124-1200"
-  ],
-  "fingerprint": {
-    "scenario": "greeting",
-    "agent": "demo-agent",
-    "agent_metadata": "{\"llm\":{\"ttft\":0.25}}",
-    "agent_sdk": "python 1.8.9",
-    "server": "127.0.0.1",
-    "concurrency": 5,
-    "loadcall_version": "0.1.0",
-    "host": "linux, 2 cpus"
-  },
   "steps": [
     {"id":"greeting","act":"listen","expect":"speaks","within_ms":8000},
     {"id":"hours","act":"say","clip":"clips/hours.wav","audio":"sha of clips/hours.wav","start":"agent_speech_end + 400 ms","expect":"responds","within_ms":8000},
@@ -44,12 +31,19 @@ fn the_file_has_a_line_for_each_thing() {
     {"metric":"heard_e2e_latency","step":2},
 "#;
     assert_eq!(text.get(..want.len()), Some(want), "{text}");
+    let run = r#"  "runs": [
+    {"run":"20261124-1200","accepted_at":"2026-11-24T12:00:00Z","fingerprint":{"scenario":"greeting","agent":"demo-agent","agent_metadata":"{\"llm\":{\"ttft\":0.25}}","agent_sdk":"python 1.8.9","server":"127.0.0.1","concurrency":5,"loadcall_version":"0.1.0","host":"linux, 2 cpus"}}
+  ],
+"#;
+    assert!(text.contains(run), "{text}");
     let calls = text.split("\"calls\": [\n").nth(1).expect("calls");
     let lines: Vec<&str> = calls.lines().collect();
     assert!(
-        lines[0].starts_with(r#"    {"call":0,"ok":true,"us":[1280000,1280000,1200000,300000,"#)
+        lines[0].starts_with(
+            r#"    {"run":0,"call":0,"ok":true,"us":[1280000,1280000,1200000,300000,"#
+        )
     );
-    assert!(lines[1].starts_with(r#"    {"call":1,"ok":false,"us":[1280000,8000000,"#));
+    assert!(lines[1].starts_with(r#"    {"run":0,"call":1,"ok":false,"us":[1280000,8000000,"#));
     assert!(lines[1].ends_with(r#","at_least":[1]}"#), "{}", lines[1]);
     assert_eq!(lines[2..], ["  ]", "}"]);
 }
@@ -60,8 +54,7 @@ fn reading_gives_back_what_was_written() {
     let read = Baseline::parse(&written.to_json()).expect("a baseline");
     assert_eq!(read, written);
     assert_eq!(read.to_json(), written.to_json());
-    assert_eq!((read.run_id(), read.calls()), ("20261124-1200", 10));
-    assert_eq!(read.accepted_at(), "2026-11-24T12:00:00Z");
+    assert_eq!(read.run_ids().collect::<Vec<_>>(), ["20261124-1200"]);
     let heard = read.measures().values(Metric::HeardE2eLatency);
     assert_eq!((heard.len(), heard.iter().filter(|v| v.censored).count()), (20, 2));
 }
@@ -90,18 +83,25 @@ fn other_files_are_refused_with_what_to_do() {
     check("{}", "not a baseline (line 1, column 2: missing field `format`)");
     check(&with("loadcall baseline", "x"), "not a baseline (its kind is `x`)");
     check(
-        &with("\"format\": 1", "\"format\": 2"),
-        "baseline format 2 is newer than 1, the one this loadcall reads; update loadcall",
+        &with("\"format\": 2", "\"format\": 3"),
+        "baseline format 3 is newer than 2, the one this loadcall reads; update loadcall",
     );
-    check(&with("\"format\": 1", "\"format\": 0"), "baseline format 0 is older than 1");
-    check(&with("accepted_at", "accepted"), "not a baseline (line 4, column 12: unknown field");
+    check(
+        &with("\"format\": 2", "\"format\": 1"),
+        "baseline format 1 is older than 2, the one this loadcall reads; accept a run again",
+    );
+    check(&with("accepted_at", "accepted"), "not a baseline (line 34, column");
     check(
         &with("heard_e2e_latency", "heard"),
         "the baseline contradicts itself (`heard` is no latency metric); accept a run again",
     );
     check(
         &with("\"call\":1", "\"call\":0"),
-        "the baseline contradicts itself (call 0 is there twice)",
+        "the baseline contradicts itself (call 0 of run 0 is there twice)",
+    );
+    check(
+        &with("\"run\":0", "\"run\":1"),
+        "the baseline contradicts itself (call 0 of run 1 of 1)",
     );
     check(
         &with("\"step\":2", "\"step\":3"),
@@ -134,5 +134,46 @@ fn equal_prints_are_comparable_and_a_longer_run_is_too() {
         "not comparable with the baseline: scenario was greeting and is other; concurrency was 5 and \
          is 1; steps was greeting, hours, price and is greeting, hours; accept a run of the scenario \
          as it is now"
+    );
+}
+
+fn named(id: &str, seed: u64) -> Baseline {
+    let scenario = two_questions();
+    let run = Agent::default().run(id, 6, seed, &scenario);
+    Baseline::of(&run, &scenario, &Analysis::of(&run, &scenario), "now").expect("fit")
+}
+
+#[test]
+fn runs_are_added_and_the_oldest_dropped() {
+    let mut base = named("r0", 0);
+    for seed in 1..5 {
+        base = base.with(named(&format!("r{seed}"), seed), 3).expect("of one kind");
+    }
+    assert_eq!(base.run_ids().collect::<Vec<_>>(), ["r2", "r3", "r4"]);
+    assert_eq!(base.run_id(), "r4");
+    let each: Vec<Measures> = [2, 3, 4].map(|seed| named("r", seed).measures().clone()).to_vec();
+    assert!(base.runs().eq(each.iter()));
+    // Together, no two calls of different runs are one.
+    let heard = base.measures().values(Metric::HeardE2eLatency);
+    let calls: std::collections::BTreeSet<u32> = heard.iter().map(|v| v.call.0).collect();
+    assert_eq!((heard.len(), calls.len()), (36, 18));
+    assert_eq!(Baseline::parse(&base.to_json()).expect("a baseline"), base);
+    // Fewer are kept from now on.
+    let fewer = base.with(named("r9", 9), 1).expect("of one kind");
+    assert_eq!(fewer.run_ids().collect::<Vec<_>>(), ["r9"]);
+}
+
+#[test]
+fn what_does_not_belong_is_not_added() {
+    let base = named("r0", 0);
+    let twice = base.with(named("r0", 1), 7).expect_err("twice");
+    assert_eq!(twice.to_string(), "run r0 is in the baseline already");
+    let mut scenario = two_questions();
+    scenario.agent.name = "other".to_owned();
+    let run = Agent::default().run("r1", 6, 1, &scenario);
+    let other = Baseline::of(&run, &scenario, &Analysis::of(&run, &scenario), "now").expect("fit");
+    assert_eq!(
+        base.with(other, 7).expect_err("of another agent").to_string(),
+        "this run cannot stand beside those in the baseline: agent was demo-agent and is other"
     );
 }

@@ -1,5 +1,7 @@
 use proptest::prelude::*;
 
+mod runs;
+
 use super::super::testing::{Agent, against, compared, p95_below, threshold};
 use super::super::{Different, Outcome, judge};
 use super::*;
@@ -18,6 +20,7 @@ fn the_same_agent_again_passes() {
             "no worse than the baseline: heard_e2e_latency p50 1,279 → 1,279 ms (+0 ms, \
              95 % interval −15 to +12); a slowdown of 102 ms or more is excluded",
             "10 of 10 calls went as they should",
+            "slowdowns of 127 ms (+10 %) or more are found in 90 % of such comparisons",
             "the baseline is one run (run-a): how much runs differ by themselves is not accounted for",
         ]
     );
@@ -189,7 +192,7 @@ fn calls_that_fail_are_a_regression_however_fast_the_others_are() {
     assert_eq!(verdict.outcome, Outcome::Regression);
     assert!(
         verdict.reasons[0].starts_with(
-            "more calls fail than in the baseline: 20 of 20 were ok → 12 of 20 (-40.0 points"
+            "more calls fail than in the baseline: 20 of 20 were ok → 12 of 20 (−40.0 points"
         ),
         "{:?}",
         verdict.reasons

@@ -1,0 +1,257 @@
+//! A comparison in words.
+
+use super::super::words::{chance, number, number_of, quantile, range, signed};
+use super::super::{Basis, Change, Comparison, Direction};
+use super::change::Question;
+use super::{MIN_CALLS, Primary, RUNS_FOR_DRIFT, Standing, has_parts, settle};
+use crate::stats::Statistic;
+use crate::turn::Part;
+
+/// Metrics that are named in one sentence.
+const NAMED: usize = 4;
+
+impl Primary {
+    pub(super) fn reasons(&self, comparison: &Comparison) -> Vec<String> {
+        let Some(measured) = &self.measured else {
+            let name = self.question.metric.name();
+            let why = match self.values {
+                (0, _) => "the baseline has no value of it",
+                (_, 0) => "the run has no value of it",
+                _ => "no step has values of it in both the baseline and the run",
+            };
+            return vec![format!("{name} cannot be compared: {why}")];
+        };
+        let change = &measured.change;
+        let what = sentence(change);
+        let effect = number(change.min_effect_ms);
+        match self.standing {
+            Standing::Worse | Standing::Better => {
+                let (word, p) = if self.standing == Standing::Worse {
+                    ("worse", measured.p_slower)
+                } else {
+                    ("better", measured.p_faster)
+                };
+                let chief = chief_part(comparison);
+                let mut reasons = vec![format!("{word} than {}: {what}{chief}", baseline(change))];
+                if has_parts(self.question.metric) {
+                    reasons.push(by_part(comparison));
+                }
+                if let Basis::Runs(of) = &change.basis {
+                    let slow = if self.standing == Standing::Worse { "slow" } else { "fast" };
+                    reasons.push(format!(
+                        "one more run of the baseline's agent has {} to {} ms in 95 % of cases, and is \
+                         as {slow} as this in {}",
+                        number(of.expected.low),
+                        number(of.expected.high),
+                        chance(p)
+                    ));
+                }
+                reasons
+            }
+            Standing::NoWorse if self.excluded => vec![format!(
+                "no worse than {}: {what}; a slowdown of {effect} ms or more is excluded",
+                baseline(change)
+            )],
+            Standing::NoWorse => {
+                let within = match &change.basis {
+                    Basis::Runs(of) => format!(
+                        "; one more of them has {} to {} ms in 95 % of cases",
+                        number(of.expected.low),
+                        number(of.expected.high)
+                    ),
+                    Basis::Calls => String::new(),
+                };
+                vec![format!("no slower than {} are: {what}{within}", baseline(change))]
+            }
+            Standing::Unclear | Standing::NotComparable => {
+                vec![format!("{what}: {}", self.doubt())]
+            }
+        }
+    }
+
+    /// Why the comparison is unclear, and what would settle it.
+    fn doubt(&self) -> String {
+        let need = self.question.values_needed();
+        let q = statistic(self.question.statistic);
+        if self.calls.0.min(self.calls.1) < MIN_CALLS {
+            return format!(
+                "too few calls to compare ({} in the baseline, {} in the run); {MIN_CALLS} are the least",
+                self.calls.0, self.calls.1
+            );
+        }
+        if self.values.0.min(self.values.1) < need {
+            return format!(
+                "too few turns to compare {q} ({} in the baseline, {} in the run); {need} are the least",
+                self.values.0, self.values.1
+            );
+        }
+        let Some(measured) = &self.measured else { return String::new() };
+        let change = &measured.change;
+        if change.baseline_is_bound || change.run_is_bound {
+            return format!("so many turns had no reply that {q} is only known to be larger");
+        }
+        let effect = number(change.min_effect_ms);
+        let remedy = settle::remedy(change, &measured.errors, self.calls);
+        match &change.basis {
+            Basis::Calls => format!(
+                "a slowdown of {effect} ms or more can be neither shown nor excluded; {remedy}"
+            ),
+            Basis::Runs(_) if change.difference.point >= change.min_effect_ms => format!(
+                "slower by an amount that matters, but one more run of the baseline's agent is as slow \
+                 in {}; {remedy}",
+                chance(measured.p_slower)
+            ),
+            Basis::Runs(_) if measured.p_slower <= self.level => format!(
+                "slower than chance explains, and a slowdown of {effect} ms or more is not excluded; \
+                 {remedy}"
+            ),
+            Basis::Runs(_) => {
+                format!("the accepted runs differ too much to tell; {remedy}")
+            }
+        }
+    }
+}
+
+/// `the baseline`, `the 7 accepted runs`.
+fn baseline(change: &Change) -> String {
+    match &change.basis {
+        Basis::Calls => "the baseline".to_owned(),
+        Basis::Runs(of) => format!("the {} accepted runs", number_of(of.runs)),
+    }
+}
+
+/// What is to be known of the comparison, whatever came of it.
+pub(super) fn notes(primary: &Primary, comparison: &Comparison) -> Vec<String> {
+    let mut notes = Vec::new();
+    let name = primary.question.metric.name();
+    if let Some(measured) = &primary.measured {
+        if measured.restricted {
+            notes.push(format!(
+                "{name} is compared by steps: the run and the baseline do not have the same share of each"
+            ));
+        }
+        if primary.decidable {
+            notes.push(settle::detectable(&measured.change));
+        }
+        if let Basis::Runs(of) = &measured.change.basis {
+            notes.push(format!(
+                "the accepted runs differ by {} ms (standard deviation), of which their calls account \
+                 for {} ms",
+                number(of.between_runs_ms),
+                number(of.sampling_ms)
+            ));
+        }
+    }
+    notes.extend(others(primary, comparison));
+    if let Some(spread) = comparison.spread.as_ref().filter(|s| s.direction.differs()) {
+        notes.push(format!(
+            "spread changed: from the median to p90, {name} had {} ms and has {} ms",
+            number(spread.baseline),
+            number(spread.run)
+        ));
+    }
+    notes
+}
+
+/// The other metrics that changed beyond chance and by an amount that matters. They redden nothing.
+fn others(primary: &Primary, comparison: &Comparison) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (direction, word) in [(Direction::Slower, "slower"), (Direction::Faster, "faster")] {
+        // What the verdict says already is not said again.
+        let told = [(Standing::Worse, Direction::Slower), (Standing::Better, Direction::Faster)];
+        if told.contains(&(primary.standing, direction)) {
+            continue;
+        }
+        let is_primary =
+            |c: &Change| Question { metric: c.metric, statistic: c.statistic } == primary.question;
+        let changed: Vec<String> = (comparison.changes.iter())
+            .filter(|c| c.direction == direction && !is_primary(c))
+            .filter(|c| c.difference.point.abs() >= c.min_effect_ms)
+            .map(|c| {
+                let name = c.metric.name();
+                format!("{name} {} ({} ms)", statistic(c.statistic), signed(c.difference.point))
+            })
+            .collect();
+        let more = match changed.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        if !changed.is_empty() {
+            let named = changed.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+            notes.push(format!("also {word}, beyond chance: {named}{more}"));
+        }
+    }
+    notes
+}
+
+/// What of the baseline limits the comparison.
+pub(super) fn of_baseline(newest: &str, runs: usize) -> Option<String> {
+    match runs {
+        1 => Some(format!(
+            "the baseline is one run ({newest}): how much runs differ by themselves is not accounted for"
+        )),
+        runs if runs < RUNS_FOR_DRIFT => Some(format!(
+            "the baseline is {runs} runs, and fewer than {RUNS_FOR_DRIFT} cannot tell how much runs \
+             differ by themselves: that is not accounted for"
+        )),
+        _ => None,
+    }
+}
+
+/// `heard_e2e_latency p50 1,123 → 1,534 ms (+411 ms, 95 % interval +390 to +431)`.
+fn sentence(change: &Change) -> String {
+    let side = |value: f64, is_bound: bool| {
+        let sign = if is_bound { "\u{2265}\u{a0}" } else { "" };
+        format!("{sign}{}", number(value))
+    };
+    format!(
+        "{} {} {} → {} ms ({} ms, 95 % interval {})",
+        change.metric.name(),
+        statistic(change.statistic),
+        side(change.baseline, change.baseline_is_bound),
+        side(change.run, change.run_is_bound),
+        signed(change.difference.point),
+        range(&change.difference)
+    )
+}
+
+fn statistic(statistic: Statistic) -> String {
+    match statistic {
+        Statistic::Quantile(percent) => quantile(percent),
+        Statistic::Spread => "spread".to_owned(),
+    }
+}
+
+/// `, chiefly llm_node_ttft (+402 ms)`.
+fn chief_part(comparison: &Comparison) -> String {
+    let Some(attribution) = &comparison.attribution else { return String::new() };
+    match attribution.chief() {
+        Some(chief) => {
+            format!(", chiefly {} ({} ms)", chief.part.name(), signed(chief.change_ms))
+        }
+        None => ", with no part that makes half of it".to_owned(),
+    }
+}
+
+/// `by part, in ms: +268 llm_node_ttft, +31 end_of_turn_delay, +11 unattributed = +310`.
+fn by_part(comparison: &Comparison) -> String {
+    let Some(attribution) = &comparison.attribution else {
+        return "where it comes from is not known: the agent reports no stages for these turns"
+            .to_owned();
+    };
+    let whole = attribution.whole_ms();
+    let total: i64 = whole.iter().map(|(_, ms)| ms).sum();
+    let listed = whole.iter().filter(|(_, ms)| *ms != 0);
+    let parts: Vec<String> = listed
+        .map(|(part, ms)| format!("{} {}", signed_ms(*ms), part.map_or(REST, Part::name)))
+        .collect();
+    format!("by part, in ms: {} = {}", parts.join(", "), signed_ms(total))
+}
+
+/// What no part of the typical turns explains.
+const REST: &str = "other turns and mix";
+
+#[expect(clippy::cast_precision_loss, reason = "a latency in milliseconds is far below 2^52")]
+fn signed_ms(ms: i64) -> String {
+    signed(ms as f64)
+}
