@@ -127,6 +127,28 @@ fn a_recording_is_reported_and_judged_again() {
 }
 
 #[test]
+fn runs_are_accepted_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let example = root().join("reports/example");
+    let recording = std::fs::read_to_string(example.join("run.jsonl")).unwrap();
+    // The same calls as another run's.
+    let id = recording.split("\"run_id\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let other = folder.path().join("other.jsonl");
+    std::fs::write(&other, recording.replace(id, "20261125-090000-0000")).unwrap();
+    let (example, other) = (example.to_str().unwrap(), other.to_str().unwrap());
+    let accept = |args: &[&str]| {
+        let args = [&["accept", "--baseline", "b.json"], args].concat();
+        seen(&loadcall(&args, folder.path()))
+    };
+    let said = [accept(&[example]), accept(&[example]), accept(&[other])].join("\n");
+    insta::assert_snapshot!("accept_runs", said);
+    let baseline = || std::fs::read_to_string(folder.path().join("b.json")).unwrap();
+    assert!(baseline().contains(id) && baseline().contains("20261125-090000-0000"));
+    accept(&["--replace", other]);
+    assert!(!baseline().contains(id) && baseline().contains("20261125-090000-0000"));
+}
+
+#[test]
 fn what_is_no_recording_or_baseline_is_named() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("run.jsonl"), "hello\n").unwrap();

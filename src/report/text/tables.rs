@@ -336,8 +336,8 @@ fn calls_that_failed(failures: &FailureChange) -> String {
 fn expected(change: &Change) -> Option<String> {
     let Basis::Runs(of) = change.basis else { return None };
     Some(format!(
-        "{} accepted runs: one more has {} to {} ms in 95 % of cases; slowdowns of {} ms are found in \
-         90\u{a0}%",
+        "{} accepted runs: one more has {} to {} ms in 95\u{a0}% of cases; slowdowns of {} ms are found \
+         in 90\u{a0}%",
         of.runs,
         grouped(of.expected.low),
         grouped(of.expected.high),
