@@ -3,7 +3,7 @@
 
 use crate::call::drive::{Calling, call};
 use crate::plan::{Plan, PlannedCall};
-use crate::record::{CallEnd, CallRecord, MediaFacts, Offset, Outcome, RunTail};
+use crate::record::{CallEnd, CallRecord, MediaFacts, Offset, Outcome, Side};
 use std::collections::HashMap;
 use tokio::task::{Id, JoinSet};
 
@@ -11,59 +11,92 @@ use tokio::task::{Id, JoinSet};
 /// reached no agent, no more are placed.
 const GIVE_UP_AFTER: usize = 3;
 
+/// How each side is called. Both share one clock and one wish to stop.
+#[derive(Debug, Clone)]
+pub enum Callings {
+    One(Box<Calling>),
+    Two(Box<[Calling; 2]>),
+}
+
+impl Callings {
+    pub fn to(&self, side: Side) -> &Calling {
+        match (self, side) {
+            (Self::One(calling), _) => calling,
+            (Self::Two(both), Side::A) => &both[0],
+            (Self::Two(both), Side::B) => &both[1],
+        }
+    }
+}
+
 /// What happens while calls are placed.
 #[derive(Debug)]
 pub enum Progress<'a> {
     Placed(&'a PlannedCall),
-    Ended(&'a CallRecord),
+    Ended(&'a PlannedCall, CallRecord),
 }
 
-/// Places the calls of a plan and hands each to `progress` as it ends, in the order of their ends.
+/// How placing the calls of a plan came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    pub at: Offset,
+    /// [`Calling::stop`] ended it.
+    pub stopped: bool,
+    /// The first calls to this side reached no agent, so that not all were placed.
+    pub gave_up: Option<Side>,
+}
+
+/// The calls to one side so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    ended: usize,
+    reached_nobody: usize,
+}
+
+/// Places the calls of a plan, those to each side by its own calling, and hands each to
+/// `progress` as it ends, in the order of their ends.
 ///
 /// Returns when all are through, after [`Calling::stop`] has ended those in progress, or when the
-/// first calls have reached no agent. Dropping the future hangs up on nobody in an orderly way.
+/// first calls to a side have reached no agent. Dropping the future hangs up on nobody in an orderly
+/// way.
 pub async fn place(
-    calling: &Calling,
+    callings: Callings,
     plan: Plan,
     mut progress: impl FnMut(Progress<'_>),
-) -> (Vec<CallRecord>, RunTail) {
-    let planned = u32::try_from(plan.calls.len()).unwrap_or(u32::MAX);
+) -> Finished {
+    let Calling { clock, stop, .. } = callings.to(Side::A).clone();
+    let enough = GIVE_UP_AFTER.max(plan.concurrency);
     let mut waiting = plan.calls.into_iter();
     let mut under_way: HashMap<Id, (PlannedCall, Offset)> = HashMap::new();
     let mut tasks = JoinSet::new();
-    let mut ended: Vec<CallRecord> = Vec::new();
-    let mut gave_up = false;
+    let mut tallies: HashMap<Side, Tally> = HashMap::new();
+    let mut gave_up = None;
     loop {
-        while tasks.len() < plan.concurrency && !gave_up && !*calling.stop.borrow() {
+        while tasks.len() < plan.concurrency && gave_up.is_none() && !*stop.borrow() {
             let Some(next) = waiting.next() else { break };
             progress(Progress::Placed(&next));
-            let due = calling.clock.now();
-            let (calling, this) = (calling.clone(), next.clone());
+            let due = clock.now();
+            let (calling, this) = (callings.to(next.side).clone(), next.clone());
             let task = tasks.spawn(async move { Box::pin(call(&calling, &this, due)).await });
             under_way.insert(task.id(), (next, due));
         }
-        let record = match tasks.join_next_with_id().await {
+        let (id, ended) = match tasks.join_next_with_id().await {
             None => break,
-            Some(Ok((id, record))) => {
-                under_way.remove(&id);
-                record
-            }
-            Some(Err(e)) => {
-                let Some((planned, due)) = under_way.remove(&e.id()) else { continue };
-                broken(calling.clock.now(), planned, due, &e.to_string())
-            }
+            Some(Ok((id, record))) => (id, Ok(record)),
+            Some(Err(e)) => (e.id(), Err(e)),
         };
-        progress(Progress::Ended(&record));
-        ended.push(record);
-        gave_up |=
-            ended.len() >= GIVE_UP_AFTER.max(plan.concurrency) && ended.iter().all(reached_nobody);
+        let Some((planned, due)) = under_way.remove(&id) else { continue };
+        let record = ended.unwrap_or_else(|e| broken(clock.now(), &planned, due, &e.to_string()));
+        let tally = tallies.entry(planned.side).or_default();
+        tally.ended += 1;
+        tally.reached_nobody += usize::from(reached_nobody(&record));
+        if tally.ended >= enough && tally.reached_nobody == tally.ended {
+            gave_up = gave_up.or(Some(planned.side));
+        }
+        progress(Progress::Ended(&planned, record));
     }
     let left = waiting.next().is_some();
-    let stopped = *calling.stop.borrow();
-    ended.sort_by_key(|call| call.id);
-    let ended_at = calling.clock.now();
-    let gave_up = gave_up && left && !stopped;
-    (ended, RunTail { ended: ended_at, stopped, gave_up, planned })
+    let stopped = *stop.borrow();
+    Finished { at: clock.now(), stopped, gave_up: gave_up.filter(|_| left && !stopped) }
 }
 
 fn reached_nobody(call: &CallRecord) -> bool {
@@ -79,11 +112,11 @@ fn reached_nobody(call: &CallRecord) -> bool {
 }
 
 /// The record of a call whose task panicked.
-fn broken(now: Offset, planned: PlannedCall, due: Offset, why: &str) -> CallRecord {
+fn broken(now: Offset, planned: &PlannedCall, due: Offset, why: &str) -> CallRecord {
     let detail = format!("loadcall itself failed: {why}");
     CallRecord {
         id: planned.id,
-        room: planned.room,
+        room: planned.room.clone(),
         due,
         dialled: due,
         log: Vec::new(),

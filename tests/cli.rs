@@ -40,6 +40,8 @@ fn help_reads_well() {
     for (name, args) in [
         ("help", &["--help"][..]),
         ("help_run", &["run", "--help"]),
+        ("help_ab", &["ab", "--help"]),
+        ("help_noise", &["noise", "--help"]),
         ("help_compare", &["compare", "--help"]),
         ("help_accept", &["accept", "--help"]),
     ] {
@@ -163,4 +165,54 @@ fn what_is_no_recording_or_baseline_is_named() {
     insta::assert_snapshot!("report_nothing_there", say(&["report", "nothing"]));
     insta::assert_snapshot!("compare_no_baseline", say(&["compare", example, "b.json"]));
     insta::assert_snapshot!("compare_without_baseline", say(&["compare", example]));
+}
+
+#[test]
+fn an_ab_run_is_told_exactly_what_is_wrong() {
+    let ab = |args: &[&str]| {
+        let all = [&["ab", "scenarios/greeting.yaml"], args].concat();
+        seen(&loadcall(&all, root()))
+    };
+    insta::assert_snapshot!("ab_without_b", ab(&[]));
+    insta::assert_snapshot!("ab_bad_key", ab(&["--b", "nmae=b"]));
+    insta::assert_snapshot!("ab_no_file", ab(&["--b", "metadata=@none.json", "--dev"]));
+    insta::assert_snapshot!("ab_server_and_dev", ab(&["--b", "url=ws://b.example", "--dev"]));
+    insta::assert_snapshot!("ab_no_keys", ab(&["--b", "url=ws://b.example"]));
+    insta::assert_snapshot!("ab_no_server", ab(&["--b", "other-agent"]));
+    insta::assert_snapshot!("ab_nobody_gets_it", ab(&["--b", "name=,metadata={}", "--dev"]));
+}
+
+#[test]
+fn an_ab_folder_is_judged_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let example = std::fs::read_to_string(root().join("reports/example/run.jsonl")).unwrap();
+    for side in ["a", "b"] {
+        let arm = format!(
+            "\"arm\":{{\"ab\":\"r\",\"side\":\"{side}\",\"agent_name\":\"demo-agent\",\
+             \"agent_metadata\":\"\"}},\"run_id\""
+        );
+        let text = example.replacen("\"run_id\"", &arm, 1);
+        std::fs::create_dir_all(folder.path().join("ab").join(side)).unwrap();
+        std::fs::write(folder.path().join("ab").join(side).join("run.jsonl"), text).unwrap();
+    }
+    let say = |args: &[&str]| seen(&loadcall(args, folder.path()));
+    // The same calls on both sides: no shift at all.
+    let compared = say(&["compare", "ab"]);
+    assert!(compared.starts_with("exit 0\n-- stdout\nPASS: b is no worse than a"), "{compared}");
+    let json = loadcall(&["report", "ab", "--format", "json"], folder.path());
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["outcome"], "pass");
+    assert_eq!(json["comparison"]["changes"][0]["shift_ms"]["at_most"], 0.0);
+    insta::assert_snapshot!("accept_ab", say(&["accept", "ab"]));
+    insta::assert_snapshot!("compare_ab_baseline", say(&["compare", "ab", "ab/a"]));
+    insta::assert_snapshot!("noise_of_a_side", say(&["noise", "ab/a", "ab/b"]));
+}
+
+#[test]
+fn noise_needs_runs() {
+    let example = "reports/example";
+    let say = |args: &[&str]| seen(&loadcall(args, root()));
+    insta::assert_snapshot!("noise_of_one_run", say(&["noise", example]));
+    insta::assert_snapshot!("noise_mixed_up", say(&["noise", example, "scenarios/greeting.yaml"]));
+    insta::assert_snapshot!("noise_of_twins", say(&["noise", example, example]));
 }

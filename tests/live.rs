@@ -27,9 +27,10 @@ use std::sync::{Arc, OnceLock};
 /// A test and its name.
 type Case = (&'static str, fn(&Stage) -> Result<(), Failed>);
 
-const CASES: [Case; 17] = [
+const CASES: [Case; 18] = [
     ("reported_stages_are_the_injected_ones", cases::reported_stages_are_the_injected_ones),
     ("a_slower_llm_is_a_regression_and_named", cases::a_slower_llm_is_a_regression_and_named),
+    ("a_slower_b_is_worse_and_the_same_b_is_not", cases::a_slower_b_is_worse_and_the_same_b_is_not),
     ("nobody_joins", cases::nobody_joins),
     ("a_wrong_secret_is_named", cases::a_wrong_secret_is_named),
     ("no_server_answers", cases::no_server_answers),

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const EDGES: [(&str, &[&str]); 17] = [
     ("scenario", &[]),
     ("audio", &[]),
-    ("plan", &["scenario", "record"]),
+    ("plan", &["scenario", "record", "stats"]),
     ("record", &[]),
     ("secret", &[]),
     ("clock", &["record"]),

@@ -85,6 +85,7 @@ fn run(offs: &[i64]) -> (Run, Vec<Truth>) {
         server_url: String::new(),
         host: Host { os: "linux".into(), cpus: 2 },
         calibration: None,
+        arm: None,
     };
     (Run { head, calls, tail: None }, truths.concat())
 }

@@ -1,8 +1,9 @@
 //! `loadcall calibrate`: calls to an agent whose delays are known, in this process, over a private
 //! server, and how far off what was measured is.
 
-use super::exit::{self, Failure, print, tell};
+use super::exit::{self, Failure, print};
 use super::progress::{Shown, Verbosity};
+use super::recorder::Recorder;
 use super::stop::{self, Stop};
 use super::{CalibrateArgs, calibrations, files, logging, placing};
 use crate::agent::script::Script;
@@ -16,9 +17,8 @@ use crate::call::livekit::Target;
 use crate::clock::Clock;
 use crate::dev::{DevServer, Lane, Network};
 use crate::plan::Plan;
-use crate::record::store::Writer;
-use crate::record::{Calibration, CalibrationError, Run, RunHead};
-use crate::run::{Progress, place};
+use crate::record::{Calibration, CalibrationError, Run, RunHead, Side};
+use crate::run::{Callings, Progress, place};
 use crate::scenario::{Act, Scenario};
 use crate::secret::Secret;
 use indicatif::MultiProgress;
@@ -184,11 +184,11 @@ async fn place_calls(
     target: Target,
     mut stop: Stop,
 ) -> Result<Run, Failure> {
-    let head = head(args, prepared, &target);
-    let mut writer = Writer::create(folder, &head).map_err(Failure::usage)?;
     let plan = Plan::of(&prepared.scenario, &prepared.run_id);
+    let head = head(args, prepared, &target);
+    let mut recorder = Recorder::create(folder, head, plan.calls.len())?;
     let how = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
-    let mut shown = Shown::start(bars, plan.calls.len(), how);
+    let mut shown = Shown::start(bars, &plan, how);
     let calling = Calling {
         target,
         scenario: Arc::clone(&prepared.scenario),
@@ -197,26 +197,21 @@ async fn place_calls(
         clock: prepared.clock,
         stop: stop.first.clone(),
     };
-    let mut unwritten = None;
-    let placing = place(&calling, plan, |progress| {
+    let placing = place(Callings::One(Box::new(calling)), plan, |progress| {
         shown.on(&progress);
-        if let Progress::Ended(call) = progress {
-            unwritten = unwritten.take().or(writer.call(call).err());
+        if let Progress::Ended(_, call) = progress {
+            recorder.take(call);
         }
     });
-    let placed = tokio::select! {
-        placed = placing => Some(placed),
+    let finished = tokio::select! {
+        finished = placing => Some(finished),
         _ = stop.second.wait_for(|stop| *stop) => None,
     };
     shown.end();
-    let Some((calls, tail)) = placed.filter(|(_, tail)| !tail.stopped) else {
-        return Err(Failure::shown(exit::STOPPED));
-    };
-    if let Some(e) = unwritten {
-        tell(&format!("warning: {e}"));
+    match finished.filter(|finished| !finished.stopped) {
+        Some(finished) => recorder.end(&finished, Side::A),
+        None => Err(Failure::shown(exit::STOPPED)),
     }
-    writer.end(&tail).map_err(Failure::internal)?;
-    Ok(Run { head, calls, tail: Some(tail) })
 }
 
 fn head(args: &CalibrateArgs, prepared: &Prepared, target: &Target) -> RunHead {
@@ -231,6 +226,7 @@ fn head(args: &CalibrateArgs, prepared: &Prepared, target: &Target) -> RunHead {
         server_url: target.url.clone(),
         host: placing::host(),
         calibration: None,
+        arm: None,
     }
 }
 

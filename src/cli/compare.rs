@@ -1,5 +1,6 @@
 //! `loadcall compare`: judges a recording against a baseline or another run.
 
+use super::ab;
 use super::exit::{self, Failure, print};
 use super::report::{self, Judged};
 use crate::verdict::Different;
@@ -10,6 +11,14 @@ pub(super) fn compare(
     baseline: Option<&Path>,
     different: Different,
 ) -> Result<u8, Failure> {
+    if ab::is_ab(path) {
+        if baseline.is_some() {
+            return Err(report::ab_has_no_baseline(path));
+        }
+        let judged = ab::read(path)?;
+        print(&judged.text(path))?;
+        return Ok(exit::of(judged.outcome()));
+    }
     let run = report::read_run(path)?;
     let own = report::own_baseline_path(&run);
     if baseline.is_none() && !own.exists() {

@@ -42,6 +42,10 @@ impl Failure {
         Self { code: NOTHING_MEASURED, message: Some(message.to_string()), hint: None }
     }
 
+    pub(super) fn no_verdict(message: impl fmt::Display) -> Self {
+        Self { code: NO_VERDICT, message: Some(message.to_string()), hint: None }
+    }
+
     pub(super) fn internal(message: impl fmt::Display) -> Self {
         Self { code: INTERNAL, message: Some(message.to_string()), hint: None }
     }

@@ -1,5 +1,6 @@
 //! The command line: reads inputs, calls the rest, writes outputs, chooses the exit code.
 
+mod ab;
 mod accept;
 mod agent;
 mod calibrate;
@@ -10,17 +11,21 @@ mod compare;
 mod exit;
 mod files;
 mod logging;
+mod noise;
 mod placing;
 mod progress;
+mod recorder;
 mod report;
 mod run;
 mod server;
+mod spec;
 mod stop;
 mod traces;
 
 use crate::secret::Secret;
 use crate::verdict::Different;
 use clap::{Args, Parser, Subcommand};
+use progress::Verbosity;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -55,13 +60,17 @@ enum Command {
     /// Find how far off loadcall's own numbers are on this machine: calls to an agent whose delays are
     /// known, on a private livekit-server. Later reports carry the result.
     Calibrate(CalibrateArgs),
+    /// Call two agents in turn, and judge the second against the first.
+    Ab(Box<AbArgs>),
+    /// Measure how much an unchanged agent differs from itself, and what can be found against that.
+    Noise(Box<NoiseArgs>),
     /// Show every fault of scenario files, and what their clips contain. Needs no server.
     Check {
         /// Scenario files.
         #[arg(required = true, value_name = "FILE")]
         scenarios: Vec<PathBuf>,
     },
-    /// Judge a run again, against a baseline. Needs no server.
+    /// Judge a run again, against a baseline, or an A/B run. Needs no server.
     Compare {
         #[command(flatten)]
         run: RecordedRun,
@@ -135,6 +144,44 @@ struct RunArgs {
     placing: PlacingArgs,
 }
 
+const AB_HELP: &str = "\
+AGENT is the name an agent registers with, or key=value pairs with commas between them:
+  name=NAME             dispatch name; `name=` for automatic dispatch
+  metadata={…}          JSON for the agent; metadata=@FILE reads it from a file
+  url=wss://HOST        another LiveKit server, with the keys of the first unless these are given:
+  api-key-env=VARIABLE, api-secret-env=VARIABLE
+What is not given is as in the scenario. Each agent gets as many calls as the scenario says, in
+blocks A B B A or B A A B, and both share its concurrency. DIR/a and DIR/b are runs that every other
+command takes; `loadcall compare DIR` judges both again.";
+
+#[derive(Debug, Args)]
+#[command(after_help = AB_HELP)]
+struct AbArgs {
+    /// The scenario file.
+    #[arg(value_name = "SCENARIO")]
+    scenario: PathBuf,
+    /// The agent that is there. Default: the scenario's.
+    #[arg(long, value_name = "AGENT")]
+    a: Option<spec::AgentSpec>,
+    /// The agent that is held against it.
+    #[arg(long, value_name = "AGENT")]
+    b: spec::AgentSpec,
+    #[command(flatten)]
+    placing: PlacingArgs,
+}
+
+#[derive(Debug, Args)]
+struct NoiseArgs {
+    /// A scenario, whose calls are placed several times; or runs that were recorded before.
+    #[arg(value_name = "SCENARIO|RUN", required = true)]
+    paths: Vec<PathBuf>,
+    /// How often the scenario is run. Each run has a folder of its own, DIR/1 and so on.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=100))]
+    runs: u32,
+    #[command(flatten)]
+    placing: PlacingArgs,
+}
+
 /// What every command that places calls takes.
 #[derive(Debug, Args)]
 struct PlacingArgs {
@@ -151,6 +198,12 @@ struct PlacingArgs {
     server: ServerArgs,
     #[command(flatten)]
     langfuse: LangfuseArgs,
+}
+
+impl PlacingArgs {
+    fn verbosity(&self) -> Verbosity {
+        if self.quiet { Verbosity::Quiet } else { Verbosity::Normal }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -276,6 +329,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Agent(args) => agent::agent(&args),
         Command::Calibrate(args) => calibrate::calibrate(&args),
+        Command::Ab(args) => ab::ab(&args),
+        Command::Noise(args) => noise::noise(&args),
         Command::Check { scenarios } => check::check(&scenarios),
         Command::Compare { run, baseline, different } => {
             compare::compare(&run.path, baseline.as_deref(), different.into())

@@ -1,8 +1,9 @@
 //! Placing the calls of a scenario: what is prepared before the first one, what is kept of each, and
 //! an orderly end.
 
-use super::exit::{self, Failure, tell};
+use super::exit::{self, Failure};
 use super::progress::{Shown, Verbosity};
+use super::recorder::Recorder;
 use super::server::{self, Server};
 use super::stop::{self, Stop};
 use super::{PlacingArgs, calibrations, check, clips, files, traces};
@@ -10,56 +11,79 @@ use crate::audio::opus;
 use crate::call::drive::{Calling, Sayable, packet};
 use crate::call::livekit::Target;
 use crate::clock::Clock;
+use crate::export::langfuse::Langfuse;
 use crate::plan::Plan;
-use crate::record::store::Writer;
-use crate::record::{CallRecord, Host, Run, RunHead, RunTail};
-use crate::run::{Progress, place};
+use crate::record::{Arm, CallRecord, Host, Run, RunHead, Side};
+use crate::run::{Callings, Finished, Progress, place};
 use crate::scenario::Scenario;
 use indicatif::MultiProgress;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Everything a run needs that can be wrong before the first call.
-pub(super) struct Prepared {
+/// A scenario with all that it names: what can be wrong before the first call.
+pub(super) struct Material {
     /// Where the scenario was read from.
     path: PathBuf,
     text: String,
-    scenario: Arc<Scenario>,
+    pub(super) scenario: Arc<Scenario>,
     clips: Vec<Option<clips::Loaded>>,
     sayable: Arc<[Option<Sayable>]>,
-    run_id: String,
-    pub(super) folder: PathBuf,
-    clock: Clock,
 }
 
-impl Prepared {
-    /// Reads a scenario with its clips and makes the folder of its run.
-    pub(super) fn new(path: &Path, out: Option<&Path>) -> Result<Self, Failure> {
+impl Material {
+    pub(super) fn load(path: &Path) -> Result<Self, Failure> {
         let text = files::read_scenario(path)?;
         let scenario = check::parse(path, &text)?;
         let loaded = check::load_clips(path, &text, &scenario)?;
         let encoded = clips::encode(&loaded).map_err(Failure::internal)?;
         let sayable = encoded.iter().map(|clip| clip.as_ref().map(Sayable::from)).collect();
+        let (path, scenario) = (path.to_path_buf(), Arc::new(scenario));
+        Ok(Self { path, text, scenario, clips: loaded, sayable })
+    }
+}
+
+/// A run that begins now: its id, its folder and its clock.
+pub(super) struct Fresh {
+    pub(super) run_id: String,
+    pub(super) folder: PathBuf,
+    pub(super) clock: Clock,
+}
+
+impl Fresh {
+    /// Makes the folder, at `out` or below `reports/`.
+    pub(super) fn begin(out: Option<&Path>) -> Result<Self, Failure> {
         let clock = Clock::start();
         let run_id = files::new_run_id(clock.started_at());
         let folder = files::make_run_folder(out, &run_id)?;
-        let (path, scenario) = (path.to_path_buf(), Arc::new(scenario));
-        Ok(Self { path, text, scenario, clips: loaded, sayable, run_id, folder, clock })
+        Ok(Self { run_id, folder, clock })
     }
+}
 
-    fn head(&self, seed: u64, target: &Target) -> RunHead {
+/// Who is called, where, and where what was observed goes.
+pub(super) struct Callee {
+    pub(super) run_id: String,
+    pub(super) folder: PathBuf,
+    pub(super) scenario: Arc<Scenario>,
+    pub(super) target: Target,
+    pub(super) arm: Option<Arm>,
+}
+
+impl Callee {
+    fn head(&self, material: &Material, clock: Clock, seed: u64) -> RunHead {
+        let clips = material.clips.iter().map(|c| c.as_ref().map(clips::Loaded::fact)).collect();
         RunHead {
             run_id: self.run_id.clone(),
-            started_at: files::timestamp(self.clock.started_at()),
+            started_at: files::timestamp(clock.started_at()),
             loadcall_version: env!("CARGO_PKG_VERSION").into(),
-            scenario_path: self.path.display().to_string(),
-            scenario_text: self.text.clone(),
-            clips: self.clips.iter().map(|c| c.as_ref().map(clips::Loaded::fact)).collect(),
+            scenario_path: material.path.display().to_string(),
+            scenario_text: material.text.clone(),
+            clips,
             seed,
-            server_url: server::without_credentials(&target.url),
+            server_url: server::without_credentials(&self.target.url),
             host: host(),
             calibration: calibrations::of_this_machine(self.scenario.load()),
+            arm: self.arm.clone(),
         }
     }
 }
@@ -85,81 +109,148 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
     done
 }
 
-/// Starts what is needed, places the calls, and ends what was started whatever happened.
-pub(super) async fn calls(
-    args: &PlacingArgs,
+/// Starts the server and the agent that are asked for, does `work` beside them, and ends what was
+/// started whatever happened.
+pub(super) async fn beside<T>(
     server: &Server,
-    prepared: &Prepared,
-    bars: &MultiProgress,
-) -> Result<Run, Failure> {
-    let stop = stop::signals()?;
-    let how = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
+    folder: &Path,
+    agent_name: &str,
+    how: Verbosity,
+    work: impl AsyncFnOnce(Target, &mut Stop) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut stop = stop::signals()?;
     let mut stopped = stop.first.clone();
     let (target, started) = tokio::select! {
-        started = server.start(&prepared.folder, &prepared.scenario.agent().name, how) => started?,
+        started = server.start(folder, agent_name, how) => started?,
         _ = stopped.wait_for(|stop| *stop) => return Err(Failure::shown(exit::STOPPED)),
     };
-    let placed = place_calls(args, prepared, target, stop, bars, how).await;
+    let done = work(target, &mut stop).await;
     started.stop().await;
-    placed
+    done
 }
 
-async fn place_calls(
-    args: &PlacingArgs,
-    prepared: &Prepared,
+/// Places the calls of the scenario to its own agent.
+pub(super) async fn one_run(
+    placing: &Placing<'_>,
+    fresh: &Fresh,
     target: Target,
-    mut stop: Stop,
-    bars: &MultiProgress,
-    how: Verbosity,
+    stop: &mut Stop,
 ) -> Result<Run, Failure> {
-    target.probe().await.map_err(Failure::nothing_measured)?;
-    let head = prepared.head(args.seed, &target);
-    let mut writer = Writer::create(&prepared.folder, &head).map_err(Failure::usage)?;
-    let langfuse = traces::langfuse(&args.langfuse, &prepared.run_id)?;
-    let plan = Plan::of(&prepared.scenario, &prepared.run_id);
-    let planned = u32::try_from(plan.calls.len()).unwrap_or(u32::MAX);
-    let mut shown = Shown::start(bars, plan.calls.len(), how);
-    let calling = Calling {
+    let scenario = &placing.material.scenario;
+    let callee = Callee {
+        run_id: fresh.run_id.clone(),
+        folder: fresh.folder.clone(),
+        scenario: Arc::clone(scenario),
         target,
-        scenario: Arc::clone(&prepared.scenario),
-        clips: Arc::clone(&prepared.sayable),
-        silence: packet(&opus::silence().map_err(Failure::internal)?),
-        clock: prepared.clock,
-        stop: stop.first.clone(),
+        arm: None,
     };
-    let mut kept: Vec<CallRecord> = Vec::new();
-    let mut unwritten = None;
-    let placing = place(&calling, plan, |progress| {
-        shown.on(&progress);
-        if let Progress::Ended(call) = progress {
-            kept.push(call.clone());
-            if let Err(e) = writer.call(call)
-                && unwritten.is_none()
-            {
-                tell(&format!("warning: {e}; the run goes on without a recording"));
-                unwritten = Some(e);
+    let plan = Plan::of(scenario, &fresh.run_id);
+    let mut open = placing.open(callee, Side::A, &plan, fresh.clock, stop).await?;
+    let calling = open.calling.clone();
+    let finished = placing
+        .place(Callings::One(Box::new(calling)), plan, stop, |_, call| open.recorder.take(call))
+        .await;
+    open.end(&finished, Side::A, stop).await
+}
+
+/// Places calls to two agents in turn, and gives the recordings of A and B.
+pub(super) async fn two_runs(
+    placing: &Placing<'_>,
+    fresh: &Fresh,
+    [a, b]: [Callee; 2],
+    stop: &mut Stop,
+) -> Result<[Run; 2], Failure> {
+    let plan =
+        Plan::interleaved(&placing.material.scenario, [&a.run_id, &b.run_id], placing.args.seed);
+    let mut a = placing.open(a, Side::A, &plan, fresh.clock, stop).await?;
+    let mut b = placing.open(b, Side::B, &plan, fresh.clock, stop).await?;
+    let callings = Callings::Two(Box::new([a.calling.clone(), b.calling.clone()]));
+    let finished = placing
+        .place(callings, plan, stop, |side, call| match side {
+            Side::A => a.recorder.take(call),
+            Side::B => b.recorder.take(call),
+        })
+        .await;
+    Ok([a.end(&finished, Side::A, stop).await?, b.end(&finished, Side::B, stop).await?])
+}
+
+/// What all runs of a command share.
+pub(super) struct Placing<'a> {
+    pub(super) args: &'a PlacingArgs,
+    pub(super) material: &'a Material,
+    pub(super) bars: &'a MultiProgress,
+}
+
+/// One side of a run that is about to begin.
+struct Open {
+    calling: Calling,
+    recorder: Recorder,
+    langfuse: Option<Langfuse>,
+}
+
+impl Placing<'_> {
+    /// Whatever can fail before the first call of a side.
+    async fn open(
+        &self,
+        callee: Callee,
+        side: Side,
+        plan: &Plan,
+        clock: Clock,
+        stop: &Stop,
+    ) -> Result<Open, Failure> {
+        callee.target.probe().await.map_err(Failure::nothing_measured)?;
+        let planned = plan.calls.iter().filter(|call| call.side == side).count();
+        let head = callee.head(self.material, clock, self.args.seed);
+        let recorder = Recorder::create(&callee.folder, head, planned)?;
+        let langfuse = traces::langfuse(&self.args.langfuse, &callee.run_id)?;
+        let calling = Calling {
+            target: callee.target,
+            scenario: callee.scenario,
+            clips: Arc::clone(&self.material.sayable),
+            silence: packet(&opus::silence().map_err(Failure::internal)?),
+            clock,
+            stop: stop.first.clone(),
+        };
+        Ok(Open { calling, recorder, langfuse })
+    }
+
+    /// Places all calls of a plan and hands on what each side's came to.
+    async fn place(
+        &self,
+        callings: Callings,
+        plan: Plan,
+        stop: &mut Stop,
+        mut keep: impl FnMut(Side, CallRecord),
+    ) -> Finished {
+        let mut shown = Shown::start(self.bars, &plan, self.args.verbosity());
+        let clock = callings.to(Side::A).clock;
+        let placing = place(callings, plan, |progress| {
+            shown.on(&progress);
+            if let Progress::Ended(call, record) = progress {
+                keep(call.side, record);
+            }
+        });
+        let finished = tokio::select! {
+            finished = placing => finished,
+            _ = stop.second.wait_for(|stop| *stop) => {
+                Finished { at: clock.now(), stopped: true, gave_up: None }
+            }
+        };
+        shown.end();
+        finished
+    }
+}
+
+impl Open {
+    /// Ends the recording, and sends the traces of its calls.
+    async fn end(self, finished: &Finished, side: Side, stop: &mut Stop) -> Result<Run, Failure> {
+        let run = self.recorder.end(finished, side)?;
+        if let Some(langfuse) = self.langfuse {
+            tokio::select! {
+                () = traces::send(langfuse, &run, &self.calling.scenario) => {}
+                _ = stop.second.wait_for(|stop| *stop) => {}
             }
         }
-    });
-    let finished = tokio::select! {
-        finished = placing => Some(finished),
-        _ = stop.second.wait_for(|stop| *stop) => None,
-    };
-    shown.end();
-    let (calls, tail) = finished.unwrap_or_else(|| {
-        kept.sort_by_key(|call| call.id);
-        let ended = prepared.clock.now();
-        (kept, RunTail { ended, stopped: true, gave_up: false, planned })
-    });
-    if unwritten.is_none() {
-        writer.end(&tail).map_err(Failure::internal)?;
+        Ok(run)
     }
-    let run = Run { head, calls, tail: Some(tail) };
-    if let Some(langfuse) = langfuse {
-        tokio::select! {
-            () = traces::send(langfuse, &run, &prepared.scenario) => {}
-            _ = stop.second.wait_for(|stop| *stop) => {}
-        }
-    }
-    Ok(run)
 }

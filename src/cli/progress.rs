@@ -1,7 +1,8 @@
 //! Progress on stderr while calls are placed: a bar on a terminal, else one line per ended call.
 
 use super::exit::tell;
-use crate::record::{CallRecord, Outcome};
+use crate::plan::Plan;
+use crate::record::{CallRecord, Outcome, Side};
 use crate::report::safe;
 use crate::run::Progress;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -12,6 +13,8 @@ use std::time::Duration;
 pub(super) struct Shown {
     bar: Option<ProgressBar>,
     lines: bool,
+    /// Two agents are called, and it is said which.
+    two: bool,
     total: usize,
     under_way: usize,
     ended: usize,
@@ -19,7 +22,9 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn start(bars: &MultiProgress, total: usize, how: Verbosity) -> Self {
+    pub(super) fn start(bars: &MultiProgress, plan: &Plan, how: Verbosity) -> Self {
+        let total = plan.calls.len();
+        let two = plan.calls.iter().any(|call| call.side == Side::B);
         let terminal = std::io::stderr().is_terminal();
         let bar = (terminal && how == Verbosity::Normal).then(|| {
             let bar = bars.add(ProgressBar::new(total as u64));
@@ -29,18 +34,18 @@ impl Shown {
             bar
         });
         let lines = !terminal && how == Verbosity::Normal;
-        Self { bar, lines, total, under_way: 0, ended: 0, answered: 0 }
+        Self { bar, lines, two, total, under_way: 0, ended: 0, answered: 0 }
     }
 
     pub(super) fn on(&mut self, progress: &Progress<'_>) {
         match progress {
             Progress::Placed(_) => self.under_way += 1,
-            Progress::Ended(call) => {
+            Progress::Ended(planned, call) => {
                 self.under_way -= 1;
                 self.ended += 1;
                 self.answered += usize::from(call.end.outcome == Outcome::Answered);
                 if self.lines {
-                    tell(&self.line(call));
+                    tell(&self.line(planned.side, call));
                 }
             }
         }
@@ -48,10 +53,10 @@ impl Shown {
             bar.set_position(self.ended as u64);
             bar.set_message(format!("{} in progress, {} answered,", self.under_way, self.answered));
             // What went wrong stays on the screen.
-            if let Progress::Ended(call) = progress
+            if let Progress::Ended(planned, call) = progress
                 && call.end.outcome != Outcome::Answered
             {
-                bar.println(self.line(call));
+                bar.println(self.line(planned.side, call));
             }
         }
     }
@@ -62,13 +67,14 @@ impl Shown {
         }
     }
 
-    fn line(&self, call: &CallRecord) -> String {
+    fn line(&self, side: Side, call: &CallRecord) -> String {
         let seconds = call.end.at.since(call.dialled).as_secs_f64();
         let detail = safe(&call.end.detail);
         let colon = if detail.is_empty() { "" } else { ": " };
         let outcome = call.end.outcome.name();
         let (ended, total) = (self.ended, self.total);
-        format!("call {ended}/{total} {outcome} after {seconds:.1} s{colon}{detail}")
+        let to = if self.two { format!(" to {}", side.name()) } else { String::new() };
+        format!("call {ended}/{total}{to} {outcome} after {seconds:.1} s{colon}{detail}")
     }
 }
 

@@ -2,9 +2,9 @@
 #![expect(clippy::disallowed_methods, reason = "IO: reads baselines")]
 
 use super::exit::{self, Failure, print};
-use super::files;
-use crate::record::Run;
+use super::{ab, files};
 use crate::record::store::{self, StoreError};
+use crate::record::{Run, Side};
 use crate::report::{Report, json, text};
 use crate::scenario::{Scenario, Style};
 use crate::turn::Analysis;
@@ -59,6 +59,11 @@ impl Judged {
         json::render(&self.report())
     }
 
+    /// Writes `report.json` into the run's folder.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), Failure> {
+        files::write(&folder.join("report.json"), self.json().as_bytes())
+    }
+
     /// The report for stdout; `place` is where the run lies.
     pub(super) fn text(&self, place: &Path) -> String {
         let width = terminal_width();
@@ -74,6 +79,17 @@ pub(super) fn report(
     baseline: Option<&Path>,
     different: Different,
 ) -> Result<u8, Failure> {
+    if ab::is_ab(path) {
+        if baseline.is_some() {
+            return Err(ab_has_no_baseline(path));
+        }
+        let judged = ab::read(path)?;
+        match format {
+            Format::Text => print(&judged.text(path))?,
+            Format::Json => print(&judged.json())?,
+        }
+        return Ok(exit::PASS);
+    }
     let run = read_run(path)?;
     let seed = run.head.seed;
     let baseline = baseline_for(Path::new(&run.head.scenario_path), baseline)?;
@@ -85,9 +101,23 @@ pub(super) fn report(
     Ok(exit::PASS)
 }
 
+/// B is judged against A.
+pub(super) fn ab_has_no_baseline(path: &Path) -> Failure {
+    Failure::usage(format!(
+        "`{}` is an A/B run, which is not held against a baseline",
+        path.display()
+    ))
+    .hint(format!("name one side of it: {}", path.join(Side::B.name()).display()))
+}
+
 pub(super) fn read_run(path: &Path) -> Result<Run, Failure> {
     store::read(path).map_err(|e| {
         let failure = Failure::usage(&e);
+        if ab::is_ab(path) {
+            let (a, b) = (path.join(Side::A.name()), path.join(Side::B.name()));
+            let sides = format!("this is an A/B run: name {} or {}", a.display(), b.display());
+            return failure.hint(sides);
+        }
         if matches!(e, StoreError::Read { .. }) {
             return failure.hint("RUN is a run folder such as reports/latest, or its run.jsonl");
         }
@@ -95,11 +125,15 @@ pub(super) fn read_run(path: &Path) -> Result<Run, Failure> {
     })
 }
 
-/// The scenario a recording was made with.
+/// The scenario a recording was made with, for the agent that was called.
 pub(super) fn scenario_of(run: &Run) -> Result<Scenario, Failure> {
-    Scenario::parse(&run.head.scenario_text).map_err(|faults| {
+    let scenario = Scenario::parse(&run.head.scenario_text).map_err(|faults| {
         let shown = faults.render(&run.head.scenario_path, &run.head.scenario_text, Style::Plain);
         Failure::usage(format!("the recording's scenario is not one of this version:\n{shown}"))
+    })?;
+    Ok(match &run.head.arm {
+        Some(arm) => scenario.calling(&arm.agent_name, &arm.agent_metadata),
+        None => scenario,
     })
 }
 
@@ -146,7 +180,7 @@ pub(super) fn own_baseline_path(run: &Run) -> PathBuf {
 }
 
 /// What fits on the user's screen.
-fn terminal_width() -> usize {
+pub(super) fn terminal_width() -> usize {
     const UNKNOWN: usize = 100;
     let stdout = std::io::stdout();
     if !stdout.is_terminal() {

@@ -1,26 +1,35 @@
 //! `loadcall run`: scenario → calls → recording → report → verdict.
 
 use super::exit::{self, Failure, print};
-use super::placing::{self, Prepared};
+use super::placing::{self, Fresh, Material, Placing};
 use super::report::{self, Judged};
 use super::server::Server;
+use super::stop::Stop;
 use super::{RunArgs, files, logging};
 use indicatif::MultiProgress;
 
 pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
     logging::start(&bars);
-    let placing = &args.placing;
-    let server = Server::from_args(&placing.server)?;
-    let baseline = report::baseline_for(&args.scenario, args.baseline.as_deref())?;
-    let prepared = Prepared::new(&args.scenario, placing.out.as_deref())?;
-    let run = placing::block_on(placing::calls(placing, &server, &prepared, &bars))?;
-    let judged = Judged::against(run, baseline.as_ref(), args.different.into(), placing.seed)?;
-    let written = files::write(&prepared.folder.join("report.json"), judged.json().as_bytes());
-    if placing.out.is_none() {
-        files::point_latest_at(&prepared.folder);
+    let RunArgs { scenario, baseline, different, placing: args } = args;
+    let server = Server::from_args(&args.server)?;
+    let baseline = report::baseline_for(scenario, baseline.as_deref())?;
+    let material = Material::load(scenario)?;
+    let fresh = Fresh::begin(args.out.as_deref())?;
+    let placing = Placing { args, material: &material, bars: &bars };
+    let run = placing::block_on(placing::beside(
+        &server,
+        &fresh.folder,
+        &material.scenario.agent().name,
+        args.verbosity(),
+        async |target, stop: &mut Stop| placing::one_run(&placing, &fresh, target, stop).await,
+    ))?;
+    let judged = Judged::against(run, baseline.as_ref(), (*different).into(), args.seed)?;
+    let written = judged.write(&fresh.folder);
+    if args.out.is_none() {
+        files::point_latest_at(&fresh.folder);
     }
-    print(&judged.text(&prepared.folder))?;
+    print(&judged.text(&fresh.folder))?;
     written?;
     Ok(exit::of(judged.verdict.outcome))
 }

@@ -23,6 +23,17 @@ pub(super) enum Agent {
     Scripted,
 }
 
+impl Agent {
+    /// What is asked for.
+    pub(super) fn of(args: &ServerArgs) -> Self {
+        match &args.agent_command {
+            Some(command) => Self::Command(command.clone()),
+            None if args.dev_agent => Self::Scripted,
+            None => Self::None,
+        }
+    }
+}
+
 /// What was started for this run.
 pub(super) struct Started {
     server: Option<DevServer>,
@@ -31,11 +42,7 @@ pub(super) struct Started {
 
 impl Server {
     pub(super) fn from_args(args: &ServerArgs) -> Result<Self, Failure> {
-        let agent = match &args.agent_command {
-            Some(command) => Agent::Command(command.clone()),
-            None if args.dev_agent => Agent::Scripted,
-            None => Agent::None,
-        };
+        let agent = Agent::of(args);
         if args.dev {
             return Ok(Self::Private { agent });
         }
@@ -121,7 +128,7 @@ pub(super) fn given(keys: &KeyArgs) -> Result<Target, Failure> {
              --api-secret)",
         ));
     };
-    if !["ws://", "wss://", "http://", "https://"].iter().any(|s| url.starts_with(s)) {
+    if !is_address(url) {
         return Err(Failure::usage(format!("`{url}` is no address of a LiveKit server"))
             .hint("write it as ws://host:port or wss://host"));
     }
@@ -130,6 +137,11 @@ pub(super) fn given(keys: &KeyArgs) -> Result<Target, Failure> {
             .hint("set LIVEKIT_API_KEY and LIVEKIT_API_SECRET"));
     };
     Ok(Target { url: url.clone(), api_key: api_key.clone(), api_secret: api_secret.clone() })
+}
+
+/// Whether a text can be the address of a LiveKit server.
+pub(super) fn is_address(url: &str) -> bool {
+    ["ws://", "wss://", "http://", "https://"].iter().any(|scheme| url.starts_with(scheme))
 }
 
 /// `wss://user:password@host/path?query` → `wss://host/path`.

@@ -2,9 +2,11 @@
 //! These types are the format of `run.jsonl` (see [`store`]); everything loadcall reports is
 //! computed from them, so a report can be made again without a network.
 
+mod arm;
 mod calibration;
 pub mod store;
 
+pub use arm::{Arm, Side};
 pub use calibration::{Calibration, CalibrationError};
 
 use serde::{Deserialize, Serialize};
@@ -87,6 +89,9 @@ pub struct RunHead {
     /// How far off this machine's caller is; `None` when it was never calibrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+    /// Set when this is one side of an A/B run; absent in a run of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arm: Option<Arm>,
 }
 
 /// A clip as it was played.

@@ -174,6 +174,7 @@ mod tests {
             server_url: "ws://127.0.0.1:7880".into(),
             host: Host { os: "linux".into(), cpus: 2 },
             calibration: None,
+            arm: None,
         }
     }
 

@@ -418,7 +418,7 @@ impl<'a> From<&'a Pacing> for PacingJson<'a> {
 }
 
 /// The name of a judgement in `report.json`.
-const fn judgement(outcome: Judgement) -> &'static str {
+pub(super) const fn judgement(outcome: Judgement) -> &'static str {
     match outcome {
         Judgement::Pass => "pass",
         Judgement::Improvement => "improvement",
@@ -434,7 +434,7 @@ const fn judgement(outcome: Judgement) -> &'static str {
 
 /// Milliseconds to the microsecond: what was measured is not finer. A number too large to be
 /// rounded stays as it is.
-fn micro(ms: f64) -> f64 {
+pub(super) fn micro(ms: f64) -> f64 {
     let rounded = (ms * 1_000.0).round() / 1_000.0;
     if rounded.is_finite() { rounded } else { ms }
 }

@@ -4,6 +4,7 @@
 pub mod json;
 mod definitions;
 mod notes;
+pub mod paired;
 mod safe;
 mod summary;
 pub mod text;

@@ -2,7 +2,9 @@
 //! behind it. Understandable without colour. All text goes through `page::Page`, which makes what
 //! others wrote harmless.
 
+pub mod noise;
 mod page;
+pub mod paired;
 mod tables;
 
 use page::{Page, Tone};

@@ -208,6 +208,14 @@ impl Scenario {
     pub fn agent(&self) -> &Agent {
         &self.agent
     }
+    /// The same scenario for another agent. Metadata for an agent without a name reaches nobody: who
+    /// takes a name and metadata from a user refuses that.
+    #[must_use]
+    pub fn calling(mut self, name: &str, metadata: &str) -> Self {
+        name.clone_into(&mut self.agent.name);
+        metadata.clone_into(&mut self.agent.metadata);
+        self
+    }
     /// The script; never empty.
     pub fn steps(&self) -> &[Step] {
         &self.steps

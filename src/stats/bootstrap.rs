@@ -105,7 +105,7 @@ fn deviation(drawn: &[f64]) -> f64 {
 }
 
 impl Resampling {
-    fn times(&self, values: usize) -> u32 {
+    pub(super) fn times(&self, values: usize) -> u32 {
         let affordable = u32::try_from(MAX_VISITS / values.max(1)).unwrap_or(u32::MAX);
         self.resamples.min(affordable).max(MIN_RESAMPLES.min(self.resamples))
     }

@@ -7,20 +7,24 @@
 //! - everything random comes from a seed, so a judgement can be repeated for ever.
 
 mod bootstrap;
+mod components;
 mod histogram;
+mod multiple;
+mod paired;
+pub mod power;
+mod prediction;
 mod random;
 mod rate;
 mod sample;
-mod prediction;
-mod multiple;
-pub mod power;
 
 pub use bootstrap::{
     DEFAULT_RESAMPLES, Difference, Resampling, difference, interval_of, mean_interval,
     sampling_deviation,
 };
+pub use components::{Component, Components, Logged, components};
 pub use histogram::{Histogram, HistogramError};
 pub use multiple::{holm, tarone_level};
+pub use paired::{PairedDifference, Shift, mcnemar, shift};
 pub use prediction::Prediction;
 pub use random::SplitMix64;
 pub use rate::{ExactTest, Rate, more_misses, rate_difference};

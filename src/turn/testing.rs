@@ -173,6 +173,7 @@ pub(crate) fn run(run_id: &str, calls: Vec<CallRecord>, scenario: &Scenario) -> 
             server_url: "ws://127.0.0.1:7880".to_owned(),
             host: Host { os: "linux".to_owned(), cpus: 2 },
             calibration: None,
+            arm: None,
         },
         calls,
         tail: Some(RunTail { ended, stopped: false, gave_up: false, planned }),

@@ -11,6 +11,8 @@ mod fingerprint;
 mod baseline;
 mod attribution;
 mod compare;
+pub mod paired;
+pub mod noise;
 
 pub use attribution::{Attribution, PartChange, StepChange};
 pub use baseline::{Baseline, BaselineError, CannotAccept, MAX_BYTES as BASELINE_MAX_BYTES};

@@ -92,6 +92,33 @@ pub(crate) fn a_slower_llm_is_a_regression_and_named(stage: &Stage) -> Tested {
     check(compared.status.code() == Some(4), &format!("compare: {compared:?}"), &slower)
 }
 
+pub(crate) fn a_slower_b_is_worse_and_the_same_b_is_not(stage: &Stage) -> Tested {
+    let agent = |ttft: u32| {
+        format!(
+            r#"{{"greeting": {{"text": "Hello.", "audio_ms": 500}}, "replies": ["Nine."], "reply_audio_ms": 600, "seed": 7, "jitter_ms": {{"llm_ttft_ms": 20}}, "stages": {{"llm_ttft_ms": {ttft}}}}}"#
+        )
+    };
+    let scenario = stage.scenario("ab", &question("ab", &agent(250), 10, 4));
+    let ab = |b: &str| -> Result<Ran, Failed> {
+        let out = stage.new_folder();
+        let mut command = loadcall();
+        command.arg("ab").arg(&scenario).arg("--out").arg(&out);
+        let output =
+            stage.at_server(&mut command).args(["--b", &format!("metadata={b}")]).output()?;
+        Ok(ran(output, out))
+    };
+    let slower = ab(&agent(550))?;
+    check(slower.code == Some(4), "300 ms more is worse", &slower)?;
+    let first = slower.stdout.lines().take(3).collect::<Vec<_>>().join(" ");
+    check(first.contains("llm_node_ttft"), "the LLM is named", &slower)?;
+    let again = loadcall().arg("compare").arg(&slower.out).output()?;
+    check(again.status.code() == Some(4), "judged alike without a server", &slower)?;
+    let side = loadcall().arg("report").arg(slower.out.join("b")).output()?;
+    check(side.status.success(), "a side is a run", &slower)?;
+    let same = ab(&agent(250))?;
+    check(same.code == Some(0), "the same agent is no worse", &same)
+}
+
 pub(crate) fn nobody_joins(stage: &Stage) -> Tested {
     let text = question("nobody", "{}", 4, 4)
         .replace("demo-agent", "no-such-agent")

@@ -113,15 +113,17 @@ impl Stage {
     /// `loadcall run` against the stage's server, to be changed by a test before it runs.
     pub(crate) fn command(&self, scenario: &Path, out: &Path) -> Command {
         let mut command = loadcall();
+        command.arg("run").arg(scenario).arg("--out").arg(out);
+        self.at_server(&mut command);
         command
-            .arg("run")
-            .arg(scenario)
-            .arg("--out")
-            .arg(out)
+    }
+
+    /// Lets a command call on the stage's server.
+    pub(crate) fn at_server<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
             .env("LIVEKIT_URL", &self.server.url)
             .env("LIVEKIT_API_KEY", self.server.api_key)
-            .env("LIVEKIT_API_SECRET", self.server.api_secret);
-        command
+            .env("LIVEKIT_API_SECRET", self.server.api_secret)
     }
 
     pub(crate) fn new_folder(&self) -> PathBuf {

@@ -250,8 +250,8 @@ pub(super) fn comparison(page: &mut Page, report: &Report) {
     }
 }
 
-/// Where the change comes from: whole milliseconds that add up.
-fn of_which(page: &mut Page, report: &Report, attribution: &Attribution) {
+/// The parts of a change: whole milliseconds that add up.
+pub(super) fn parts(page: &mut Page, attribution: &Attribution) {
     page.line(&[(Tone::Plain, "  of which, in milliseconds that add up")]);
     let mut row = |name: &str, ms: &str| {
         page.line(&[(Tone::Plain, &format!("    {name:<34}{ms:>8}"))]);
@@ -261,6 +261,11 @@ fn of_which(page: &mut Page, report: &Report, attribution: &Attribution) {
         row(part.map_or("other turns and mix", Part::name), &signed(ms as f64));
     }
     row("together", &signed(attribution.total_ms));
+}
+
+/// Where the change comes from, by part and by step.
+fn of_which(page: &mut Page, report: &Report, attribution: &Attribution) {
+    parts(page, attribution);
     if attribution.steps.len() < 2 {
         return;
     }
@@ -394,18 +399,18 @@ fn calibration(known: Option<&Calibration>) -> String {
     format!("calibrated {day} with {} at a time: off by {}", known.concurrency, errors.join("; "))
 }
 
-fn number(quantile: Quantile) -> String {
+pub(super) fn number(quantile: Quantile) -> String {
     let bound = if quantile.lower_bound { "≥ " } else { "" };
     format!("{bound}{}", grouped(quantile.value))
 }
 
-fn signed(ms: f64) -> String {
+pub(super) fn signed(ms: f64) -> String {
     let text = grouped(ms);
     if ms > 0.0 && text != "0" { format!("+{text}") } else { text }
 }
 
 /// Whole milliseconds with thousands set apart.
-fn grouped(ms: f64) -> String {
+pub(super) fn grouped(ms: f64) -> String {
     if ms.abs() >= 1e9 {
         // Nonsense of an agent would burst its column.
         return format!("{ms:.1e}");

@@ -1,0 +1,224 @@
+//! `loadcall ab`: calls two agents in turn and judges the second against the first.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "IO: reads metadata files, and the variables a specification names"
+)]
+
+use super::exit::{self, Failure, print};
+use super::placing::{self, Callee, Fresh, Material, Placing};
+use super::report::{self, Judged};
+use super::server::{self, Server};
+use super::spec::{AgentSpec, Metadata};
+use super::stop::Stop;
+use super::{AbArgs, PlacingArgs, files, logging};
+use crate::call::livekit::Target;
+use crate::record::store::FILE_NAME;
+use crate::record::{Arm, Run, Side};
+use crate::report::{paired as document, text};
+use crate::scenario::Scenario;
+use crate::secret::Secret;
+use crate::verdict::paired::{self, Pairing, Recorded};
+use crate::verdict::{Different, Outcome};
+use indicatif::MultiProgress;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a LiveKit server takes as metadata unless it is told otherwise.
+const METADATA_LIMIT: u64 = 64 * 1024;
+
+/// An agent, resolved but for the server that is only started for the run.
+struct Agent {
+    scenario: Arc<Scenario>,
+    /// `None`: the server both are called on.
+    target: Option<Target>,
+}
+
+pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
+    let bars = MultiProgress::new();
+    logging::start(&bars);
+    let AbArgs { scenario, a, b, placing: args } = args;
+    let material = Material::load(scenario)?;
+    let default = AgentSpec::default();
+    let a = resolve("--a", a.as_ref().unwrap_or(&default), &material.scenario, args)?;
+    let b = resolve("--b", b, &material.scenario, args)?;
+    let server = common_server(&a, &b, args)?;
+    let fresh = Fresh::begin(args.out.as_deref())?;
+    let placing = Placing { args, material: &material, bars: &bars };
+    let [a, b] = placing::block_on(placing::beside(
+        &server,
+        &fresh.folder,
+        &material.scenario.agent().name,
+        args.verbosity(),
+        async |target, stop: &mut Stop| {
+            let callees =
+                [callee(a, Side::A, &fresh, &target)?, callee(b, Side::B, &fresh, &target)?];
+            placing::two_runs(&placing, &fresh, callees, stop).await
+        },
+    ))?;
+    let judged = JudgedPair::of(a, b, args.seed)?;
+    let written = judged.write(&fresh.folder);
+    if args.out.is_none() {
+        files::point_latest_at(&fresh.folder);
+    }
+    print(&judged.text(&fresh.folder))?;
+    written?;
+    Ok(exit::of(judged.outcome()))
+}
+
+fn resolve(
+    flag: &str,
+    spec: &AgentSpec,
+    scenario: &Scenario,
+    args: &PlacingArgs,
+) -> Result<Agent, Failure> {
+    let own = scenario.agent();
+    let name = spec.name.as_ref().unwrap_or(&own.name);
+    let metadata = match &spec.metadata {
+        None => own.metadata.clone(),
+        Some(Metadata::Text(text)) => text.clone(),
+        Some(Metadata::File(path)) => read_metadata(flag, path)?,
+    };
+    if metadata.len() as u64 > METADATA_LIMIT {
+        return Err(too_long(flag, metadata.len() as u64));
+    }
+    if name.is_empty() && !metadata.is_empty() {
+        return Err(Failure::usage(format!(
+            "{flag}: metadata reaches only an agent that is called by its name"
+        ))
+        .hint("add name=…, or take the metadata away with metadata="));
+    }
+    let target = match &spec.url {
+        None => None,
+        Some(_) if args.server.dev => {
+            return Err(Failure::usage(format!("{flag} names a server, and --dev starts one"))
+                .hint("leave one of them out"));
+        }
+        Some(url) => Some(elsewhere(flag, spec, url, args)?),
+    };
+    Ok(Agent { scenario: Arc::new(scenario.clone().calling(name, &metadata)), target })
+}
+
+fn read_metadata(flag: &str, path: &Path) -> Result<String, Failure> {
+    let fail = |why: std::io::Error| {
+        Failure::usage(format!("{flag}: cannot read the metadata `{}`: {why}", path.display()))
+    };
+    let size = std::fs::metadata(path).map_err(fail)?.len();
+    if size > METADATA_LIMIT {
+        return Err(too_long(flag, size));
+    }
+    std::fs::read_to_string(path).map_err(fail)
+}
+
+fn too_long(flag: &str, size: u64) -> Failure {
+    Failure::usage(format!("{flag}: {size} bytes of metadata, at most {METADATA_LIMIT} are sent"))
+}
+
+/// A server of its own for one agent, with the keys from the variables that are named, else the
+/// usual ones.
+fn elsewhere(
+    flag: &str,
+    spec: &AgentSpec,
+    url: &str,
+    args: &PlacingArgs,
+) -> Result<Target, Failure> {
+    let named = |variable: &String| {
+        std::env::var(variable)
+            .map_err(|_| Failure::usage(format!("{flag}: the variable {variable} is not set")))
+    };
+    let missing = |what: &str| {
+        Failure::usage(format!("{flag}: a server, but no {what} for it")).hint(
+            "name variables that hold them with api-key-env=… and api-secret-env=…, or set \
+             LIVEKIT_API_KEY and LIVEKIT_API_SECRET",
+        )
+    };
+    let api_key = match &spec.api_key_env {
+        Some(variable) => named(variable)?,
+        None => args.server.keys.api_key.clone().ok_or_else(|| missing("API key"))?,
+    };
+    let api_secret = match &spec.api_secret_env {
+        Some(variable) => Secret::new(named(variable)?),
+        None => args.server.keys.api_secret.clone().ok_or_else(|| missing("API secret"))?,
+    };
+    Ok(Target { url: url.to_owned(), api_key, api_secret })
+}
+
+/// The server that whoever names none is called on.
+fn common_server(a: &Agent, b: &Agent, args: &PlacingArgs) -> Result<Server, Failure> {
+    match (&a.target, &b.target) {
+        (Some(target), Some(_)) if args.server.keys.url.is_none() => {
+            Ok(Server::Given { target: target.clone(), agent: server::Agent::of(&args.server) })
+        }
+        _ => Server::from_args(&args.server),
+    }
+}
+
+fn callee(agent: Agent, side: Side, fresh: &Fresh, common: &Target) -> Result<Callee, Failure> {
+    let run_id = format!("{}-{}", fresh.run_id, side.name());
+    let folder = files::make_run_folder(Some(&fresh.folder.join(side.name())), &run_id)?;
+    let of = agent.scenario.agent();
+    let arm = Arm {
+        ab: fresh.run_id.clone(),
+        side,
+        agent_name: of.name.clone(),
+        agent_metadata: of.metadata.clone(),
+    };
+    let target = agent.target.unwrap_or_else(|| common.clone());
+    Ok(Callee { run_id, folder, scenario: agent.scenario, target, arm: Some(arm) })
+}
+
+/// Whether a folder is that of an A/B run.
+pub(super) fn is_ab(path: &Path) -> bool {
+    !path.join(FILE_NAME).exists()
+        && [Side::A, Side::B].iter().all(|side| path.join(side.name()).join(FILE_NAME).exists())
+}
+
+/// The recordings of an A/B run, judged again as they were.
+pub(super) fn read(folder: &Path) -> Result<JudgedPair, Failure> {
+    let [a, b] = [Side::A, Side::B].map(|side| report::read_run(&folder.join(side.name())));
+    let (a, b) = (a?, b?);
+    let seed = a.head.seed;
+    JudgedPair::of(a, b, seed)
+}
+
+/// The recordings of an A/B run with what they amount to.
+pub(super) struct JudgedPair {
+    a: Judged,
+    b: Judged,
+    report: document::PairedReport,
+}
+
+impl JudgedPair {
+    fn of(a: Run, b: Run, seed: u64) -> Result<Self, Failure> {
+        let judged = |run| Judged::against(run, None, Different::Blocks, seed);
+        let (a, b) = (judged(a)?, judged(b)?);
+        let pairing = Pairing { a: recorded(&a), b: recorded(&b), seed };
+        let report = document::PairedReport::new(&pairing, paired::judge(pairing));
+        Ok(Self { a, b, report })
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        self.report.verdict.outcome
+    }
+
+    /// Writes `ab.json`, and `report.json` of each side.
+    fn write(&self, folder: &Path) -> Result<(), Failure> {
+        files::write(&folder.join("ab.json"), self.json().as_bytes())?;
+        self.a.write(&folder.join(Side::A.name()))?;
+        self.b.write(&folder.join(Side::B.name()))
+    }
+
+    pub(super) fn json(&self) -> String {
+        document::json::render(&self.report)
+    }
+
+    /// The report for stdout; `place` is where the run lies.
+    pub(super) fn text(&self, place: &Path) -> String {
+        let width = report::terminal_width();
+        let place = place.display().to_string();
+        text::paired::render(&self.report, text::Colour::Always, width, &place)
+    }
+}
+
+fn recorded(judged: &Judged) -> Recorded<'_> {
+    Recorded { run: &judged.run, scenario: &judged.scenario, analysis: &judged.analysis }
+}

@@ -1,0 +1,75 @@
+//! One view of a judged A/B run, from which its documents are rendered.
+
+pub mod json;
+
+use crate::record::Side;
+use crate::verdict::paired::{PairedVerdict, Pairing, Recorded};
+
+use super::{Share, calls_ok, since_start};
+
+/// An A/B run as it is reported. Text in it is as it was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairedReport {
+    pub run_id: String,
+    /// The scenario's name.
+    pub scenario: String,
+    pub scenario_path: String,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    pub loadcall_version: String,
+    /// Milliseconds from start to end; `None` when the run was killed.
+    pub duration_ms: Option<f64>,
+    pub verdict: PairedVerdict,
+    pub a: SideLine,
+    pub b: SideLine,
+}
+
+/// One of the two agents.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SideLine {
+    pub side: Side,
+    pub run_id: String,
+    /// Empty with automatic dispatch.
+    pub agent_name: String,
+    pub agent_metadata: String,
+    pub server_url: String,
+    /// Calls on record.
+    pub calls: usize,
+    /// `None` when no call says anything about the agent.
+    pub calls_ok: Option<Share>,
+}
+
+impl PairedReport {
+    pub fn new(pairing: &Pairing<'_>, verdict: PairedVerdict) -> Self {
+        let head = &pairing.a.run.head;
+        let run_id = head.arm.as_ref().map_or_else(|| head.run_id.clone(), |arm| arm.ab.clone());
+        Self {
+            run_id,
+            scenario: pairing.a.scenario.name().to_owned(),
+            scenario_path: head.scenario_path.clone(),
+            started_at: head.started_at.clone(),
+            loadcall_version: head.loadcall_version.clone(),
+            duration_ms: pairing.a.run.tail.as_ref().map(|tail| since_start(tail.ended)),
+            verdict,
+            a: SideLine::new(Side::A, pairing.a),
+            b: SideLine::new(Side::B, pairing.b),
+        }
+    }
+}
+
+impl SideLine {
+    fn new(side: Side, of: Recorded<'_>) -> Self {
+        Self {
+            side,
+            run_id: of.run.head.run_id.clone(),
+            agent_name: of.scenario.agent().name.clone(),
+            agent_metadata: of.scenario.agent().metadata.clone(),
+            server_url: of.run.head.server_url.clone(),
+            calls: of.run.calls.len(),
+            calls_ok: calls_ok(&of.analysis.measures),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+//! How much an unchanged agent differs from itself, and what can be found against that.
+//!
+//! The primary metric is looked at on the logarithmic scale, on which a standard deviation of 0.05 is
+//! 5 %. A turn without a reply enters with what was waited for, so the noise is then at least what is
+//! shown; values that are not above zero have no logarithm and are left out, and counted.
+
+use std::collections::BTreeSet;
+
+use super::health::{Unfit, unfit};
+use super::paired::Recorded;
+use super::thresholds::sample;
+use crate::record::Side;
+use crate::scenario::{BaselineRule, Metric};
+use crate::stats::power::{Design, POWER};
+use crate::stats::{Components, Logged, Quantile, components};
+use statrs::distribution::{ContinuousCDF as _, Normal};
+
+/// Numbers of calls that are shown, besides those of the runs themselves.
+const CALLS: [u32; 5] = [10, 20, 50, 100, 200];
+/// Numbers of accepted runs that are shown.
+pub const BASELINES: [u32; 3] = [5, 7, 14];
+/// What Hodges and Lehmann's estimate needs more of than the mean does, for normal values.
+const EFFICIENCY: f64 = 0.955;
+
+/// Why there is no telling.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum NoNoise {
+    #[error("run {run}: {why}")]
+    Unfit { run: String, why: Unfit },
+    #[error("the runs are not of one scenario and agent: {first} and {other}")]
+    Mixed { first: String, other: String },
+    #[error("run {0} is named twice; name each run once")]
+    Twice(String),
+    #[error("{side} of an A/B run is no run of its own; name runs of `loadcall run` or `noise`")]
+    Arm { side: &'static str },
+    #[error(
+        "{metric} has too few values: at least 2 runs of 2 calls each are needed, and 5 runs say more"
+    )]
+    TooFew { metric: &'static str },
+}
+
+/// The noise of one metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Noise {
+    pub metric: Metric,
+    /// In percent.
+    pub quantile: f64,
+    /// In the order they were given.
+    pub runs: Vec<RunFigure>,
+    pub turns_per_call: u32,
+    /// Values that are lower bounds.
+    pub censored: usize,
+    /// Values that are not above zero.
+    pub left_out: usize,
+    /// Of the logarithm.
+    pub components: Components,
+    /// Standard deviation of a run's quantile at that number of calls, as a fraction.
+    pub run_sd: f64,
+    /// A change counts from this fraction on.
+    pub min_effect: f64,
+    pub table: Vec<Detectable>,
+}
+
+/// What one run measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunFigure {
+    pub run_id: String,
+    pub calls: usize,
+    pub figure: Quantile,
+}
+
+/// The smallest slowdown that is found nine times in ten, as a fraction.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Detectable {
+    /// In a run, or to each side of an A/B run.
+    pub calls: u32,
+    /// Against each number of accepted runs in [`BASELINES`].
+    pub against_runs: [f64; BASELINES.len()],
+    /// Within pairs.
+    pub paired: f64,
+}
+
+impl Noise {
+    /// Of runs of one scenario with one agent.
+    pub fn of(runs: &[Recorded<'_>]) -> Result<Self, NoNoise> {
+        same(runs)?;
+        let rule = match runs.first() {
+            Some(first) => first.scenario.baseline(),
+            None => return Err(NoNoise::TooFew { metric: "the primary metric" }),
+        };
+        let metric = rule.primary;
+        let too_few = NoNoise::TooFew { metric: metric.name() };
+        let mut logged = Vec::new();
+        let (mut figures, mut all, mut censored) = (Vec::new(), 0, 0);
+        for (run, of) in (0..).zip(runs) {
+            let values = of.analysis.measures.values(metric);
+            let Some(sample) = sample(values) else { continue };
+            all += values.len();
+            censored += values.iter().filter(|v| v.censored).count();
+            logged.extend(values.iter().filter(|v| v.value > 0.0).map(|v| Logged {
+                value: v.value.ln(),
+                run,
+                call: v.call.0,
+                step: v.step,
+            }));
+            let figure = sample.quantile(rule.quantile);
+            let run_id = of.run.head.run_id.clone();
+            figures.push(RunFigure { run_id, calls: sample.clusters(), figure });
+        }
+        let components = components(&logged).ok_or_else(|| too_few.clone())?;
+        let calls: usize = figures.iter().map(|f| f.calls).sum();
+        let design = Design {
+            between_run_sd: components.run.point,
+            between_call_sd: components.call.point,
+            within_call_sd: components.turn.map_or(0.0, |turn| turn.point),
+            calls: whole(calls / figures.len().max(1)),
+            turns_per_call: whole((logged.len() + calls / 2) / calls.max(1)).max(1),
+            runs: 2,
+        };
+        let min_effect = min_effect(rule, &figures).ok_or(too_few)?;
+        let mut sizes = CALLS.to_vec();
+        sizes.push(design.calls);
+        sizes.sort_unstable();
+        sizes.dedup();
+        let row = |calls| detectable(&Design { calls, ..design }, rule.quantile, min_effect);
+        Ok(Self {
+            metric,
+            quantile: rule.quantile,
+            turns_per_call: design.turns_per_call,
+            censored,
+            left_out: all - logged.len(),
+            components,
+            run_sd: design.run_sd(rule.quantile),
+            min_effect,
+            table: sizes.into_iter().map(row).collect(),
+            runs: figures,
+        })
+    }
+}
+
+/// That all runs are fit, and of the same.
+fn same(runs: &[Recorded<'_>]) -> Result<(), NoNoise> {
+    let print = |of: &Recorded<'_>| {
+        let agent = of.scenario.agent();
+        let name = if agent.name.is_empty() { "automatic dispatch" } else { &agent.name };
+        let what = format!("`{}` with {name}", of.scenario.name());
+        if agent.metadata.is_empty() { what } else { format!("{what} {}", agent.metadata) }
+    };
+    let mut seen = BTreeSet::new();
+    for of in runs {
+        if !seen.insert(&of.run.head.run_id) {
+            return Err(NoNoise::Twice(of.run.head.run_id.clone()));
+        }
+        if let Some(arm) = &of.run.head.arm {
+            let side = match arm.side {
+                Side::A => "a",
+                Side::B => "b",
+            };
+            return Err(NoNoise::Arm { side });
+        }
+        if let Some(why) = unfit(of.run) {
+            return Err(NoNoise::Unfit { run: of.run.head.run_id.clone(), why });
+        }
+    }
+    let Some(first) = runs.first().map(print) else { return Ok(()) };
+    match runs.iter().map(print).find(|other| *other != first) {
+        Some(other) => Err(NoNoise::Mixed { first, other }),
+        None => Ok(()),
+    }
+}
+
+/// The scenario's minimum effect as a fraction of what the runs measured.
+fn min_effect(rule: BaselineRule, figures: &[RunFigure]) -> Option<f64> {
+    let mut values: Vec<f64> = figures.iter().map(|f| f.figure.value).collect();
+    values.sort_by(f64::total_cmp);
+    let middle = values.get(values.len() / 2).filter(|ms| **ms > 0.0)?;
+    Some(rule.min_effect_rel.max(rule.min_effect_abs_ms / middle))
+}
+
+fn detectable(design: &Design, percent: f64, min_effect: f64) -> Detectable {
+    let against = |runs| Design { runs, ..*design }.smallest_effect(percent, min_effect);
+    // What a run and a pair have in common falls out of the differences within pairs.
+    let turns = f64::from(design.turns_per_call);
+    let of_call = design.between_call_sd.powi(2) + design.within_call_sd.powi(2) / turns;
+    let error = (2.0 * of_call / f64::from(design.calls.max(1)) / EFFICIENCY).sqrt();
+    let (interval, power) = (z(0.975), z(POWER));
+    let log = ((interval + power) * error).max(min_effect.ln_1p() + power * error);
+    Detectable { calls: design.calls, against_runs: BASELINES.map(against), paired: log.exp_m1() }
+}
+
+fn z(share: f64) -> f64 {
+    Normal::standard().inverse_cdf(share)
+}
+
+fn whole(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::turn::Analysis;
+    use crate::turn::testing::two_questions;
+    use crate::verdict::testing::Agent;
+
+    fn noise_of(agents: &[Agent], calls: u32) -> Result<Noise, NoNoise> {
+        let scenario = two_questions();
+        let runs: Vec<_> = (0..)
+            .zip(agents)
+            .map(|(i, agent)| agent.run(&format!("run-{i}"), calls, i + 1, &scenario))
+            .collect();
+        let analyses: Vec<Analysis> = runs.iter().map(|r| Analysis::of(r, &scenario)).collect();
+        let recorded: Vec<Recorded<'_>> = runs
+            .iter()
+            .zip(&analyses)
+            .map(|(run, analysis)| Recorded { run, scenario: &scenario, analysis })
+            .collect();
+        Noise::of(&recorded)
+    }
+
+    /// Agents whose nights differ: as much above as below.
+    fn nights(by: f64) -> Vec<Agent> {
+        let night = |i: i32| Agent { ttft: 250.0 + f64::from(i) * by, ..Agent::default() };
+        [-2, -1, 0, 1, 2, 0].map(night).to_vec()
+    }
+
+    #[test]
+    fn nights_that_differ_are_told_from_calls_that_do() {
+        let calm = noise_of(&nights(0.0), 20).expect("noise");
+        let wild = noise_of(&nights(60.0), 20).expect("noise");
+        // ±20 ms evenly, twice, of 1,280 ms: 11.5 ms each.
+        assert!((calm.components.call.point - 0.009).abs() < 0.002, "{calm:?}");
+        assert!(calm.components.run.point < 0.004, "{calm:?}");
+        // A standard deviation of 85 ms between nights.
+        assert!((wild.components.run.point - 0.066).abs() < 0.01, "{wild:?}");
+        assert!((wild.components.call.point - 0.009).abs() < 0.002, "{wild:?}");
+        assert_eq!((wild.runs.len(), wild.turns_per_call, wild.censored), (6, 2, 0));
+        let at = |noise: &Noise, calls| {
+            *noise.table.iter().find(|row| row.calls == calls).expect("a row")
+        };
+        // No number of calls helps against nights that differ; pairs do not mind them.
+        assert!(at(&wild, 200).against_runs[1] > 0.2, "{wild:?}");
+        assert!(at(&wild, 20).paired < 0.1, "{wild:?}");
+        assert!(at(&calm, 20).against_runs[1] < 0.1, "{calm:?}");
+    }
+
+    #[test]
+    fn silence_is_noise() {
+        let flaky = Agent { silent_every: 10, ..Agent::default() };
+        let noise = noise_of(&[flaky; 5], 20).expect("noise");
+        assert!(noise.censored > 0, "{noise:?}");
+        let turn = noise.components.turn.expect("two turns");
+        assert!(turn.point > 0.3, "{noise:?}");
+    }
+
+    #[test]
+    fn what_does_not_do_is_named() {
+        let say = |result: Result<Noise, NoNoise>| result.expect_err("no noise").to_string();
+        let one = say(noise_of(&[Agent::default()], 20));
+        assert!(one.starts_with("heard_e2e_latency has too few values: at least 2 runs"), "{one}");
+        assert!(say(Noise::of(&[])).contains("too few"));
+    }
+}
