@@ -168,6 +168,7 @@ fn to_i16(x: f64) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::ear::{Ear, Event, Heard};
 
     #[test]
     fn every_sound_is_audible_as_one_voice_and_begins_where_it_should() {
@@ -199,5 +200,53 @@ mod tests {
         assert_eq!(voice.last_audible_of(0), None);
         let again = voices.get(Sound::Tone, 400).expect("known");
         assert!(Arc::ptr_eq(&voice, &again), "it is encoded once");
+    }
+
+    /// What an ear makes of it when it came through the codec, the first `frames` packets of it: how far its first
+    /// and its last audible sample are from where they were, in ms.
+    fn off_by(voice: &Voice, frames: usize) -> (f64, f64) {
+        let mut decoder = opus::Decoder::new().expect("a decoder");
+        let mut ear = Ear::new();
+        let silence = opus::silence().expect("encodes");
+        let silence = std::iter::repeat_n(&silence, 30);
+        let before = Duration::from_millis(30 * 20);
+        let (mut began, mut ended) = (None, None);
+        let sent = voice.clip().frames().iter().take(frames);
+        for (n, frame) in (0_u32..).zip(silence.clone().chain(sent).chain(silence)) {
+            let pcm = decoder.decode(&frame.payload).expect("decodes");
+            let at = Duration::from_millis(u64::from(n) * 20);
+            for event in ear.hear(Heard { at, rtp_time: n * 960, pcm }) {
+                match event {
+                    Event::VoiceStarted { at, .. } => began = began.or(Some(at)),
+                    Event::VoiceEnded { at } => ended = Some(at),
+                }
+            }
+        }
+        let off = |heard: Option<Duration>, really: Duration| {
+            (heard.expect("heard").as_secs_f64() - (before + really).as_secs_f64()) * 1_000.0
+        };
+        let last = voice.last_audible_of(frames).expect("audible");
+        (off(began, voice.clip().first_voiced_at()), off(ended, last))
+    }
+
+    #[test]
+    fn the_codec_moves_an_edge_by_less_than_a_packet() {
+        for sound in Sound::ALL {
+            let (mut begins, mut ends) = (Vec::new(), Vec::new());
+            for ms in 600..630 {
+                let voice = Voice::make(sound, ms).expect("encodes");
+                for frames in [usize::MAX, ms as usize % 25 + 4] {
+                    let (begin, end) = off_by(&voice, frames.min(voice.clip().frames().len()));
+                    begins.push(begin);
+                    ends.push(end);
+                }
+            }
+            for (edge, errors, most) in [("begins", begins, 8.0), ("ends", ends, 5.0)] {
+                let mean = errors.iter().sum::<f64>() / 60.0;
+                assert!(mean.abs() < most, "{sound:?} {edge} {mean:+.1} ms off");
+                let widest = errors.iter().map(|ms| ms.abs()).fold(0.0, f64::max);
+                assert!(widest < 20.0, "{sound:?} {edge} up to {widest:.1} ms off");
+            }
+        }
     }
 }

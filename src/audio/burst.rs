@@ -8,7 +8,8 @@ use super::level::{BLOCK, MS, Threshold, Window, power};
 /// Inactive blocks that do not yet end a burst: the flutter of a level near the threshold.
 pub(super) const HOLE_BLOCKS: u32 = 2;
 
-const TWO_BLOCKS: u64 = 2 * BLOCK as u64;
+/// Where the current block begins in a window.
+const LAST: usize = 3 * BLOCK;
 
 /// What a burst needs to be voice by itself: the shortest syllables last 50 ms and more, clicks, pops
 /// and the traces of a lost packet stay below 30 ms.
@@ -31,7 +32,7 @@ pub(super) struct Burst {
 /// The search, between two blocks.
 #[derive(Debug)]
 pub(super) struct Bursts {
-    /// The last three blocks, the current one last.
+    /// The last four blocks, the current one last.
     window: Window,
     /// Where a block has to begin to follow the last one.
     next: u64,
@@ -63,14 +64,14 @@ impl Open {
             self.first = self
                 .onset
                 .first_audible(window)
-                .map(|i| (at + i as u64).saturating_sub(TWO_BLOCKS));
+                .map(|i| (at + i as u64).saturating_sub(LAST as u64));
         }
     }
 }
 
 impl Bursts {
     pub(super) fn new() -> Self {
-        Self { window: [0; 3 * BLOCK], next: 0, open: None, voice_end: None }
+        Self { window: [0; 4 * BLOCK], next: 0, open: None, voice_end: None }
     }
 
     /// Takes in the block that begins at position `at`; samples come in the order of their positions. A
@@ -86,10 +87,10 @@ impl Bursts {
         onset: Threshold,
     ) -> Option<Burst> {
         self.shift(at, pcm);
-        let is_active = threshold.reached_by(power(&self.window[2 * BLOCK..]));
+        let is_active = threshold.reached_by(power(&self.window[LAST..]));
         // The last sample may lie in a block too quiet to be active, but only right behind one.
         let last_at =
-            |window: &Window| threshold.last_audible(window).map(|i| at + (i - 2 * BLOCK) as u64);
+            |window: &Window| threshold.last_audible(window).map(|i| at + (i - LAST) as u64);
         match &mut self.open {
             None if is_active => {
                 let last = last_at(&self.window).unwrap_or(at);
@@ -119,13 +120,13 @@ impl Bursts {
     fn shift(&mut self, at: u64, pcm: &[i16]) {
         self.window.copy_within(BLOCK.., 0);
         if at != self.next {
-            self.window[2 * BLOCK..].fill(0);
+            self.window[LAST..].fill(0);
             if let Some(open) = &mut self.open {
                 open.find_first(self.next, &self.window);
             }
             self.window.fill(0);
         }
-        let (block, rest) = self.window[2 * BLOCK..].split_at_mut(pcm.len().min(BLOCK));
+        let (block, rest) = self.window[LAST..].split_at_mut(pcm.len().min(BLOCK));
         block.copy_from_slice(&pcm[..block.len()]);
         rest.fill(0);
         self.next = at + BLOCK as u64;

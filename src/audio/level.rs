@@ -16,22 +16,36 @@ const MS_SAMPLES: f64 = 48.0;
 const LASTING_MS: usize = 5;
 const LASTING_SAMPLES: f64 = 240.0;
 
-/// Three blocks, the surroundings in which an edge is looked for.
-pub(super) type Window = [i16; 3 * BLOCK];
-const WINDOW_MS: usize = 30;
+/// Four blocks, the surroundings in which an edge is looked for.
+pub(super) type Window = [i16; 4 * BLOCK];
+const WINDOW_MS: usize = 40;
 
-/// A sound this much weaker than one close by is masked by it: nobody hears it, and it need not even be
-/// there, because codecs smear. Around a step in a tone, Opus at 32 kbit/s puts noise 17 to 40 dB below
-/// it, for 6 ms before and 15 ms behind.
-const MASKED_DB: f64 = 15.0;
+/// A sound this much weaker than one that follows closely is masked by it: nobody hears it, and it
+/// need not even be there, because codecs smear. Before a step in a tone, Opus at 32 kbit/s puts noise
+/// 17 to 40 dB below it, for 6 ms.
+const MASKED_BEFORE_DB: f64 = 15.0;
 
 /// How long before a louder sound the weaker one is masked. The ear's own backward masking lasts 5 to
 /// 20 ms; a soft consonant is longer and stays.
 const MASKED_BEFORE_MS: usize = 10;
 
-/// How long behind. The ear's forward masking lasts longer, 100 ms and more; a voice that dies away
-/// by less than 0.75 dB per ms is heard to its end.
-const MASKED_BEHIND_MS: usize = 20;
+/// The same for a sound that comes behind a louder one. Forward masking is the stronger of the two.
+/// Behind white noise that ends at once, Opus goes on for up to 25 ms with noise 12 to 30 dB below it.
+const MASKED_BEHIND_DB: f64 = 11.0;
+
+/// How long behind. The ear's forward masking lasts 100 ms and more; a voice that dies away by less
+/// than 0.35 dB per ms is heard to its end.
+const MASKED_BEHIND_MS: usize = 30;
+
+/// Masking in one direction.
+#[derive(Clone, Copy)]
+struct Masking {
+    db: f64,
+    ms: usize,
+}
+
+const MASKED_BEFORE: Masking = Masking { db: MASKED_BEFORE_DB, ms: MASKED_BEFORE_MS };
+const MASKED_BEHIND: Masking = Masking { db: MASKED_BEHIND_DB, ms: MASKED_BEHIND_MS };
 
 /// The lowest threshold. Speech in a call has an active level of −30 to −15 dBFS, so what is below is
 /// at least 20 dB under the voice and disappears in any room; the noise of dither, codecs and
@@ -115,20 +129,22 @@ impl Threshold {
         dbfs(self.power)
     }
 
-    /// Index of the first audible sample in the first two blocks of a window.
+    /// Index of the first audible sample in the second and third block of a window.
     pub(super) fn first_audible(self, window: &Window) -> Option<usize> {
-        self.search(2 * BLOCK, MASKED_BEFORE_MS, |i| window[i])
+        let sample = |i| window.get(BLOCK + i).copied().unwrap_or_default();
+        self.search(2 * BLOCK, MASKED_BEFORE, sample).map(|i| BLOCK + i)
     }
 
     /// Index of the last audible sample in the last block of a window.
     pub(super) fn last_audible(self, window: &Window) -> Option<usize> {
         let last = window.len() - 1;
-        self.search(BLOCK, MASKED_BEHIND_MS, |i| window[last - i]).map(|i| last - i)
+        self.search(BLOCK, MASKED_BEHIND, |i| window[last - i]).map(|i| last - i)
     }
 
     /// The first of `count` samples that is audible with the milliseconds it begins, in the direction
-    /// in which `sample` reads a window. What lies within `masked` ms further on can mask it.
-    fn search(self, count: usize, masked: usize, sample: impl Fn(usize) -> i16) -> Option<usize> {
+    /// in which `sample` reads a window. What lies further on can mask it.
+    fn search(self, count: usize, masked: Masking, sample: impl Fn(usize) -> i16) -> Option<usize> {
+        let least_of_loudest = power_of(-masked.db) / FULL_POWER;
         let mut each_ms = [0.0; WINDOW_MS];
         for (i, power) in each_ms.iter_mut().enumerate() {
             *power = (i * MS..(i + 1) * MS).map(|i| square(sample(i))).sum::<f64>() / MS_SAMPLES;
@@ -141,9 +157,9 @@ impl Threshold {
             let own = square(sample(i));
             let level = own.min(short / MS_SAMPLES);
             if level >= self.power && long >= self.power * LASTING_SAMPLES {
-                let near = &each_ms[i / MS..(i / MS + masked + 1).min(WINDOW_MS)];
+                let near = &each_ms[i / MS..(i / MS + masked.ms + 1).min(WINDOW_MS)];
                 let loudest = near.iter().copied().fold(0.0, f64::max);
-                if level >= loudest * power_of(-MASKED_DB) / FULL_POWER {
+                if level >= loudest * least_of_loudest {
                     return Some(i);
                 }
             }
@@ -268,13 +284,17 @@ mod tests {
         }
     }
 
-    /// First and last audible sample of a window that is silent but for these samples.
+    /// First and last audible sample of a window whose last three blocks are silent but for these
+    /// samples; all is counted from there.
     fn edges(sounds: &[(std::ops::Range<usize>, i16)]) -> (Option<usize>, Option<usize>) {
-        let mut window = [0; 3 * BLOCK];
+        let mut window = [0; 4 * BLOCK];
         for (range, value) in sounds {
-            window[range.clone()].fill(*value);
+            window[BLOCK..][range.clone()].fill(*value);
         }
-        (Threshold::lowest().first_audible(&window), Threshold::lowest().last_audible(&window))
+        let lowest = Threshold::lowest();
+        let edges = [lowest.first_audible(&window), lowest.last_audible(&window)];
+        let [first, last] = edges.map(|found| found.map(|i| i - BLOCK));
+        (first, last)
     }
 
     #[test]
@@ -296,7 +316,7 @@ mod tests {
 
     #[test]
     fn what_is_masked_is_not_heard() {
-        // 26 dB weaker, 6 ms before and 15 ms behind; then 10 dB weaker.
+        // 26 dB weaker, 6 ms before and to 25 ms behind; then 10 dB weaker.
         assert_eq!(
             edges(&[(300..588, 200), (588..700, 4000), (700..1420, 200)]),
             (Some(588), None)

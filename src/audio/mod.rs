@@ -19,8 +19,8 @@
 //! 4. The **first audible sample** of a burst is the first one that reaches the threshold itself and
 //!    with which a millisecond and 5 ms begin that do so (RMS). What is more than 15 dB weaker than a
 //!    millisecond that follows within 10 ms is masked by that and does not count. The **last audible
-//!    sample** is the mirror image: the last one that ends such milliseconds and is not masked by one of
-//!    the 20 ms before.
+//!    sample** is the mirror image: the last one that ends such milliseconds and is not masked by one
+//!    more than 11 dB louder in the 30 ms before.
 //!
 //! Masking is what the ear does, and here it also makes the two ends of a call comparable: the clip is
 //! judged as recorded, the agent after a codec that smears every edge.
