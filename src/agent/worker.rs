@@ -1,7 +1,7 @@
-//! The agent's place with the server: registers over the worker websocket (`/agent`), takes every job
-//! it is offered, and attends each in a task of its own.
+//! The agent's place with the server: registers as a worker, takes every job it is offered, and attends each in a task of its own.
 
 use crate::agent::job::{self, Job};
+use crate::agent::registration::{Registered, RegistrationError};
 use crate::agent::script::Script;
 use crate::agent::truth::Truth;
 use crate::agent::voice::Voices;
@@ -9,28 +9,18 @@ use crate::audio::opus::{self, CodecError};
 use crate::call::drive::packet;
 use crate::call::livekit::Target;
 use crate::clock::Clock;
-use futures_util::{SinkExt as _, StreamExt as _};
 use livekit::webrtc::encoded::EncodedFrame;
-use livekit_api::access_token::{AccessToken, AccessTokenError, VideoGrants};
 use livekit_protocol as proto;
-use prost::Message as _;
 use proto::server_message::Message as FromServer;
 use proto::worker_message::Message as ToServer;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet};
 use tokio::time::{sleep, timeout};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, InvalidHeaderValue};
-use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// How long the server may take to answer, and how often a lost connection is tried again.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a lost connection is tried again.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Calls at a time; one more is declined, and goes to another worker.
@@ -54,21 +44,11 @@ pub struct Worker {
 
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    #[error("cannot make an access token: {0}")]
-    Token(#[from] AccessTokenError),
-    #[error("the API key cannot be sent: {0}")]
-    Header(#[from] InvalidHeaderValue),
-    #[error("the server at {url} does not take agents: {source}")]
-    Connect { url: String, source: Box<tungstenite::Error> },
-    #[error("the server at {url} did not register the agent within {CONNECT_TIMEOUT:?}")]
-    Silent { url: String },
-    #[error("the server at {url} did not answer the registration as a LiveKit server does")]
-    Unexpected { url: String },
+    #[error(transparent)]
+    Registration(#[from] RegistrationError),
     #[error("the agent has no voice: {0}")]
     Voice(#[from] CodecError),
 }
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// The jobs under way.
 struct Jobs {
@@ -101,7 +81,7 @@ impl Worker {
                 _ = stop.wait_for(|stop| *stop) => false,
             };
             if !lost {
-                let _ = timeout(PAUSE, socket.close(None)).await;
+                socket.close().await;
                 break Ok(());
             }
             tokio::select! {
@@ -120,7 +100,7 @@ impl Worker {
         served
     }
 
-    async fn register_again(&self) -> Result<Socket, WorkerError> {
+    async fn register_again(&self) -> Result<Registered, WorkerError> {
         (self.say)("the server has closed the agent's connection: registering again");
         let mut tries = 1;
         loop {
@@ -132,64 +112,16 @@ impl Worker {
         }
     }
 
-    async fn register(&self) -> Result<Socket, WorkerError> {
-        let url = self.url();
-        match timeout(CONNECT_TIMEOUT, self.register_once(&url)).await {
-            Ok(done) => done,
-            Err(_) => Err(WorkerError::Silent { url }),
-        }
-    }
-
-    async fn register_once(&self, url: &str) -> Result<Socket, WorkerError> {
-        let fail = |source| WorkerError::Connect { url: url.into(), source: Box::new(source) };
-        let grants = VideoGrants { agent: true, ..VideoGrants::default() };
-        let token =
-            AccessToken::with_api_key(&self.target.api_key, self.target.api_secret.expose())
-                .with_grants(grants)
-                .to_jwt()?;
-        let mut request = url.into_client_request().map_err(fail)?;
-        let bearer = HeaderValue::try_from(format!("Bearer {token}"))?;
-        request.headers_mut().insert(AUTHORIZATION, bearer);
-        let (mut socket, _) = connect_async(request).await.map_err(fail)?;
-        let permission = proto::ParticipantPermission {
-            can_publish: true,
-            can_subscribe: true,
-            can_publish_data: true,
-            can_update_metadata: true,
-            ..proto::ParticipantPermission::default()
-        };
-        let register = proto::RegisterWorkerRequest {
-            r#type: proto::JobType::JtRoom.into(),
-            agent_name: self.name.clone(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            allowed_permissions: Some(permission),
-            ..proto::RegisterWorkerRequest::default()
-        };
-        send(&mut socket, ToServer::Register(register)).await.map_err(fail)?;
-        match next(&mut socket).await {
-            Some(FromServer::Register(registered)) => {
-                let (name, id) = (&self.name, registered.worker_id);
-                (self.say)(&format!("registered worker {name}, worker {id}"));
-                Ok(socket)
-            }
-            _ => Err(WorkerError::Unexpected { url: url.into() }),
-        }
-    }
-
-    fn url(&self) -> String {
-        let url = self.target.url.trim_end_matches('/');
-        let url = match url.split_once("://") {
-            Some(("http", rest)) => format!("ws://{rest}"),
-            Some(("https", rest)) => format!("wss://{rest}"),
-            _ => url.to_owned(),
-        };
-        format!("{url}/agent")
+    async fn register(&self) -> Result<Registered, WorkerError> {
+        let registered = Registered::register(&self.target, &self.name).await?;
+        (self.say)(&format!("registered worker {}, worker {}", self.name, registered.worker_id));
+        Ok(registered)
     }
 
     /// Takes jobs until the connection is lost.
     async fn attend(
         &self,
-        socket: &mut Socket,
+        socket: &mut Registered,
         jobs: &mut Jobs,
         voices: &Arc<Voices>,
         silence: &EncodedFrame,
@@ -197,7 +129,7 @@ impl Worker {
         loop {
             let mut answers = Vec::new();
             tokio::select! {
-                message = next(socket) => match message {
+                message = socket.next() => match message {
                     Some(message) => answers.extend(self.take(message, jobs, voices, silence)),
                     None => return,
                 },
@@ -206,7 +138,7 @@ impl Worker {
                 }
             }
             for answer in answers {
-                if send(socket, answer).await.is_err() {
+                if socket.send(answer).await.is_err() {
                     return;
                 }
             }
@@ -312,23 +244,4 @@ fn identity(job: &str) -> String {
 fn status(job_id: String, status: proto::JobStatus, error: &str) -> ToServer {
     let (status, error) = (status.into(), error.into());
     ToServer::UpdateJob(proto::UpdateJobStatus { job_id, status, error })
-}
-
-async fn send(socket: &mut Socket, message: ToServer) -> Result<(), tungstenite::Error> {
-    let message = proto::WorkerMessage { message: Some(message) };
-    socket.send(Message::Binary(message.encode_to_vec().into())).await
-}
-
-/// The next message of the server; `None` when the connection is lost. Messages of a later version
-/// are passed over.
-async fn next(socket: &mut Socket) -> Option<FromServer> {
-    loop {
-        let received = socket.next().await?.ok()?;
-        if let Message::Binary(bytes) = received
-            && let Ok(message) = proto::ServerMessage::decode(bytes)
-            && let Some(message) = message.message
-        {
-            return Some(message);
-        }
-    }
 }

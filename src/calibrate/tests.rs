@@ -83,6 +83,7 @@ fn run(offs: &[i64]) -> (Run, Vec<Truth>) {
         clips: Vec::new(),
         seed: 1,
         server_url: String::new(),
+        server: None,
         host: Host { os: "linux".into(), cpus: 2 },
         calibration: None,
         arm: None,

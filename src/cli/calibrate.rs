@@ -224,6 +224,7 @@ fn head(args: &CalibrateArgs, prepared: &Prepared, target: &Target) -> RunHead {
         clips: prepared.sayable.iter().map(|_| None).collect(),
         seed: args.seed,
         server_url: target.url.clone(),
+        server: None,
         host: placing::host(),
         calibration: None,
         arm: None,

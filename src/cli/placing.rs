@@ -7,13 +7,14 @@ use super::recorder::Recorder;
 use super::server::{self, Server};
 use super::stop::{self, Stop};
 use super::{PlacingArgs, calibrations, check, clips, files, traces};
+use crate::agent::registration;
 use crate::audio::opus;
 use crate::call::drive::{Calling, Sayable, packet};
 use crate::call::livekit::Target;
 use crate::clock::Clock;
 use crate::export::langfuse::Langfuse;
 use crate::plan::Plan;
-use crate::record::{Arm, CallRecord, Host, Run, RunHead, Side};
+use crate::record::{self, Arm, CallRecord, Host, Run, RunHead, Side};
 use crate::run::{Callings, Finished, Progress, place};
 use crate::scenario::Scenario;
 use indicatif::MultiProgress;
@@ -70,7 +71,13 @@ pub(super) struct Callee {
 }
 
 impl Callee {
-    fn head(&self, material: &Material, clock: Clock, seed: u64) -> RunHead {
+    fn head(
+        &self,
+        material: &Material,
+        clock: Clock,
+        seed: u64,
+        server: Option<record::Server>,
+    ) -> RunHead {
         let clips = material.clips.iter().map(|c| c.as_ref().map(clips::Loaded::fact)).collect();
         RunHead {
             run_id: self.run_id.clone(),
@@ -81,6 +88,7 @@ impl Callee {
             clips,
             seed,
             server_url: server::without_credentials(&self.target.url),
+            server,
             host: host(),
             calibration: calibrations::of_this_machine(self.scenario.load()),
             arm: self.arm.clone(),
@@ -199,8 +207,12 @@ impl Placing<'_> {
         stop: &Stop,
     ) -> Result<Open, Failure> {
         callee.target.probe().await.map_err(Failure::nothing_measured)?;
+        let server = registration::ask(&callee.target).await.unwrap_or_else(|e| {
+            log::info!("the version of the server is not known: {e}");
+            None
+        });
         let planned = plan.calls.iter().filter(|call| call.side == side).count();
-        let head = callee.head(self.material, clock, self.args.seed);
+        let head = callee.head(self.material, clock, self.args.seed, server);
         let recorder = Recorder::create(&callee.folder, head, planned)?;
         let langfuse = traces::langfuse(&self.args.langfuse, &callee.run_id)?;
         let calling = Calling {

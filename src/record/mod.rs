@@ -85,6 +85,9 @@ pub struct RunHead {
     pub seed: u64,
     /// Server address without credentials.
     pub server_url: String,
+    /// What the server is; `None` when it did not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Server>,
     pub host: Host,
     /// How far off this machine's caller is; `None` when it was never calibrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,6 +105,14 @@ pub struct ClipFact {
     pub text: Option<String>,
     /// From the first to the last voiced sample.
     pub voiced_ms: f64,
+}
+
+/// What a LiveKit server says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    pub version: String,
+    /// Empty where there is only one.
+    pub region: String,
 }
 
 /// The machine the calls were placed from.

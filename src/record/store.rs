@@ -172,6 +172,7 @@ mod tests {
             clips: vec![None],
             seed: 7,
             server_url: "ws://127.0.0.1:7880".into(),
+            server: None,
             host: Host { os: "linux".into(), cpus: 2 },
             calibration: None,
             arm: None,

@@ -30,10 +30,14 @@ pub struct Fingerprint {
     /// The models it used: `llm openai/gpt-5`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub models: BTreeSet<String>,
-    /// Host of the LiveKit server. Its version and region are told to nobody: the livekit crate keeps
-    /// them to itself.
+    /// Host of the LiveKit server.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub server: String,
+    /// As the server says it: `1.9.0`, and its region where it has one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub server_version: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub server_region: String,
     /// Calls at a time.
     pub concurrency: u32,
     pub loadcall_version: String,
@@ -112,6 +116,7 @@ impl NotComparable {
 impl Fingerprint {
     pub fn of(run: &Run, scenario: &Scenario) -> Self {
         let Told { sdks, options, models } = Told::of(&run.calls);
+        let server = run.head.server.as_ref();
         Self {
             scenario: scenario.name().to_owned(),
             agent: scenario.agent().name.clone(),
@@ -120,6 +125,8 @@ impl Fingerprint {
             agent_options: options.iter().map(|(name, all)| (name.clone(), joined(all))).collect(),
             models,
             server: host(&run.head.server_url).to_owned(),
+            server_version: server.map(|s| s.version.clone()).unwrap_or_default(),
+            server_region: server.map(|s| s.region.clone()).unwrap_or_default(),
             concurrency: match scenario.load() {
                 Load::Once => 1,
                 Load::Repeat { calls, concurrency } => {
@@ -171,8 +178,14 @@ impl Fingerprint {
         if both(self.models.is_empty(), run.models.is_empty()) {
             all.extend(differ("models", &joined(&self.models), &joined(&run.models)));
         }
-        if both(self.server.is_empty(), run.server.is_empty()) {
-            all.extend(differ("server", &self.server, &run.server));
+        for (what, old, new) in [
+            ("server", &self.server, &run.server),
+            ("server version", &self.server_version, &run.server_version),
+            ("server region", &self.server_region, &run.server_region),
+        ] {
+            if both(old.is_empty(), new.is_empty()) {
+                all.extend(differ(what, old, new));
+            }
         }
         all
     }
