@@ -62,6 +62,8 @@ pub(crate) fn reported_stages_are_the_injected_ones(stage: &Stage) -> Tested {
         let within = reported <= heard && heard <= reported + 400.0;
         check(within, &format!("heard {heard}, reported {reported}"), &ran)?;
     }
+    let version = ran.head()["server"]["version"].as_str().map(str::to_owned).unwrap_or_default();
+    check(version.starts_with("1."), &format!("the server's version is kept: {version}"), &ran)?;
     let pacing = ran.report["pacing"]["p99"].as_f64().unwrap_or(f64::MAX);
     check(pacing <= 20.0, &format!("pacing p99 {pacing} ms"), &ran)
 }

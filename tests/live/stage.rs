@@ -170,6 +170,13 @@ impl Ran {
     }
 
     /// The values of a reported stage in the turns of that id, in milliseconds.
+    /// The head of the recording.
+    pub(crate) fn head(&self) -> Value {
+        let text = std::fs::read_to_string(self.out.join("run.jsonl")).unwrap_or_default();
+        let line = text.lines().next().unwrap_or_default();
+        serde_json::from_str::<Value>(line).map(|line| line["run"]["head"].clone()).unwrap_or_default()
+    }
+
     pub(crate) fn stages(&self, turn: &str, stage: &str) -> Vec<f64> {
         self.turns(turn).filter_map(|t| t["stages_ms"][stage].as_f64()).collect()
     }

@@ -67,6 +67,20 @@ fn what_makes_a_comparison_meaningless_blocks_it_unless_allowed() {
 }
 
 #[test]
+fn another_version_of_the_server_is_shown_where_both_are_known() {
+    let on = |version: &str| {
+        let mut run = told(&["0.5"], "gpt-5");
+        let (version, region) = (version.to_owned(), String::new());
+        run.head.server = Some(crate::record::Server { version, region });
+        run
+    };
+    let shown = "server version was 1.9.0 and is 1.13.5".to_owned();
+    assert_eq!(compared(&on("1.9.0"), &on("1.13.5")), Ok(vec![shown]));
+    assert_eq!(compared(&on("1.9.0"), &on("1.9.0")), Ok(Vec::new()));
+    assert_eq!(compared(&told(&["0.5"], "gpt-5"), &on("1.13.5")), Ok(Vec::new()));
+}
+
+#[test]
 fn a_server_is_its_host() {
     for (url, expected) in [
         ("ws://127.0.0.1:39709", "127.0.0.1"),
