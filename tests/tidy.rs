@@ -64,7 +64,7 @@ const NAMED_BY: [(&str, &[&str]); 4] = [
             "agent/worker.rs",
         ],
     ),
-    ("livekit_api::", &["call/livekit.rs", "agent/worker.rs"]),
+    ("livekit_api::", &["call/livekit.rs", "agent/registration.rs"]),
     ("opentelemetry", &["export/"]),
 ];
 
