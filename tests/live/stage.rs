@@ -174,7 +174,9 @@ impl Ran {
     pub(crate) fn head(&self) -> Value {
         let text = std::fs::read_to_string(self.out.join("run.jsonl")).unwrap_or_default();
         let line = text.lines().next().unwrap_or_default();
-        serde_json::from_str::<Value>(line).map(|line| line["run"]["head"].clone()).unwrap_or_default()
+        serde_json::from_str::<Value>(line)
+            .map(|line| line["run"]["head"].clone())
+            .unwrap_or_default()
     }
 
     pub(crate) fn stages(&self, turn: &str, stage: &str) -> Vec<f64> {
