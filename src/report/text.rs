@@ -58,10 +58,10 @@ fn verdict(page: &mut Page, report: &Report, place: &str) {
 const fn judgement(outcome: Judgement) -> (&'static str, Tone) {
     match outcome {
         Judgement::Pass => ("PASS", Tone::Good),
-        Judgement::Improvement => ("BETTER", Tone::Good),
+        Judgement::Improvement => ("IMPROVEMENT", Tone::Good),
         Judgement::Fail => ("FAIL", Tone::Bad),
-        Judgement::Regression => ("WORSE", Tone::Bad),
-        Judgement::Inconclusive => ("NO VERDICT", Tone::Doubt),
+        Judgement::Regression => ("REGRESSION", Tone::Bad),
+        Judgement::Inconclusive => ("INCONCLUSIVE", Tone::Doubt),
         Judgement::NotComparable => ("NOT COMPARABLE", Tone::Doubt),
         Judgement::Invalid => ("INVALID", Tone::Doubt),
         Judgement::NothingMeasured => ("NOTHING MEASURED", Tone::Bad),
