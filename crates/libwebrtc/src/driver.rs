@@ -23,9 +23,11 @@ mod api;
 mod channel;
 mod driven;
 mod pool;
+mod resolve;
 mod slot;
 mod socket;
 mod streams;
+mod tls;
 mod worker;
 
 use std::{
@@ -47,7 +49,7 @@ use self::{driven::Driven, slot::Slot, socket::Socket};
 use crate::{
     RtcError, clock,
     data_channel::{DataChannel, DataChannelState},
-    peer::{ChannelKey, Hub, Peer, PeerConfig, PeerEvent},
+    peer::{ChannelKey, Hub, Peer, PeerConfig, PeerEvent, Policy},
     peer_connection::{
         OnConnectionChange, OnDataChannel, OnIceCandidate, OnIceConnectionChange,
         OnIceGatheringChange, OnNegotiationNeeded, OnSignalingChange, OnTrack, TrackEvent,
@@ -119,15 +121,11 @@ pub(crate) struct Owner {
 
 impl Owner {
     pub(crate) fn spawn(config: &RtcConfiguration) -> Result<Arc<Self>, RtcError> {
-        match config.ice_transport_type {
-            IceTransportsType::All => {}
-            IceTransportsType::Relay => {
-                return Err(RtcError::unsupported("a connection through relays only"));
-            }
-            IceTransportsType::NoHost => {
-                return Err(RtcError::unsupported("a connection without host candidates"));
-            }
-        }
+        let policy = match config.ice_transport_type {
+            IceTransportsType::All => Policy::All,
+            // There are host and relayed candidates only, so without the first there are the second.
+            IceTransportsType::Relay | IceTransportsType::NoHost => Policy::Relayed,
+        };
         let io_error = |error: std::io::Error| {
             RtcError::internal(format!("cannot open a udp socket: {error}"))
         };
@@ -137,7 +135,8 @@ impl Owner {
         let alarm =
             Arc::new(Alarm { raised: AtomicBool::new(false), thread: worker.thread().clone() });
         let hub = Hub { waker: Waker::from(alarm.clone()), grid: clock::grid() };
-        let peer_config = PeerConfig { hosts: vec![host], sctp_snap: config.enable_sctp_snap, hub };
+        let peer_config =
+            PeerConfig { hosts: vec![host], policy, sctp_snap: config.enable_sctp_snap, hub };
         let peer = Peer::new(peer_config, Instant::now());
         let connection = Arc::new(Connection {
             peer: Mutex::new(peer),
@@ -148,6 +147,7 @@ impl Owner {
             closed: AtomicBool::new(false),
         });
         worker.adopt(Driven::new(connection.clone(), socket));
+        connection.use_servers(&config.ice_servers);
         Ok(Arc::new(Self { connection }))
     }
 

@@ -123,7 +123,7 @@ impl PeerConnection {
         Self { owner }
     }
 
-    /// Takes over the part of `config` that can change: its ICE servers (which are not used).
+    /// Takes over the part of `config` that can change: its ICE servers. Those that are new are asked for an allocation at once.
     #[expect(clippy::needless_pass_by_value, reason = "signature of the API")]
     pub fn set_configuration(&self, config: RtcConfiguration) -> Result<(), RtcError> {
         self.owner.connection().set_configuration(&config)

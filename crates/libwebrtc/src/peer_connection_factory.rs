@@ -9,12 +9,19 @@ use crate::{
     rtp_parameters::{RtpCapabilities, RtpCodecCapability},
 };
 
-/// A STUN or TURN server. None is used: only host candidates are gathered.
-#[derive(Debug, Clone)]
+/// A STUN or TURN server. TURN servers are used; STUN servers are not.
+#[derive(Clone)]
 pub struct IceServer {
     pub urls: Vec<String>,
     pub username: String,
     pub password: String,
+}
+
+impl Debug for IceServer {
+    /// Without the credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceServer").field("urls", &self.urls).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Copy, Clone, PartialEq, Eq)]
@@ -26,9 +33,9 @@ pub enum ContinualGatheringPolicy {
 
 #[derive(Debug, Copy, Clone, PartialEq, Eq)]
 pub enum IceTransportsType {
-    /// Refused: there is no TURN client.
+    /// Relayed candidates only: whoever is called does not learn where from. Without a TURN server there are none.
     Relay,
-    /// Refused: there are only host candidates.
+    /// The same as `Relay`, as there are host and relayed candidates only.
     NoHost,
     All,
 }
@@ -78,7 +85,7 @@ impl PeerConnectionFactory {
     /// Opens a UDP socket and starts driving a new connection.
     ///
     /// # Errors
-    /// When no socket can be had, or `config` allows only candidates that this engine has not.
+    /// When no socket can be had.
     #[expect(clippy::needless_pass_by_value, reason = "signature of the API")]
     pub fn create_peer_connection(
         &self,

@@ -14,7 +14,8 @@ use tokio::time::timeout;
 #[tokio::test]
 async fn nothing_is_left_of_closed_and_of_dropped_connections() {
     let call = async |closes: bool| {
-        let (mut a, mut b) = (Side::new(), Side::new());
+        let (mut a, mut b) =
+            (Side::new(RtcConfiguration::default()), Side::new(RtcConfiguration::default()));
         a.connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
         let (source, track) = microphone();
         a.connection.add_track(track, &["stream"]).unwrap();

@@ -23,14 +23,12 @@ impl Connection {
         if self.peer().is_closed() { Err(PeerError::Closed.into()) } else { Ok(()) }
     }
 
-    pub(crate) fn set_configuration(&self, config: &RtcConfiguration) -> Result<(), RtcError> {
+    pub(crate) fn set_configuration(
+        self: &Arc<Self>,
+        config: &RtcConfiguration,
+    ) -> Result<(), RtcError> {
         self.check_open()?;
-        if !config.ice_servers.is_empty() {
-            log::debug!(
-                "{} ice servers are not used: only host candidates are",
-                config.ice_servers.len()
-            );
-        }
+        self.use_servers(&config.ice_servers);
         Ok(())
     }
 

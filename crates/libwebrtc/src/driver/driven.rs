@@ -180,11 +180,11 @@ impl Driven {
         streams.turn(inbound.contents(), clocks.now, |incoming| {
             let mut peer = connection.peer();
             match incoming {
-                Incoming::Bytes(remote, bytes) => {
+                Incoming::Bytes(from, bytes) => {
                     *has_news = true;
-                    peer.handle_stream(clocks.now, remote, bytes);
+                    peer.handle_stream(clocks.now, from, bytes);
                 }
-                Incoming::End(remote) => peer.handle_stream_end(remote),
+                Incoming::End(to) => peer.handle_stream_end(to),
             }
             if peer.connection_state() == PeerConnectionState::Connecting {
                 *lively_until = clocks.now + LIVELY;
@@ -198,12 +198,13 @@ impl Driven {
         loop {
             let output = self.connection.peer().poll();
             match output {
-                Output::Transmit(transmit) => {
-                    self.socket.send(&transmit.contents, transmit.destination);
+                Output::Datagram { destination, contents } => {
+                    self.socket.send(&contents, destination);
                 }
-                Output::Stream { remote, contents } => {
-                    self.streams.send(remote, &contents, Instant::now());
+                Output::Stream { to, contents } => {
+                    self.streams.send(to, &contents, Instant::now());
                 }
+                Output::HangUp(link) => self.streams.hang_up(&link),
                 Output::Event(event) => self.connection.dispatch(event),
                 Output::Timeout(at) => {
                     self.deadline = at;

@@ -2,14 +2,18 @@
 //!
 //! They are looked after whenever their thread has a turn, not when something arrives: TCP is the way around a firewall,
 //! and what comes through it has lost its timing anyway.
+//!
+//! Those to TURN servers may be encrypted. Then what waits to be sent is encrypted already.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
-    net::SocketAddr,
     time::{Duration, Instant},
 };
 
 use mio::net::TcpStream;
+
+use super::tls::Session;
+use crate::peer::Link;
 
 /// Bytes that may wait for a connection or its other side. What goes beyond is lost, as in any full queue on the way.
 const WAITING_MAX: usize = 256 * 1024;
@@ -24,8 +28,10 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(super) struct Streams(Vec<Stream>);
 
 struct Stream {
-    remote: SocketAddr,
+    link: Link,
     state: State,
+    /// Of a connection with TLS, while it is made or open.
+    session: Option<Session>,
     /// Not yet taken by the socket. Begins within a message, but only ever ends with a whole one.
     waiting: Vec<u8>,
 }
@@ -38,8 +44,8 @@ enum State {
 
 /// What came of a connection.
 pub(super) enum Incoming<'a> {
-    Bytes(SocketAddr, &'a [u8]),
-    End(SocketAddr),
+    Bytes(&'a Link, &'a [u8]),
+    End(&'a Link),
 }
 
 impl Streams {
@@ -47,18 +53,21 @@ impl Streams {
         self.0.is_empty()
     }
 
-    /// Sends a message to `remote`, now or as soon as the connection takes it.
-    pub(super) fn send(&mut self, remote: SocketAddr, message: &[u8], now: Instant) {
-        let index = self.0.iter().position(|stream| stream.remote == remote).or_else(|| {
-            (self.0.len() < STREAMS_MAX).then(|| {
-                self.0.push(Stream::new(remote, now));
-                self.0.len() - 1
-            })
-        });
-        match index {
-            Some(index) => self.0[index].send(message, now),
-            None => log::debug!("not connecting to {remote}: there are {STREAMS_MAX} connections"),
+    /// Sends a message, now or as soon as the connection takes it.
+    pub(super) fn send(&mut self, to: Link, message: &[u8], now: Instant) {
+        if let Some(stream) = self.0.iter_mut().find(|stream| stream.link == to) {
+            stream.send(message, now);
+        } else if self.0.len() < STREAMS_MAX {
+            let mut stream = Stream::new(to, now);
+            stream.send(message, now);
+            self.0.push(stream);
+        } else {
+            log::debug!("not connecting to {}: there are {STREAMS_MAX} connections", to.remote());
         }
+    }
+
+    pub(super) fn hang_up(&mut self, link: &Link) {
+        self.0.retain(|stream| stream.link != *link);
     }
 
     /// Reads what has arrived, hands it to `take`, and sends what can be sent.
@@ -71,26 +80,34 @@ impl Streams {
         for stream in &mut self.0 {
             stream.look(now);
             while let Some(length) = stream.read(buffer, now) {
-                take(Incoming::Bytes(stream.remote, &buffer[..length]));
+                stream.decrypt(&buffer[..length], now, &mut take);
             }
             stream.flush(now);
             if matches!(stream.state, State::Broken { since } if since == now) {
-                take(Incoming::End(stream.remote));
+                take(Incoming::End(&stream.link));
             }
         }
     }
 }
 
 impl Stream {
-    fn new(remote: SocketAddr, now: Instant) -> Self {
-        let mut stream = Self { remote, state: State::Broken { since: now }, waiting: vec![] };
+    fn new(link: Link, now: Instant) -> Self {
+        let state = State::Broken { since: now };
+        let mut stream = Self { link, state, session: None, waiting: vec![] };
         stream.connect(now);
         stream
     }
 
     fn connect(&mut self, now: Instant) {
-        match TcpStream::connect(self.remote) {
-            Ok(socket) => self.state = State::Connecting { socket, since: now },
+        let session = match &self.link {
+            Link::SecureRelay(_, name) => Session::new(name).map(Some),
+            Link::Candidate(_) | Link::Relay(_) => Ok(None),
+        };
+        match session.and_then(|session| Ok((session, TcpStream::connect(self.link.remote())?))) {
+            Ok((session, socket)) => {
+                self.session = session;
+                self.state = State::Connecting { socket, since: now };
+            }
             Err(error) => self.give_up(&error, now),
         }
     }
@@ -103,11 +120,33 @@ impl Stream {
             self.connect(now);
         }
         if self.waiting.len() + message.len() > WAITING_MAX {
-            log::debug!("dropping a message: the connection to {} is full", self.remote);
+            log::debug!("dropping a message: the connection to {} is full", self.link.remote());
             return;
         }
-        self.waiting.extend_from_slice(message);
+        match &mut self.session {
+            None => self.waiting.extend_from_slice(message),
+            Some(session) => {
+                if let Err(error) = session.write(message) {
+                    return self.give_up(&error, now);
+                }
+            }
+        }
         self.flush(now);
+    }
+
+    /// Hands on what was read.
+    fn decrypt(&mut self, bytes: &[u8], now: Instant, take: &mut impl FnMut(Incoming<'_>)) {
+        let Some(session) = &mut self.session else {
+            return take(Incoming::Bytes(&self.link, bytes));
+        };
+        let link = &self.link;
+        let result = session.read(bytes, |decrypted| take(Incoming::Bytes(link, decrypted)));
+        if let Err(error) = result {
+            log::warn!("no tls to the turn server {}: {error}", self.link.remote());
+            // An alert tells the other side why.
+            self.flush(now);
+            self.give_up(&error, now);
+        }
     }
 
     /// Whether the connection is made by now.
@@ -149,6 +188,11 @@ impl Stream {
     }
 
     fn flush(&mut self, now: Instant) {
+        if let Some(Err(error)) =
+            self.session.as_mut().map(|session| session.take_encrypted(&mut self.waiting))
+        {
+            return self.give_up(&error, now);
+        }
         let State::Open(socket) = &mut self.state else { return };
         while !self.waiting.is_empty() {
             match socket.write(&self.waiting) {
@@ -166,8 +210,9 @@ impl Stream {
     }
 
     fn give_up(&mut self, error: &io::Error, now: Instant) {
-        log::debug!("the connection to {} is broken: {error}", self.remote);
+        log::debug!("the connection to {} is broken: {error}", self.link.remote());
         self.state = State::Broken { since: now };
+        self.session = None;
         self.waiting.clear();
     }
 }
@@ -207,11 +252,11 @@ mod tests {
             }
         });
         let mut streams = Streams::default();
-        streams.send(remote, b"hello", Instant::now());
+        streams.send(Link::Candidate(remote), b"hello", Instant::now());
         let (bytes, _) = run(&mut streams, |_, ends| ends == 1);
         assert_eq!(bytes, b"hello");
-        streams.send(remote, b"early", Instant::now());
-        streams.send(remote, b"again", Instant::now() + RETRY_AFTER);
+        streams.send(Link::Candidate(remote), b"early", Instant::now());
+        streams.send(Link::Candidate(remote), b"again", Instant::now() + RETRY_AFTER);
         let (bytes, _) = run(&mut streams, |bytes, _| bytes.len() == 5);
         assert_eq!(bytes, b"again");
         server.join().unwrap();
@@ -224,9 +269,9 @@ mod tests {
             listener.local_addr().unwrap()
         };
         let mut streams = Streams::default();
-        streams.send(remote, &[0; 1000], Instant::now());
+        streams.send(Link::Candidate(remote), &[0; 1000], Instant::now());
         run(&mut streams, |_, ends| ends == 1);
-        streams.send(remote, &[0; 1000], Instant::now());
+        streams.send(Link::Candidate(remote), &[0; 1000], Instant::now());
         assert!(streams.0[0].waiting.is_empty());
     }
 
@@ -236,7 +281,7 @@ mod tests {
         let remote = listener.local_addr().unwrap();
         let mut streams = Streams::default();
         for _ in 0..1000 {
-            streams.send(remote, &[0; 1000], Instant::now());
+            streams.send(Link::Candidate(remote), &[0; 1000], Instant::now());
         }
         let waiting = streams.0[0].waiting.len();
         assert!(waiting <= WAITING_MAX && waiting > WAITING_MAX - 1000 && waiting % 1000 == 0);

@@ -88,16 +88,17 @@ impl Peer {
         }
     }
 
-    /// Announces the host candidates, which are all there is to gather.
+    /// Announces the host candidates, and the relayed ones as the servers allocate them.
     fn announce_candidates(&mut self, mid: &str) {
         self.set_gathering(IceGatheringState::Gathering);
-        for host in self.locals.hosts().to_vec() {
+        let hosts = if self.relays.allows_hosts() { self.locals.hosts().to_vec() } else { vec![] };
+        for host in hosts {
             let line = Candidate::host(host, "udp").map(|c| c.to_sdp_string());
             if let Some(candidate) = line.ok().and_then(|l| IceCandidate::parse(mid, 0, &l).ok()) {
                 self.push(PeerEvent::Candidate(candidate));
             }
         }
-        self.set_gathering(IceGatheringState::Complete);
+        self.gather_relayed(mid);
     }
 
     /// Takes a remote candidate, or skips it when it is of a kind that is not used.
@@ -154,9 +155,13 @@ impl Peer {
             Protocol::Tcp => remote.tcptype() == Some(TcpType::Passive),
             Protocol::SslTcp | Protocol::Tls => false,
         };
-        let local = self.locals.towards(remote.proto(), remote.addr()).filter(|_| is_usable);
-        let Some(local) = local else { return false };
-        self.use_local(remote.proto(), local);
+        if self.relays.allows_hosts() {
+            let local = self.locals.towards(remote.proto(), remote.addr()).filter(|_| is_usable);
+            let Some(local) = local else { return false };
+            self.use_local(remote.proto(), local);
+        } else if remote.proto() != Protocol::Udp {
+            return false;
+        }
         self.locals.remotes.truncate(CANDIDATES_MAX - 1);
         self.locals.remotes.push_front(remote.clone());
         true

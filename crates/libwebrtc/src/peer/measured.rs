@@ -142,7 +142,7 @@ impl Peer {
             (LocalCandidateStats::default(), RemoteCandidateStats::default());
         local.rtc.id = LOCAL_ID.into();
         local.local_candidate =
-            candidate(transport, pair.protocol, pair.local.addr, IceCandidateType::Host);
+            candidate(transport, pair.protocol, pair.local.addr, self.local_kind(pair.local.addr));
         remote.rtc.id = REMOTE_ID.into();
         let kind = self.remote_kind(pair.protocol, pair.remote.addr);
         remote.remote_candidate = candidate(transport, pair.protocol, pair.remote.addr, kind);

@@ -7,6 +7,9 @@
 mod error;
 mod state;
 mod candidates;
+mod datagrams;
+mod relay;
+mod relays;
 mod streams;
 mod negotiation;
 mod transceiver;
@@ -30,17 +33,19 @@ use std::{
 use str0m::{
     Event, Input, Output as RtcOutput, Rtc,
     channel::ChannelId,
-    net::{Protocol, Receive, Transmit},
+    net::{DatagramSend, Protocol},
     rtp::Ssrc,
 };
 
 use self::{
     candidates::Locals, channel::Channel, measured::Measured, negotiation::Negotiation,
-    streams::Streams,
+    relays::Relays, streams::Streams,
 };
 pub(crate) use self::{
     channel::ChannelKey,
     error::PeerError,
+    relay::{Credentials, RelayServer, RelayTransport, RelayUrl, RelayUrlError},
+    relays::{Link, Policy},
     transceiver::{Transceiver, TransceiverId},
 };
 use crate::{
@@ -66,10 +71,12 @@ const MESSAGE_MAX: usize = 256 * 1024;
 
 /// What [`Peer::poll`] answers.
 pub(crate) enum Output {
-    /// Send this datagram by UDP.
-    Transmit(Transmit),
-    /// Send these bytes through the TCP connection to an address, which is made if there is none.
-    Stream { remote: SocketAddr, contents: Vec<u8> },
+    /// Send this by UDP.
+    Datagram { destination: SocketAddr, contents: DatagramSend },
+    /// Send these bytes through a TCP connection, which is made if there is none.
+    Stream { to: Link, contents: Vec<u8> },
+    /// A TCP connection is of no use any more.
+    HangUp(Link),
     /// Tell the application.
     Event(PeerEvent),
     /// Nothing more until then.
@@ -107,6 +114,7 @@ pub(crate) enum PeerEvent {
 pub(crate) struct PeerConfig {
     /// The addresses other machines can reach the UDP socket by, at most one of IPv4 and one of IPv6.
     pub(crate) hosts: Vec<SocketAddr>,
+    pub(crate) policy: Policy,
     /// See [`RtcConfiguration::enable_sctp_snap`](crate::peer_connection_factory::RtcConfiguration::enable_sctp_snap).
     pub(crate) sctp_snap: bool,
     pub(crate) hub: Hub,
@@ -126,6 +134,7 @@ pub(crate) struct Peer {
     rtc: Rtc,
     locals: Locals,
     streams: Streams,
+    relays: Relays,
     measured: Measured,
     state: PeerConnectionState,
     ice_state: IceConnectionState,
@@ -180,6 +189,7 @@ impl Peer {
             rtc: rtc_config.build(now),
             locals: Locals::new(config.hosts),
             streams: Streams::default(),
+            relays: Relays::new(config.policy),
             measured: Measured::default(),
             state: PeerConnectionState::New,
             ice_state: IceConnectionState::New,
@@ -198,8 +208,10 @@ impl Peer {
             now,
             counters: Counters::default(),
         };
-        for host in peer.locals.hosts().to_vec() {
-            peer.use_local(Protocol::Udp, host);
+        if peer.relays.allows_hosts() {
+            for host in peer.locals.hosts().to_vec() {
+                peer.use_local(Protocol::Udp, host);
+            }
         }
         peer
     }
@@ -243,36 +255,8 @@ impl Peer {
             if by <= now {
                 self.rtc.disconnect();
             }
-        }
-    }
-
-    /// A datagram was read from the socket at `arrival`. Anything may come from a network: what makes no sense is
-    /// counted and ignored.
-    pub(crate) fn handle_datagram(
-        &mut self,
-        arrival: Instant,
-        source: SocketAddr,
-        contents: &[u8],
-    ) {
-        self.receive(arrival, Protocol::Udp, source, contents);
-    }
-
-    fn receive(
-        &mut self,
-        arrival: Instant,
-        protocol: Protocol,
-        source: SocketAddr,
-        contents: &[u8],
-    ) {
-        self.now = self.now.max(arrival);
-        self.counters.datagrams_received += 1;
-        self.counters.bytes_received += contents.len() as u64;
-        let Some(destination) = self.locals.towards(protocol, source) else { return };
-        match Receive::new(protocol, source, destination, contents) {
-            Ok(receive) => self.input(Input::Receive(arrival, receive)),
-            Err(error) => {
-                self.counters.datagrams_refused += 1;
-                log::debug!("ignoring a datagram from {source}: {error}");
+            if self.deletion_deadline().is_some_and(|by| by <= now) {
+                self.relays.clear();
             }
         }
     }
@@ -282,6 +266,9 @@ impl Peer {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Output::Event(event);
+            }
+            if let Some(output) = self.poll_relays() {
+                return output;
             }
             match self.rtc.poll_output() {
                 Ok(RtcOutput::Timeout(at)) => {
@@ -293,17 +280,11 @@ impl Peer {
                         return Output::Timeout(self.deadline(at));
                     }
                 }
-                Ok(RtcOutput::Transmit(transmit)) if self.is_routable(&transmit) => {
-                    self.counters.datagrams_sent += 1;
-                    self.counters.bytes_sent += transmit.contents.len() as u64;
-                    if transmit.proto == Protocol::Udp {
-                        return Output::Transmit(transmit);
-                    }
-                    if let Some(contents) = streams::framed(&transmit.contents) {
-                        return Output::Stream { remote: transmit.destination, contents };
+                Ok(RtcOutput::Transmit(transmit)) => {
+                    if let Some(output) = self.output(transmit) {
+                        return output;
                     }
                 }
-                Ok(RtcOutput::Transmit(_)) => {}
                 Ok(RtcOutput::Event(event)) => self.handle_event(event),
                 Err(error) => self.break_down(&error),
             }
@@ -348,6 +329,7 @@ impl Peer {
         self.close_by.get_or_insert(self.now);
         self.events.clear();
         self.channels.clear();
+        self.relays.clear();
         for transceiver in &mut self.transceivers {
             transceiver.end();
         }
@@ -356,13 +338,17 @@ impl Peer {
 
     /// Whether the goodbye is over: nothing will be sent any more and the peer can be dropped.
     pub(crate) fn is_finished(&self) -> bool {
-        self.close_by.is_some() && !self.rtc.is_alive() && self.events.is_empty()
+        self.close_by.is_some()
+            && !self.rtc.is_alive()
+            && self.relays.are_gone()
+            && self.events.is_empty()
     }
 
     fn deadline(&mut self, at: Instant) -> Instant {
         let failure = self.disconnected_since.map(|since| since + FAILED_AFTER);
         let goodbye = self.close_by.filter(|_| self.rtc.is_alive());
-        let own = [failure, goodbye, self.audio_deadline()];
+        let deletion = self.deletion_deadline();
+        let own = [failure, goodbye, deletion, self.relays.due(), self.audio_deadline()];
         own.into_iter().flatten().fold(at.min(self.now + IDLE_MAX), Instant::min)
     }
 

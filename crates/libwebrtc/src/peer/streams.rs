@@ -4,7 +4,7 @@ use std::{collections::HashMap, net::SocketAddr, time::Instant};
 
 use str0m::net::Protocol;
 
-use super::Peer;
+use super::{Link, Peer};
 
 /// Bytes of the length before a datagram.
 const LENGTH: usize = 2;
@@ -24,8 +24,17 @@ impl Streams {
 }
 
 impl Peer {
-    /// Bytes were read from the connection to `remote` at `arrival`.
-    pub(crate) fn handle_stream(&mut self, arrival: Instant, remote: SocketAddr, bytes: &[u8]) {
+    /// Bytes were read from a connection at `arrival`.
+    pub(crate) fn handle_stream(&mut self, arrival: Instant, from: &Link, bytes: &[u8]) {
+        match from {
+            Link::Candidate(remote) => self.receive_framed(arrival, *remote, bytes),
+            Link::Relay(_) | Link::SecureRelay(..) => {
+                self.receive_relayed_bytes(arrival, from, bytes);
+            }
+        }
+    }
+
+    fn receive_framed(&mut self, arrival: Instant, remote: SocketAddr, bytes: &[u8]) {
         let streams = &mut self.streams.0;
         if !streams.contains_key(&remote) && streams.len() >= STREAMS_MAX {
             log::debug!("ignoring what comes from {remote}: there are {STREAMS_MAX} connections");
@@ -35,16 +44,19 @@ impl Peer {
         waiting.extend_from_slice(bytes);
         let mut rest = waiting.as_slice();
         while let Some((datagram, after)) = split(rest) {
-            self.receive(arrival, Protocol::Tcp, remote, datagram);
+            self.receive_directly(arrival, Protocol::Tcp, remote, datagram);
             rest = after;
         }
         let rest = rest.to_vec();
         self.streams.0.insert(remote, rest);
     }
 
-    /// The connection to `remote` ended. It is made anew when there is something to send.
-    pub(crate) fn handle_stream_end(&mut self, remote: SocketAddr) {
-        self.streams.0.remove(&remote);
+    /// A connection ended. One to a candidate is made anew when there is something to send.
+    pub(crate) fn handle_stream_end(&mut self, to: &Link) {
+        match to {
+            Link::Candidate(remote) => drop(self.streams.0.remove(remote)),
+            Link::Relay(_) | Link::SecureRelay(..) => self.relay_connection_ended(to),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use self::network::Flight;
 pub(super) use self::network::{Conditions, Loss, Network};
-use super::{ChannelKey, Hub, Output, Peer, PeerConfig, PeerEvent};
+use super::{ChannelKey, Hub, Link, Output, Peer, PeerConfig, PeerEvent, Policy};
 use crate::{
     clock,
     data_channel::{DataChannelInit, DataChannelState},
@@ -152,7 +152,7 @@ impl Pair {
                     self.peers[side].handle_datagram(at, source, &contents);
                 }
                 Flight::Stream { source, contents } => {
-                    self.peers[side].handle_stream(at, source, &contents);
+                    self.peers[side].handle_stream(at, &Link::Candidate(source), &contents);
                 }
             }
             self.drain(side);
@@ -176,13 +176,14 @@ impl Pair {
         loop {
             match self.peers[side].poll() {
                 Output::Timeout(at) => return at,
-                Output::Transmit(transmit) => {
-                    self.sent.push(transmit.contents.to_vec());
-                    self.network.send(self.now, side, transmit.destination, &transmit.contents);
+                Output::Datagram { destination, contents } => {
+                    self.sent.push(contents.to_vec());
+                    self.network.send(self.now, side, destination, &contents);
                 }
-                Output::Stream { remote, contents } => {
-                    self.network.stream(self.now, side, remote, &contents);
+                Output::Stream { to, contents } => {
+                    self.network.stream(self.now, side, to.remote(), &contents);
                 }
+                Output::HangUp(_) => {}
                 Output::Event(PeerEvent::Message { key, data, binary }) => {
                     self.messages[side].push((key, data, binary));
                 }
@@ -204,9 +205,13 @@ fn peer_with_snap(host: SocketAddr, sctp_snap: bool, now: Instant) -> Peer {
     Peer::new(config(vec![host], sctp_snap, now), now)
 }
 
+pub(super) fn peer_with_policy(host: SocketAddr, policy: Policy, now: Instant) -> Peer {
+    Peer::new(PeerConfig { policy, ..config(vec![host], true, now) }, now)
+}
+
 fn config(hosts: Vec<SocketAddr>, sctp_snap: bool, now: Instant) -> PeerConfig {
     let hub = Hub { waker: Waker::noop().clone(), grid: Grid::new(now) };
-    PeerConfig { hosts, sctp_snap, hub }
+    PeerConfig { hosts, policy: Policy::All, sctp_snap, hub }
 }
 
 pub(super) fn address(side: usize) -> SocketAddr {

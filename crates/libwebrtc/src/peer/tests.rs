@@ -10,7 +10,7 @@ use str0m::media::MediaKind;
 use tokio_stream::Stream;
 
 use super::{
-    ChannelKey, FAILED_AFTER, MESSAGE_MAX, Peer, PeerError, PeerEvent, TransceiverId,
+    ChannelKey, FAILED_AFTER, Link, MESSAGE_MAX, Peer, PeerError, PeerEvent, TransceiverId,
     channel::SEND_BUFFER_MAX,
     testing::{A, B, Conditions, Loss, Pair, address, peer, peer_at},
 };
@@ -409,6 +409,7 @@ fn an_address_is_used_once_something_can_be_reached_from_it() {
 
 mod faults;
 mod hostile;
+mod relayed;
 
 #[test]
 fn a_close_right_after_connecting_is_noticed_too() {

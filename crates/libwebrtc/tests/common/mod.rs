@@ -25,10 +25,8 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    pub(crate) fn new() -> Self {
-        let connection = PeerConnectionFactory::default()
-            .create_peer_connection(RtcConfiguration::default())
-            .unwrap();
+    pub(crate) fn new(config: RtcConfiguration) -> Self {
+        let connection = PeerConnectionFactory::default().create_peer_connection(config).unwrap();
         let (send_state, states) = mpsc::channel(QUEUE);
         let (send_channel, channels) = mpsc::channel(QUEUE);
         let (send_track, tracks) = mpsc::channel(QUEUE);

@@ -209,12 +209,12 @@ fn bytes_of_connections_do_not_pile_up() {
         let remote = SocketAddr::new(address(B).ip(), port);
         for _ in 0..10 {
             // The beginning of a datagram of 64 kB, over and over.
-            one.handle_stream(clock::now(), remote, &vec![0xff; 50_000]);
+            one.handle_stream(clock::now(), &Link::Candidate(remote), &vec![0xff; 50_000]);
         }
     }
     assert!(one.streams.held() <= 128 * 65_537, "{} bytes", one.streams.held());
     for port in 1..1000u16 {
-        one.handle_stream_end(SocketAddr::new(address(B).ip(), port));
+        one.handle_stream_end(&Link::Candidate(SocketAddr::new(address(B).ip(), port)));
     }
     assert_eq!(one.streams.held(), 0);
 }

@@ -1,0 +1,80 @@
+//! The ways of datagrams, to the engine and from it.
+
+use std::{net::SocketAddr, time::Instant};
+
+use str0m::{
+    Input,
+    net::{Protocol, Receive, Transmit},
+};
+
+use super::{Link, Output, Peer, streams};
+
+impl Peer {
+    /// A datagram was read from the socket at `arrival`. Anything may come from a network: what makes no sense is
+    /// counted and ignored.
+    pub(crate) fn handle_datagram(
+        &mut self,
+        arrival: Instant,
+        source: SocketAddr,
+        contents: &[u8],
+    ) {
+        if !self.receive_relayed(arrival, source, contents) {
+            self.receive_directly(arrival, Protocol::Udp, source, contents);
+        }
+    }
+
+    pub(super) fn receive_directly(
+        &mut self,
+        arrival: Instant,
+        protocol: Protocol,
+        source: SocketAddr,
+        contents: &[u8],
+    ) {
+        if !self.relays.allows_hosts() {
+            self.counters.datagrams_refused += 1;
+            return;
+        }
+        if let Some(destination) = self.locals.towards(protocol, source) {
+            self.receive(arrival, protocol, source, destination, contents);
+        }
+    }
+
+    pub(super) fn receive(
+        &mut self,
+        arrival: Instant,
+        protocol: Protocol,
+        source: SocketAddr,
+        destination: SocketAddr,
+        contents: &[u8],
+    ) {
+        self.now = self.now.max(arrival);
+        self.counters.datagrams_received += 1;
+        self.counters.bytes_received += contents.len() as u64;
+        match Receive::new(protocol, source, destination, contents) {
+            Ok(receive) => self.input(Input::Receive(arrival, receive)),
+            Err(error) => {
+                self.counters.datagrams_refused += 1;
+                log::debug!("ignoring a datagram from {source}: {error}");
+            }
+        }
+    }
+
+    /// The way of a datagram of the engine's; `None` when there is none.
+    pub(super) fn output(&mut self, transmit: Transmit) -> Option<Output> {
+        let length = transmit.contents.len() as u64;
+        let destination = transmit.destination;
+        let output = if self.is_relayed(&transmit) {
+            self.send_relayed(&transmit)?
+        } else if !self.relays.allows_hosts() || !self.is_routable(&transmit) {
+            return None;
+        } else if transmit.proto == Protocol::Udp {
+            Output::Datagram { destination, contents: transmit.contents }
+        } else {
+            let contents = streams::framed(&transmit.contents)?;
+            Output::Stream { to: Link::Candidate(destination), contents }
+        };
+        self.counters.datagrams_sent += 1;
+        self.counters.bytes_sent += length;
+        Some(output)
+    }
+}
