@@ -66,7 +66,7 @@ fn start(program: &Path, turn: impl Fn(u16) -> String) -> Server {
         (port(&a), port(&b), c.local_addr().unwrap().port(), port(&d))
     };
     let config = format!(
-        "port: {http}\nrtc:\n  tcp_port: {media_tcp}\n  udp_port: {media_udp}\nturn:\n  enabled: true\n  domain: localhost\n{}",
+        "port: {http}\nrtc:\n  tcp_port: {media_tcp}\n  udp_port: {media_udp}\nturn:\n  enabled: true\n  domain: 127.0.0.1\n  relay_range_start: 24000\n  relay_range_end: 24200\n{}",
         turn(turn_tcp)
     );
     let process = Command::new(program)
@@ -187,7 +187,7 @@ fn a_call_is_relayed_over_tls() {
     let folder = tempfile::tempdir().unwrap();
     let key = KeyPair::generate().unwrap();
     let certificate =
-        CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+        CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
     std::fs::write(folder.path().join("cert.pem"), certificate.pem()).unwrap();
     std::fs::write(folder.path().join("key.pem"), key.serialize_pem()).unwrap();
     let output = Command::new(std::env::current_exe().unwrap())

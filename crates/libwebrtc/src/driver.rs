@@ -22,6 +22,7 @@
 mod api;
 mod channel;
 mod driven;
+mod hosts;
 mod pool;
 mod resolve;
 mod slot;
@@ -32,7 +33,6 @@ mod worker;
 
 use std::{
     collections::HashMap,
-    net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -130,13 +130,12 @@ impl Owner {
             RtcError::internal(format!("cannot open a udp socket: {error}"))
         };
         let socket = Socket::open().map_err(io_error)?;
-        let host = SocketAddr::new(default_address().into(), socket.port().map_err(io_error)?);
+        let hosts = hosts::find(&socket).map_err(io_error)?;
         let worker = pool::worker()?;
         let alarm =
             Arc::new(Alarm { raised: AtomicBool::new(false), thread: worker.thread().clone() });
         let hub = Hub { waker: Waker::from(alarm.clone()), grid: clock::grid() };
-        let peer_config =
-            PeerConfig { hosts: vec![host], policy, sctp_snap: config.enable_sctp_snap, hub };
+        let peer_config = PeerConfig { hosts, policy, sctp_snap: config.enable_sctp_snap, hub };
         let peer = Peer::new(peer_config, Instant::now());
         let connection = Arc::new(Connection {
             peer: Mutex::new(peer),
@@ -244,19 +243,5 @@ impl Connection {
         callbacks.negotiation.set(None);
         callbacks.signaling.set(None);
         callbacks.track.set(None);
-    }
-}
-
-/// The address of the interface that the default route leaves by; loopback when there is no route.
-fn default_address() -> Ipv4Addr {
-    let probe = || -> std::io::Result<SocketAddr> {
-        let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-        // Connecting a UDP socket sends nothing, it only chooses a route. The address is from a documentation range.
-        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
-        socket.local_addr()
-    };
-    match probe() {
-        Ok(SocketAddr::V4(address)) => *address.ip(),
-        Ok(SocketAddr::V6(_)) | Err(_) => Ipv4Addr::LOCALHOST,
     }
 }

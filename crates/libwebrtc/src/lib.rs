@@ -26,17 +26,18 @@
 //! | offers, answers, trickle, ICE restart, rollback | yes, by str0m |
 //! | data channels: ordered or not, reliable or not, negotiated or in-band | yes |
 //! | Opus audio both ways, several tracks, mute | yes |
-//! | ICE over UDP with IPv4 host candidates (default route and loopback) | yes |
+//! | ICE over UDP with host candidates of IPv4 and IPv6 (default route and loopback) | yes |
 //! | ICE over TCP, to passive candidates of the other side | yes; it is looked after every few milliseconds, so arrival times are as coarse as that |
 //! | [`get_stats`] | path, loss, jitter, concealment, jitter buffer, the other side's reports: see [`stats`] |
-//! | STUN, TURN, own candidates of IPv6 | no: servers are ignored, remote candidates that cannot be reached so are skipped with a debug log line |
+//! | TURN over UDP, TCP and TLS, relaying UDP over IPv4 | yes; TLS trusts the machine's root certificates, or those of `SSL_CERT_FILE` |
+//! | `IceTransportsType::Relay` and `NoHost` | yes, and the same: no host candidate is offered or used |
+//! | STUN servers, TURN over DTLS | no: ignored with a debug log line |
+//! | remote candidates that cannot be reached | skipped with a debug log line |
 //! | candidates with a host name (mDNS) | skipped |
-//! | `IceTransportsType::Relay` and `NoHost` | no: [`create_peer_connection`] refuses them |
 //! | video | m-lines are negotiated, no frame is decoded; publishing is refused |
 //! | frame encryption, desktop capture, audio devices | no: each call answers "unsupported", `false` or nothing |
 //! | bandwidth estimation, [`set_bitrate`] | limits are checked and otherwise without effect: audio does not adapt |
 //!
-//! [`create_peer_connection`]: peer_connection_factory::PeerConnectionFactory::create_peer_connection
 //! [`set_bitrate`]: peer_connection::PeerConnection::set_bitrate
 //! [`get_stats`]: peer_connection::PeerConnection::get_stats
 //!
@@ -56,7 +57,7 @@
 //! # Limits
 //!
 //! Every queue has a bound, kept as a constant next to it: bytes a data channel takes before `send` refuses, messages
-//! kept for a handler that is not there yet, transceivers, channels, candidates, description length, and microphone
+//! kept for a handler that is not there yet, TURN servers and the machines that may send through them, transceivers, channels, candidates, description length, and microphone
 //! periods that are caught up after a stall.
 
 // The application's side.

@@ -9,10 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{PATIENCE, QUEUE, Side, audio, connect, microphone, next};
+use common::{PATIENCE, QUEUE, Side, audio, connect, exchange, microphone, next};
 use libwebrtc::{
     audio_stream::native::NativeAudioStream, encoded::EncodedAudioStream,
-    peer_connection_factory::native::PeerConnectionFactoryExt, prelude::*,
+    peer_connection_factory::native::PeerConnectionFactoryExt, prelude::*, stats::RtcStats,
     video_source::native::NativeVideoSource,
 };
 use tokio::{sync::mpsc, time::timeout};
@@ -135,4 +135,54 @@ async fn what_is_unsupported_says_so() {
     assert!(error.to_string().contains("unsupported"), "{error}");
     assert!(!factory.acquire_platform_adm());
     assert_eq!(factory.recording_devices(), 0);
+}
+
+/// The candidates in a description are all of a machine's addresses.
+fn without_candidates(description: &SessionDescription) -> SessionDescription {
+    let text = description.to_string();
+    let lines = text.lines().filter(|line| !line.starts_with("a=candidate:"));
+    let kept: String = lines.flat_map(|line| [line, "\r\n"]).collect();
+    SessionDescription::parse(&kept, description.sdp_type()).unwrap()
+}
+
+#[tokio::test]
+async fn a_call_takes_ipv6_where_there_is_no_other_way() {
+    if let Err(error) = std::net::UdpSocket::bind("[::1]:0") {
+        println!("skipped: this machine has no ::1: {error}");
+        return;
+    }
+    let (mut a, mut b) =
+        (Side::new(RtcConfiguration::default()), Side::new(RtcConfiguration::default()));
+    let channel = a.connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    exchange(&a, &b, without_candidates).await;
+    for (from, to) in [(&mut a.candidates, &b.connection), (&mut b.candidates, &a.connection)] {
+        let told = timeout(PATIENCE, from.recv()).await.unwrap().unwrap().candidate();
+        let port = told.split(' ').nth(5).unwrap();
+        let line = format!("candidate:1 1 udp 2130706431 ::1 {port} typ host");
+        to.add_ice_candidate(IceCandidate::parse("0", 0, &line).unwrap()).await.unwrap();
+    }
+    let theirs = timeout(PATIENCE, b.channels.recv()).await.unwrap().unwrap();
+    let (send_message, mut messages) = mpsc::channel(QUEUE);
+    theirs.on_message(Some(Box::new(move |buffer| {
+        let _ = send_message.try_send(buffer.data.len());
+    })));
+    while channel.state() != DataChannelState::Open {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    channel.send(b"six", true).unwrap();
+    assert_eq!(timeout(PATIENCE, messages.recv()).await.unwrap(), Some(3));
+    let path = async {
+        loop {
+            let stats = a.connection.get_stats().await.unwrap();
+            let local = stats.into_iter().find_map(|entry| {
+                let RtcStats::LocalCandidate(local) = entry else { return None };
+                Some(local.local_candidate.address)
+            });
+            if let Some(local) = local {
+                return local;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    assert_eq!(timeout(PATIENCE, path).await.unwrap(), "::1");
 }

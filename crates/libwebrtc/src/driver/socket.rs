@@ -7,14 +7,16 @@
 
 use std::{
     io::{self, IoSliceMut},
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::fd::AsRawFd,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use mio::net::UdpSocket;
 use nix::sys::{
-    socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt},
+    socket::{
+        ControlMessageOwned, MsgFlags, SockaddrStorage, getsockopt, recvmsg, setsockopt, sockopt,
+    },
     time::{TimeVal, TimeValLike},
 };
 
@@ -22,9 +24,18 @@ use nix::sys::{
 const DATAGRAM_MAX: usize = 2048;
 
 pub(super) struct Socket {
-    socket: UdpSocket,
+    inner: UdpSocket,
+    families: Families,
     /// When it was last found to be empty.
     empty_at: Instant,
+}
+
+/// What a socket sends and receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Families {
+    V4,
+    /// Both, where the addresses of IPv4 are written as such of IPv6 (RFC 4291, 2.5.5.2).
+    Both,
 }
 
 /// How often the clocks are read when the readings are further apart than [`CLOSE`].
@@ -51,24 +62,39 @@ pub(super) struct Datagram<'a> {
 }
 
 impl Socket {
-    /// A socket on a free port of every IPv4 address.
+    /// A socket on a free port of every address; of those of IPv4 where the machine has no IPv6, or keeps the two apart.
     pub(super) fn open() -> io::Result<Self> {
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0).into())?;
+        let both = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0).into());
+        let is_both = |socket: &UdpSocket| getsockopt(socket, sockopt::Ipv6V6Only) == Ok(false);
+        let (socket, families) = match both.ok().filter(is_both) {
+            Some(socket) => (socket, Families::Both),
+            None => (UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0).into())?, Families::V4),
+        };
         setsockopt(&socket, sockopt::ReceiveTimestamp, &true)?;
-        Ok(Self { socket, empty_at: Instant::now() })
+        Ok(Self { inner: socket, families, empty_at: Instant::now() })
+    }
+
+    pub(super) fn has_v6(&self) -> bool {
+        self.families == Families::Both
     }
 
     pub(super) fn port(&self) -> io::Result<u16> {
-        Ok(self.socket.local_addr()?.port())
+        Ok(self.inner.local_addr()?.port())
     }
 
     pub(super) fn source(&mut self) -> &mut UdpSocket {
-        &mut self.socket
+        &mut self.inner
     }
 
     pub(super) fn send(&self, contents: &[u8], destination: SocketAddr) {
+        let written = match (self.families, destination.ip()) {
+            (Families::Both, IpAddr::V4(v4)) => {
+                SocketAddr::new(v4.to_ipv6_mapped().into(), destination.port())
+            }
+            (Families::Both | Families::V4, _) => destination,
+        };
         // A full socket buffer loses the datagram, as any router on the way might.
-        if let Err(error) = self.socket.send_to(contents, destination) {
+        if let Err(error) = self.inner.send_to(contents, written) {
             log::debug!("cannot send to {destination}: {error}");
         }
     }
@@ -84,7 +110,7 @@ impl Socket {
             let mut slices = [IoSliceMut::new(contents)];
             let flags = MsgFlags::MSG_DONTWAIT;
             let received = recvmsg::<SockaddrStorage>(
-                self.socket.as_raw_fd(),
+                self.inner.as_raw_fd(),
                 &mut slices,
                 Some(control.as_mut_slice()),
                 flags,
@@ -171,7 +197,9 @@ fn stamp(message: &ControlMessageOwned) -> Option<SystemTime> {
 
 fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = storage.as_sockaddr_in().map(|v4| SocketAddr::V4((*v4).into()));
-    v4.or_else(|| storage.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into())))
+    let v6 = || storage.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into()));
+    let written = v4.or_else(v6)?;
+    Some(SocketAddr::new(written.ip().to_canonical(), written.port()))
 }
 
 #[cfg(test)]

@@ -39,8 +39,11 @@ impl Locals {
         Self { hosts, known: vec![], remotes: VecDeque::new() }
     }
 
-    pub(super) fn hosts(&self) -> &[SocketAddr] {
-        &self.hosts
+    /// The addresses that are told to the other side. Loopback is not, unless it is all there is.
+    pub(super) fn hosts(&self) -> Vec<SocketAddr> {
+        let is_far = |host: &&SocketAddr| !host.ip().is_loopback();
+        let far: Vec<_> = self.hosts.iter().filter(is_far).copied().collect();
+        if far.is_empty() { self.hosts.clone() } else { far }
     }
 
     /// Whether the engine was told of an address.
@@ -91,7 +94,7 @@ impl Peer {
     /// Announces the host candidates, and the relayed ones as the servers allocate them.
     fn announce_candidates(&mut self, mid: &str) {
         self.set_gathering(IceGatheringState::Gathering);
-        let hosts = if self.relays.allows_hosts() { self.locals.hosts().to_vec() } else { vec![] };
+        let hosts = if self.relays.allows_hosts() { self.locals.hosts() } else { vec![] };
         for host in hosts {
             let line = Candidate::host(host, "udp").map(|c| c.to_sdp_string());
             if let Some(candidate) = line.ok().and_then(|l| IceCandidate::parse(mid, 0, &l).ok()) {

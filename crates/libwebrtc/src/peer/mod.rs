@@ -209,7 +209,7 @@ impl Peer {
             counters: Counters::default(),
         };
         if peer.relays.allows_hosts() {
-            for host in peer.locals.hosts().to_vec() {
+            for host in peer.locals.hosts() {
                 peer.use_local(Protocol::Udp, host);
             }
         }

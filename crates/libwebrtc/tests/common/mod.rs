@@ -54,13 +54,22 @@ impl Side {
     }
 }
 
-pub(crate) async fn connect(a: &mut Side, b: &mut Side) {
+/// An offer of one and the other's answer, as they are when they arrive.
+pub(crate) async fn exchange(
+    a: &Side,
+    b: &Side,
+    arrived: fn(&SessionDescription) -> SessionDescription,
+) {
     let offer = a.connection.create_offer(OfferOptions::default()).await.unwrap();
     a.connection.set_local_description(offer.clone()).await.unwrap();
-    b.connection.set_remote_description(offer).await.unwrap();
+    b.connection.set_remote_description(arrived(&offer)).await.unwrap();
     let answer = b.connection.create_answer(AnswerOptions::default()).await.unwrap();
     b.connection.set_local_description(answer.clone()).await.unwrap();
-    a.connection.set_remote_description(answer).await.unwrap();
+    a.connection.set_remote_description(arrived(&answer)).await.unwrap();
+}
+
+pub(crate) async fn connect(a: &mut Side, b: &mut Side) {
+    exchange(a, b, SessionDescription::clone).await;
     let ours = timeout(PATIENCE, a.candidates.recv()).await.unwrap().unwrap();
     let theirs = timeout(PATIENCE, b.candidates.recv()).await.unwrap().unwrap();
     a.connection.add_ice_candidate(theirs).await.unwrap();
