@@ -214,6 +214,11 @@ mod tests {
 
     #[test]
     fn a_datagram_that_waited_is_stamped_with_its_arrival() {
+        // On a busy machine a thread is put aside between two readings of a clock now and then.
+        assert!((0..5).any(|_| is_stamped_closely()));
+    }
+
+    fn is_stamped_closely() -> bool {
         let (mut socket, mut inbound) = (Socket::open().unwrap(), Inbound::default());
         assert!(socket.receive(Clocks::read(), &mut inbound).is_none());
         let before = Instant::now();
@@ -224,7 +229,7 @@ mod tests {
         assert_eq!((datagram.source, datagram.contents), (source, &b"hello"[..]));
         // The stamp is in whole microseconds, and the two clocks are not read at the same instant.
         let slack = Duration::from_micros(500);
-        assert!(datagram.arrival + slack >= before && datagram.arrival <= after + slack);
+        datagram.arrival + slack >= before && datagram.arrival <= after + slack
     }
 
     #[test]
