@@ -201,6 +201,13 @@ pub struct BaselineRule {
     pub runs: u16,
 }
 
+impl BaselineRule {
+    /// The line between a change of this latency that matters and one that does not, in milliseconds.
+    pub fn min_effect_ms(&self, baseline_ms: f64) -> f64 {
+        (self.min_effect_rel * baseline_ms.abs()).max(self.min_effect_abs_ms)
+    }
+}
+
 impl Scenario {
     pub fn name(&self) -> &str {
         &self.name

@@ -30,6 +30,9 @@ pub use random::SplitMix64;
 pub use rate::{ExactTest, Rate, more_misses, rate_difference};
 pub use sample::{Mix, Point, Sample, Statistic, alike};
 
+/// Standard errors from the middle of a normal 95 % interval to its ends.
+pub const Z_95: f64 = 1.959_963_984_540_054;
+
 /// A quantile of possibly censored values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quantile {

@@ -5,12 +5,12 @@
 
 use statrs::distribution::{ChiSquared, ContinuousCDF, Normal, StudentsT};
 
+use super::Z_95;
+
 /// A detectable effect is found with this probability.
 pub const POWER: f64 = 0.9;
 /// A change that is none is taken for one at most this often.
 pub const FALSE_ALARMS: f64 = 0.05;
-/// Of the normal distribution at 97.5 %.
-const Z_TWO_SIDED: f64 = 1.959_963_984_540_054;
 /// Points at which the unknown spread of the runs is integrated over.
 const POINTS: u32 = 64;
 /// Steps of the search: to a hundred-millionth of where it begins.
@@ -99,7 +99,17 @@ pub fn against_runs(standard_error: f64, runs: u32, alpha: f64, least: f64) -> f
 /// The smallest shift that is found with probability [`POWER`] when a whole 95 % interval must lie
 /// beyond `least`; `standard_error` is that of the difference.
 pub fn against_one(standard_error: f64, least: f64) -> f64 {
-    least + (Z_TWO_SIDED + standard_normal().inverse_cdf(POWER)) * standard_error
+    least + (Z_95 + z_power()) * standard_error
+}
+
+/// The smallest shift that is found with probability [`POWER`] when the 95 % interval must lie above
+/// zero and the shift itself must measure at least `least`; `standard_error` is that of the shift.
+pub fn within_pairs(standard_error: f64, least: f64) -> f64 {
+    ((Z_95 + z_power()) * standard_error).max(least + z_power() * standard_error)
+}
+
+fn z_power() -> f64 {
+    standard_normal().inverse_cdf(POWER)
 }
 
 /// P(X ≤ z and Y ≤ z) − P(X ≤ z)² of two standard normal values that correlate: the integral of the

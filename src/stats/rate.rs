@@ -2,12 +2,10 @@
 
 use statrs::distribution::{Beta, ContinuousCDF, DiscreteCDF, Hypergeometric};
 
-use super::Interval;
+use super::{Interval, Z_95};
 
 /// What lies beyond each end of an interval: all intervals here are of 95 %.
 const TAIL: f64 = 0.025;
-/// The 97.5 % point of the normal distribution.
-const Z: f64 = 1.959_963_984_540_054;
 
 /// `hits` of `n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +45,9 @@ impl Rate {
     fn score_interval(self) -> Option<Interval> {
         let point = self.share()?;
         let n = self.n as f64;
-        let spread = Z * (point * (1.0 - point) / n + Z * Z / (4.0 * n * n)).sqrt();
-        let middle = point + Z * Z / (2.0 * n);
-        let scale = 1.0 + Z * Z / n;
+        let spread = Z_95 * (point * (1.0 - point) / n + Z_95 * Z_95 / (4.0 * n * n)).sqrt();
+        let middle = point + Z_95 * Z_95 / (2.0 * n);
+        let scale = 1.0 + Z_95 * Z_95 / n;
         Some(Interval {
             low: ((middle - spread) / scale).clamp(0.0, point),
             point,

@@ -9,11 +9,9 @@ use std::collections::BTreeSet;
 use super::health::{Unfit, unfit};
 use super::paired::Recorded;
 use super::thresholds::sample;
-use crate::record::Side;
 use crate::scenario::{BaselineRule, Metric};
-use crate::stats::power::{Design, POWER};
+use crate::stats::power::{Design, within_pairs};
 use crate::stats::{Components, Logged, Quantile, components};
-use statrs::distribution::{ContinuousCDF as _, Normal};
 
 /// Numbers of calls that are shown, besides those of the runs themselves.
 const CALLS: [u32; 5] = [10, 20, 50, 100, 200];
@@ -152,11 +150,7 @@ fn same(runs: &[Recorded<'_>]) -> Result<(), NoNoise> {
             return Err(NoNoise::Twice(of.run.head.run_id.clone()));
         }
         if let Some(arm) = &of.run.head.arm {
-            let side = match arm.side {
-                Side::A => "a",
-                Side::B => "b",
-            };
-            return Err(NoNoise::Arm { side });
+            return Err(NoNoise::Arm { side: arm.side.name() });
         }
         if let Some(why) = unfit(of.run) {
             return Err(NoNoise::Unfit { run: of.run.head.run_id.clone(), why });
@@ -174,7 +168,7 @@ fn min_effect(rule: BaselineRule, figures: &[RunFigure]) -> Option<f64> {
     let mut values: Vec<f64> = figures.iter().map(|f| f.figure.value).collect();
     values.sort_by(f64::total_cmp);
     let middle = values.get(values.len() / 2).filter(|ms| **ms > 0.0)?;
-    Some(rule.min_effect_rel.max(rule.min_effect_abs_ms / middle))
+    Some(rule.min_effect_ms(*middle) / middle)
 }
 
 fn detectable(design: &Design, percent: f64, min_effect: f64) -> Detectable {
@@ -183,13 +177,8 @@ fn detectable(design: &Design, percent: f64, min_effect: f64) -> Detectable {
     let turns = f64::from(design.turns_per_call);
     let of_call = design.between_call_sd.powi(2) + design.within_call_sd.powi(2) / turns;
     let error = (2.0 * of_call / f64::from(design.calls.max(1)) / EFFICIENCY).sqrt();
-    let (interval, power) = (z(0.975), z(POWER));
-    let log = ((interval + power) * error).max(min_effect.ln_1p() + power * error);
-    Detectable { calls: design.calls, against_runs: BASELINES.map(against), paired: log.exp_m1() }
-}
-
-fn z(share: f64) -> f64 {
-    Normal::standard().inverse_cdf(share)
+    let paired = within_pairs(error, min_effect.ln_1p()).exp_m1();
+    Detectable { calls: design.calls, against_runs: BASELINES.map(against), paired }
 }
 
 fn whole(n: usize) -> u32 {

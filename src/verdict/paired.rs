@@ -22,9 +22,10 @@ use super::health::unfit;
 use super::thresholds::sample;
 use super::{Outcome, values_needed};
 use crate::record::{CallId, Run, Side};
-use crate::scenario::{BaselineRule, Metric, Scenario};
+use crate::scenario::{Metric, Scenario};
+use crate::stats::power::within_pairs;
 use crate::stats::{
-    DEFAULT_RESAMPLES, PairedDifference, Quantile, Resampling, Shift, mcnemar, shift,
+    DEFAULT_RESAMPLES, PairedDifference, Quantile, Resampling, Shift, Z_95, mcnemar, shift,
 };
 use crate::turn::{Analysis, Measures, Value};
 
@@ -37,9 +38,6 @@ const SIGNIFICANT: f64 = 0.05;
 /// Calls fail so much more often that nobody should call it the same, even if chance does it in one
 /// case of four. One-sided; the slack is for rounding.
 const SUSPICIOUS: f64 = 0.25 + 1e-9;
-/// Two standard errors beyond zero in one direction, and one more for a power of 90 %.
-const Z_INTERVAL: f64 = 1.959_963_984_540_054;
-const Z_POWER: f64 = 1.281_551_565_544_600_4;
 
 /// One side: a recording with what it means.
 #[derive(Debug, Clone, Copy)]
@@ -239,7 +237,7 @@ fn compare(a: Recorded<'_>, b: Recorded<'_>, seed: u64) -> (PairedComparison, St
     let (first, second) = (&a.analysis.measures, &b.analysis.measures);
     let of = |metric| change(metric, first, second, &how);
     let primary = of(rule.primary);
-    let min_effect_ms = primary.map_or(rule.min_effect_abs_ms, |p| min_effect(rule, &p));
+    let min_effect_ms = primary.map_or(rule.min_effect_abs_ms, |p| rule.min_effect_ms(p.a.value));
     let standing = primary.map_or(Standing::Unclear, |p| standing(&p, min_effect_ms));
     let others = Metric::ALL.into_iter().filter(|m| m.is_time() && *m != rule.primary);
     let changes = primary.into_iter().chain(others.filter_map(of)).collect();
@@ -264,11 +262,6 @@ fn compare(a: Recorded<'_>, b: Recorded<'_>, seed: u64) -> (PairedComparison, St
     (comparison, standing)
 }
 
-/// The line between a shift that matters and one that does not, in milliseconds.
-fn min_effect(rule: BaselineRule, change: &PairedChange) -> f64 {
-    (rule.min_effect_rel * change.a.value.abs()).max(rule.min_effect_abs_ms)
-}
-
 fn standing(change: &PairedChange, min_effect_ms: f64) -> Standing {
     let Shift { low, at_least, at_most, high } = change.shift;
     if change.pairs < MIN_PAIRS || change.turns < values_needed(50.0) {
@@ -287,11 +280,8 @@ fn standing(change: &PairedChange, min_effect_ms: f64) -> Standing {
 /// What is found nine times in ten: the interval then lies above zero, and the shift measures at
 /// least the minimum effect.
 fn detectable(shift: &Shift, min_effect_ms: f64) -> Option<f64> {
-    let error = shift.half_width() / Z_INTERVAL;
-    error.is_finite().then(|| {
-        let beyond_zero = (Z_INTERVAL + Z_POWER) * error;
-        beyond_zero.max(min_effect_ms + Z_POWER * error)
-    })
+    let error = shift.half_width() / Z_95;
+    error.is_finite().then(|| within_pairs(error, min_effect_ms))
 }
 
 /// The width of an interval falls with the root of the number of pairs; the number is the one at

@@ -134,7 +134,7 @@ impl Question {
         let (was, is) = (from.figure(self.statistic), to.figure(self.statistic));
         let how = Resampling { resamples: DEFAULT_RESAMPLES, seed };
         let found = difference(from, to, self.statistic, &how);
-        let min_effect_ms = min_effect(rule, was.value);
+        let min_effect_ms = rule.min_effect_ms(was.value);
         let slower = found.interval.point >= 0.0;
         let change = Change {
             metric: self.metric,
@@ -194,7 +194,7 @@ impl Question {
         let expected = usual.interval();
         let half = expected.half_width();
         let by_calls = (sampling * (fewer + 1.0 / runs)).sqrt();
-        let min_effect_ms = min_effect(rule, base);
+        let min_effect_ms = rule.min_effect_ms(base);
         let least = scale.shift(base, min_effect_ms);
         let ms = |shift| scale.shift_ms(base, shift);
         let accepted = u32::try_from(samples.len()).unwrap_or(u32::MAX);
@@ -252,11 +252,6 @@ fn beyond(shift: f64, error: f64) -> f64 {
     } else {
         1.0
     }
-}
-
-/// The line between a change that matters and one that does not, in milliseconds.
-pub(super) fn min_effect(rule: BaselineRule, baseline: f64) -> f64 {
-    (rule.min_effect_rel * baseline.abs()).max(rule.min_effect_abs_ms)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 calls")]

@@ -167,7 +167,7 @@ fn false_alarms_are_rare_and_intervals_are_honest_while_the_hour_drifts() {
         let how = Resampling { resamples: 400, seed };
         let change =
             change(Metric::HeardE2eLatency, &x.measures, &y.measures, &how).expect("pairs");
-        let standing = standing(&change, min_effect(scenario.baseline(), &change));
+        let standing = standing(&change, scenario.baseline().min_effect_ms(change.a.value));
         alarms += i32::from(standing == Standing::Worse || standing == Standing::Better);
         excluded += i32::from(change.shift.low > 0.0 || change.shift.high < 0.0);
     }
@@ -190,7 +190,7 @@ fn ten_percent_is_found_within_pairs_where_runs_side_by_side_hide_it() {
         let how = Resampling { resamples: 300, seed };
         let metric = Metric::HeardE2eLatency;
         let change = change(metric, &x.measures, &y.measures, &how).expect("pairs");
-        let effect = min_effect(scenario.baseline(), &change);
+        let effect = scenario.baseline().min_effect_ms(change.a.value);
         paired += i32::from(standing(&change, effect) == Standing::Worse);
         let of = |m: &Analysis| sample(m.measures.values(metric)).expect("values");
         let apart = difference(&of(&x), &of(&y), Statistic::Quantile(50.0), &how).interval;
