@@ -19,6 +19,7 @@ use livekit::prelude::*;
 use livekit::webrtc::encoded::{EncodedAudioSource, EncodedAudioStream, EncodedFrame, Playback};
 use livekit::{ByteStreamReader, SendByteOptions, SendTextOptions};
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -214,16 +215,8 @@ impl<'a> Attending<'a> {
                 self.be_ready(now);
             }
             while let Some(action) = self.conversation.poll(now) {
-                match action {
-                    Action::Leave => return Ok(()),
-                    Action::Crash => std::process::abort(),
-                    Action::State(_)
-                    | Action::Session(_)
-                    | Action::Transcript { .. }
-                    | Action::Say { .. }
-                    | Action::CutAt(_)
-                    | Action::Cancel
-                    | Action::Note(_) => self.act(action)?,
+                if self.act(action)?.is_break() {
+                    return Ok(());
                 }
             }
             if self.caller.is_none() && now >= give_up {
@@ -281,7 +274,8 @@ impl<'a> Attending<'a> {
         }
     }
 
-    fn act(&mut self, action: Action) -> Result<(), JobError> {
+    /// Breaks when the agent leaves.
+    fn act(&mut self, action: Action) -> Result<ControlFlow<()>, JobError> {
         match action {
             Action::State(state) => {
                 if self.states.try_send(state).is_err() {
@@ -305,9 +299,10 @@ impl<'a> Attending<'a> {
                 self.microphone.stop();
             }
             Action::Note(happened) => note(self.job, happened),
-            Action::Leave | Action::Crash => {}
+            Action::Leave => return Ok(ControlFlow::Break(())),
+            Action::Crash => std::process::abort(),
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     fn say(&mut self, voice: &Voice, from: usize, not_before: Offset) -> Result<(), JobError> {
@@ -333,13 +328,13 @@ impl<'a> Attending<'a> {
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "a large enum of which an agent needs few")]
-    fn take(&mut self, event: RoomEvent) -> std::ops::ControlFlow<()> {
+    fn take(&mut self, event: RoomEvent) -> ControlFlow<()> {
         match event {
             RoomEvent::ParticipantConnected(participant) => self.joined(&participant),
             RoomEvent::ParticipantDisconnected(participant)
                 if self.caller == Some(participant.identity()) =>
             {
-                return std::ops::ControlFlow::Break(());
+                return ControlFlow::Break(());
             }
             RoomEvent::LocalTrackSubscribed { .. } => self.be_ready(self.job.clock.now()),
             RoomEvent::TrackSubscribed {
@@ -355,10 +350,10 @@ impl<'a> Attending<'a> {
                     self.read(reader);
                 }
             }
-            RoomEvent::Disconnected { .. } => return std::ops::ControlFlow::Break(()),
+            RoomEvent::Disconnected { .. } => return ControlFlow::Break(()),
             _ => {}
         }
-        std::ops::ControlFlow::Continue(())
+        ControlFlow::Continue(())
     }
 
     /// The first in the room who is no agent is the caller.
