@@ -1,8 +1,7 @@
 //! `loadcall agent`: a scripted agent that takes calls until it is stopped.
-#![expect(clippy::disallowed_methods, reason = "IO: reads the script, writes what really happened")]
 
 use super::exit::{self, Failure, print, tell};
-use super::{AgentArgs, logging, placing, server, stop};
+use super::{AgentArgs, files, logging, placing, server, stop};
 use crate::agent::script::Script;
 use crate::agent::truth::Truth;
 use crate::agent::worker::Worker;
@@ -67,15 +66,10 @@ async fn write(file: Option<File>, mut truths: mpsc::Receiver<Truth>) {
 }
 
 fn read_script(path: &Path) -> Result<Script, Failure> {
-    let fail = |why: &dyn std::fmt::Display| {
-        Failure::usage(format!("cannot read the agent's script `{}`: {why}", path.display()))
-    };
-    let size = std::fs::metadata(path).map_err(|e| fail(&e))?.len();
-    if size > SCRIPT_LIMIT {
-        return Err(fail(&format!("it has {size} bytes, at most {SCRIPT_LIMIT} are read")));
-    }
-    let text = std::fs::read_to_string(path).map_err(|e| fail(&e))?;
-    Script::parse(&text).map_err(|e| fail(&e))
+    let what = "the agent's script";
+    let text = files::read_text(what, path, SCRIPT_LIMIT)?;
+    Script::parse(&text)
+        .map_err(|e| Failure::usage(format!("cannot read {what} `{}`: {e}", path.display())))
 }
 
 fn open(path: &Path) -> Result<File, Failure> {

@@ -58,12 +58,17 @@ pub(super) fn baseline_beside(scenario: &Path) -> PathBuf {
 
 /// The text of a scenario file.
 pub(super) fn read_scenario(path: &Path) -> Result<String, Failure> {
+    read_text("the scenario", path, SCENARIO_LIMIT)
+}
+
+/// The text of a file of at most `limit` bytes; `what` it is, for the message.
+pub(super) fn read_text(what: &str, path: &Path, limit: u64) -> Result<String, Failure> {
     let fail = |why: &dyn std::fmt::Display| {
-        Failure::usage(format!("cannot read the scenario `{}`: {why}", path.display()))
+        Failure::usage(format!("cannot read {what} `{}`: {why}", path.display()))
     };
     let size = std::fs::metadata(path).map_err(|e| fail(&e))?.len();
-    if size > SCENARIO_LIMIT {
-        return Err(fail(&format!("it has {size} bytes, at most {SCENARIO_LIMIT} are read")));
+    if size > limit {
+        return Err(fail(&format!("it has {size} bytes, at most {limit} are read")));
     }
     std::fs::read_to_string(path).map_err(|e| fail(&e))
 }
