@@ -2,7 +2,7 @@
 //! server, and how far off what was measured is.
 
 use super::exit::{self, Failure, print};
-use super::progress::{Shown, Verbosity};
+use super::progress::Verbosity;
 use super::recorder::Recorder;
 use super::stop::{self, Stop};
 use super::{CalibrateArgs, calibrations, files, logging, placing};
@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::dev::{DevServer, Lane, Network};
 use crate::plan::Plan;
 use crate::record::{Calibration, CalibrationError, Run, RunHead, Side};
-use crate::run::{Callings, Progress, place};
+use crate::run::Callings;
 use crate::scenario::{Act, Scenario};
 use crate::secret::Secret;
 use indicatif::MultiProgress;
@@ -188,7 +188,6 @@ async fn place_calls(
     let head = head(args, prepared, &target);
     let mut recorder = Recorder::create(folder, head, plan.calls.len())?;
     let how = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
-    let mut shown = Shown::start(bars, &plan, how);
     let calling = Calling {
         target,
         scenario: Arc::clone(&prepared.scenario),
@@ -197,21 +196,13 @@ async fn place_calls(
         clock: prepared.clock,
         stop: stop.first.clone(),
     };
-    let placing = place(Callings::One(Box::new(calling)), plan, |progress| {
-        shown.on(&progress);
-        if let Progress::Ended(_, call) = progress {
-            recorder.take(call);
-        }
-    });
-    let finished = tokio::select! {
-        finished = placing => Some(finished),
-        _ = stop.second.wait_for(|stop| *stop) => None,
-    };
-    shown.end();
-    match finished.filter(|finished| !finished.stopped) {
-        Some(finished) => recorder.end(&finished, Side::A),
-        None => Err(Failure::shown(exit::STOPPED)),
+    let callings = Callings::One(Box::new(calling));
+    let keep = |_, call| recorder.take(call);
+    let finished = placing::place_shown(callings, plan, bars, how, &mut stop, keep).await;
+    if finished.stopped {
+        return Err(Failure::shown(exit::STOPPED));
     }
+    recorder.end(&finished, Side::A)
 }
 
 fn head(args: &CalibrateArgs, prepared: &Prepared, target: &Target) -> RunHead {

@@ -196,6 +196,34 @@ struct Open {
     langfuse: Option<Langfuse>,
 }
 
+/// Places all calls of a plan beside its progress, and hands on what each came to. A second wish to
+/// stop ends it at once.
+pub(super) async fn place_shown(
+    callings: Callings,
+    plan: Plan,
+    bars: &MultiProgress,
+    how: Verbosity,
+    stop: &mut Stop,
+    mut keep: impl FnMut(Side, CallRecord),
+) -> Finished {
+    let mut shown = Shown::start(bars, &plan, how);
+    let clock = callings.to(Side::A).clock;
+    let placing = place(callings, plan, |progress| {
+        shown.on(&progress);
+        if let Progress::Ended(call, record) = progress {
+            keep(call.side, record);
+        }
+    });
+    let finished = tokio::select! {
+        finished = placing => finished,
+        _ = stop.second.wait_for(|stop| *stop) => {
+            Finished { at: clock.now(), stopped: true, gave_up: None }
+        }
+    };
+    shown.end();
+    finished
+}
+
 impl Placing<'_> {
     /// Whatever can fail before the first call of a side.
     async fn open(
@@ -226,30 +254,14 @@ impl Placing<'_> {
         Ok(Open { calling, recorder, langfuse })
     }
 
-    /// Places all calls of a plan and hands on what each side's came to.
     async fn place(
         &self,
         callings: Callings,
         plan: Plan,
         stop: &mut Stop,
-        mut keep: impl FnMut(Side, CallRecord),
+        keep: impl FnMut(Side, CallRecord),
     ) -> Finished {
-        let mut shown = Shown::start(self.bars, &plan, self.args.verbosity());
-        let clock = callings.to(Side::A).clock;
-        let placing = place(callings, plan, |progress| {
-            shown.on(&progress);
-            if let Progress::Ended(call, record) = progress {
-                keep(call.side, record);
-            }
-        });
-        let finished = tokio::select! {
-            finished = placing => finished,
-            _ = stop.second.wait_for(|stop| *stop) => {
-                Finished { at: clock.now(), stopped: true, gave_up: None }
-            }
-        };
-        shown.end();
-        finished
+        place_shown(callings, plan, self.bars, self.args.verbosity(), stop, keep).await
     }
 }
 
