@@ -62,7 +62,7 @@ pub async fn ask(target: &Target) -> Result<Option<Server>, RegistrationError> {
 impl Registered {
     /// Registers an agent of this name; empty for automatic dispatch.
     pub(super) async fn register(target: &Target, name: &str) -> Result<Self, RegistrationError> {
-        let url = address(&target.url);
+        let url = format!("{}/agent", target.ws_url().trim_end_matches('/'));
         match timeout(TIMEOUT, Self::register_at(&url, target, name)).await {
             Ok(done) => done,
             Err(_) => Err(RegistrationError::Silent { url }),
@@ -132,15 +132,4 @@ impl Registered {
     pub(super) async fn close(mut self) {
         let _ = timeout(CLOSE_TIMEOUT, self.socket.close(None)).await;
     }
-}
-
-/// Where a server takes agents.
-fn address(url: &str) -> String {
-    let url = url.trim_end_matches('/');
-    let url = match url.split_once("://") {
-        Some(("http", rest)) => format!("ws://{rest}"),
-        Some(("https", rest)) => format!("wss://{rest}"),
-        _ => url.to_owned(),
-    };
-    format!("{url}/agent")
 }

@@ -141,11 +141,18 @@ impl Target {
     }
 
     fn http_url(&self) -> String {
-        match self.url.split_once("://") {
-            Some(("ws", rest)) => format!("http://{rest}"),
-            Some(("wss", rest)) => format!("https://{rest}"),
-            _ => self.url.clone(),
-        }
+        self.url_with([("ws", "http"), ("wss", "https")])
+    }
+
+    /// The server's address for websockets.
+    pub fn ws_url(&self) -> String {
+        self.url_with([("http", "ws"), ("https", "wss")])
+    }
+
+    fn url_with(&self, schemes: [(&str, &str); 2]) -> String {
+        let Some((scheme, rest)) = self.url.split_once("://") else { return self.url.clone() };
+        let other = schemes.into_iter().find(|(from, _)| *from == scheme);
+        format!("{}://{rest}", other.map_or(scheme, |(_, to)| to))
     }
 
     fn token(&self, dial: &Dial) -> Result<String, AccessTokenError> {
