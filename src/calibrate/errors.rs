@@ -6,7 +6,7 @@ use crate::agent::truth::{Happened, Truth};
 use crate::agent::voice::Sound;
 use crate::record::{CalibrationError, CallRecord, Observation, Offset, Run};
 use crate::scenario::Scenario;
-use crate::stats::{Interval, Point, Resampling, Sample, Statistic, interval_of, mean_interval};
+use crate::stats::{Point, Resampling, Sample, Statistic, deviation, interval_of, mean_interval};
 use crate::turn::{Reply, Turn, turns};
 
 /// How far an edge may be from the truth to be taken for it.
@@ -195,7 +195,7 @@ fn summary(of: &str, found: &[Found], seed: u64) -> Option<CalibrationError> {
         bias_ms: bias.point,
         bias_low_ms: bias.low,
         bias_high_ms: bias.high,
-        sd_ms: deviation(&errors, bias),
+        sd_ms: deviation(&errors),
         p50_ms: signed.quantile(50.0).value,
         abs_p95_ms: sizes.quantile(95.0).value,
         abs_p99_ms: p99.point,
@@ -203,11 +203,4 @@ fn summary(of: &str, found: &[Found], seed: u64) -> Option<CalibrationError> {
         abs_p99_high_ms: p99.high,
         abs_max_ms: sizes.max().value,
     })
-}
-
-/// The standard deviation of a sample; 0 of a single value.
-#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 values")]
-fn deviation(values: &[f64], mean: Interval) -> f64 {
-    let squares: f64 = values.iter().map(|v| (v - mean.point).powi(2)).sum();
-    (squares / (values.len().max(2) - 1) as f64).sqrt()
 }

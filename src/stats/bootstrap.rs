@@ -4,7 +4,7 @@
 //! A sample is sorted once; a resample is only a count for each cluster, with which the sorted values
 //! are walked until the quantile is reached.
 
-use super::{Interval, Sample, SplitMix64, Statistic};
+use super::{Interval, Sample, SplitMix64, Statistic, deviation};
 
 /// How often a sample is drawn again for an interval unless that would take too long.
 pub const DEFAULT_RESAMPLES: u32 = 2_000;
@@ -95,13 +95,6 @@ pub fn sampling_deviation(
     let mut draw = Draw::new(sample, seed, 3);
     let drawn: Vec<f64> = (0..FOR_DEVIATION).map(|_| scale(draw.figure(statistic))).collect();
     deviation(&drawn)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a few thousand resamples")]
-fn deviation(drawn: &[f64]) -> f64 {
-    let n = drawn.len() as f64;
-    let mean = drawn.iter().sum::<f64>() / n;
-    (drawn.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
 }
 
 impl Resampling {

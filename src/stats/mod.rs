@@ -49,6 +49,17 @@ pub struct Interval {
     pub high: f64,
 }
 
+/// The standard deviation of values; 0 of fewer than two.
+#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 values")]
+pub fn deviation(values: &[f64]) -> f64 {
+    if values.len() < 2 {
+        return 0.0;
+    }
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
+}
+
 impl Interval {
     /// Half of the distance from `low` to `high`.
     pub fn half_width(&self) -> f64 {
