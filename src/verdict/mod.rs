@@ -4,7 +4,7 @@
 //! scenario's thresholds, which are absolute, and the baseline. A regression outranks a failed
 //! threshold because it says where the failure comes from; both are always listed.
 
-mod words;
+pub(crate) mod words;
 mod health;
 mod thresholds;
 mod fingerprint;

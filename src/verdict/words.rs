@@ -7,19 +7,25 @@ pub(super) fn number(value: f64) -> String {
     let small = value.abs() < 9.95 && value.fract().abs() > 1e-9;
     let plain = if small { format!("{:.1}", value.abs()) } else { format!("{:.0}", value.abs()) };
     let (whole, rest) = plain.split_once('.').map_or((plain.as_str(), None), |(w, r)| (w, Some(r)));
-    let mut grouped = String::new();
-    for (i, digit) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
+    let grouped = grouped(whole);
     let nothing = plain.chars().all(|c| matches!(c, '0' | '.'));
     let sign = if value < 0.0 && !nothing { "\u{2212}" } else { "" };
     match rest {
         Some(rest) => format!("{sign}{grouped}.{rest}"),
         None => format!("{sign}{grouped}"),
     }
+}
+
+/// Digits with thousands set apart.
+pub(crate) fn grouped(digits: &str) -> String {
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// As [`number`], with a plus sign for what is not negative.

@@ -6,7 +6,7 @@ use crate::report::{OutcomeCount, Report, Share, Summary, clipped};
 use crate::scenario::Metric;
 use crate::stats::{Quantile, Statistic};
 use crate::turn::Part;
-use crate::verdict::{Attribution, Basis, Change, Direction, FailureChange};
+use crate::verdict::{Attribution, Basis, Change, Direction, FailureChange, words};
 
 /// Columns of a metric's name.
 const NAME: usize = 30;
@@ -125,7 +125,7 @@ pub(super) fn turn_taking(page: &mut Page, report: &Report) {
         let tone = if share.count > 0 { Tone::Doubt } else { Tone::Plain };
         let name = format!("  {:<width$}", metric.name(), width = NAME - 2);
         let found = format!("{:>6}", share.count);
-        let of = format!(" of {} turns", digits(&share.of.to_string()));
+        let of = format!(" of {} turns", words::grouped(&share.of.to_string()));
         page.line(&[(Tone::Plain, &name), (tone, &found), (Tone::Plain, &of)]);
     }
     if let Some(overlap) = &report.overlap {
@@ -363,15 +363,15 @@ pub(super) fn instrument(page: &mut Page, report: &Report) {
                 pacing.p50_ms,
                 pacing.p99_ms,
                 pacing.max_ms,
-                digits(&pacing.n.to_string()),
+                words::grouped(&pacing.n.to_string()),
             ),
         ),
     }
     let received = report.received;
     let text = format!(
         "received {} packets of the agent's audio, {} lost ({:.2}\u{a0}%), largest gap {}\u{a0}ms",
-        digits(&received.packets.to_string()),
-        digits(&received.lost.to_string()),
+        words::grouped(&received.packets.to_string()),
+        words::grouped(&received.lost.to_string()),
         received.loss() * 100.0,
         grouped(received.largest_gap_ms),
     );
@@ -418,20 +418,9 @@ pub(super) fn grouped(ms: f64) -> String {
     let text = format!("{ms:.0}");
     match text.strip_prefix('-') {
         Some("0") => "0".to_owned(),
-        Some(number) => format!("\u{2212}{}", digits(number)),
-        None => digits(&text),
+        Some(number) => format!("\u{2212}{}", words::grouped(number)),
+        None => words::grouped(&text),
     }
-}
-
-fn digits(number: &str) -> String {
-    let mut out = String::with_capacity(number.len() + number.len() / 3);
-    for (at, digit) in number.chars().enumerate() {
-        if at > 0 && (number.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]
