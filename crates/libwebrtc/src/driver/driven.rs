@@ -37,7 +37,7 @@ impl Driven {
         Self {
             connection,
             socket,
-            streams: Streams::default(),
+            streams: Streams::new(now),
             deadline: now,
             has_datagrams: false,
             has_news: false,
@@ -77,12 +77,14 @@ impl Driven {
         if asked {
             self.lively_until = clocks.now + LIVELY;
         }
-        let has_streams = !self.streams.is_empty();
-        if asked || self.has_datagrams || has_streams || self.deadline <= clocks.now {
+        let are_streams_due = self.streams.are_due(clocks.now);
+        if asked || self.has_datagrams || are_streams_due || self.deadline <= clocks.now {
             self.guarded(|driven| {
                 driven.deliver_waiting();
                 driven.receive(clocks, inbound);
-                driven.receive_streams(clocks, inbound);
+                if are_streams_due {
+                    driven.receive_streams(clocks, inbound);
+                }
                 // A goodbye may have to wait for an answer, and is said when time is passed to the peer.
                 let is_closing = driven.connection.closed.load(Ordering::Acquire);
                 if asked || is_closing || driven.deadline <= clocks.now {
@@ -173,11 +175,10 @@ impl Driven {
 
     /// What came through TCP since the last turn counts as having come now.
     fn receive_streams(&mut self, clocks: Clocks, inbound: &mut Inbound) {
-        if self.streams.is_empty() {
-            return;
-        }
         let Self { connection, streams, has_news, lively_until, .. } = self;
+        let mut has_come = false;
         streams.turn(inbound.contents(), clocks.now, |incoming| {
+            has_come = true;
             let mut peer = connection.peer();
             match incoming {
                 Incoming::Bytes(from, bytes) => {
@@ -190,7 +191,9 @@ impl Driven {
                 *lively_until = clocks.now + LIVELY;
             }
         });
-        self.drain();
+        if has_come {
+            self.drain();
+        }
     }
 
     /// Lets out what the peer has to say.
