@@ -45,14 +45,15 @@ use std::{
 use parking_lot::{Mutex, MutexGuard};
 
 pub(crate) use self::channel::ChannelShared;
-use self::{driven::Driven, slot::Slot, socket::Socket};
+use self::{slot::Slot, socket::Socket};
 use crate::{
     RtcError, clock,
     data_channel::{DataChannel, DataChannelState},
     peer::{ChannelKey, Hub, Peer, PeerConfig, PeerEvent, Policy},
     peer_connection::{
         OnConnectionChange, OnDataChannel, OnIceCandidate, OnIceConnectionChange,
-        OnIceGatheringChange, OnNegotiationNeeded, OnSignalingChange, OnTrack, TrackEvent,
+        OnIceGatheringChange, OnNegotiationNeeded, OnSignalingChange, OnTrack, PeerConnectionState,
+        TrackEvent,
     },
     peer_connection_factory::{IceTransportsType, RtcConfiguration},
     rtp_transceiver::{Handle, RtpTransceiver},
@@ -145,7 +146,7 @@ impl Owner {
             has_new_handler: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         });
-        worker.adopt(Driven::new(connection.clone(), socket));
+        worker.adopt(connection.clone(), socket);
         connection.use_servers(&config.ice_servers);
         Ok(Arc::new(Self { connection }))
     }
@@ -224,6 +225,14 @@ impl Connection {
 
     fn channel(&self, key: ChannelKey) -> Option<Arc<ChannelShared>> {
         self.channels.lock().get(&key).cloned()
+    }
+
+    /// Gives up.
+    fn fail(&self, reason: &str) {
+        log::error!("peer connection failed: {reason}");
+        self.peer().abandon();
+        self.callbacks.connection.call(|f| f(PeerConnectionState::Failed));
+        self.finish();
     }
 
     /// The driving is over, orderly or not: whoever still holds a handle must see it, and callbacks must not keep their

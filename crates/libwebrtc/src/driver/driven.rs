@@ -9,7 +9,7 @@ use std::{
 use super::{
     Connection,
     socket::{Clocks, Inbound, Socket},
-    streams::{Incoming, Streams},
+    streams::{Incoming, Streams, Watch},
 };
 use crate::{peer::Output, peer_connection::PeerConnectionState};
 
@@ -32,12 +32,12 @@ pub(super) struct Driven {
 }
 
 impl Driven {
-    pub(super) fn new(connection: Arc<Connection>, socket: Socket) -> Self {
+    pub(super) fn new(connection: Arc<Connection>, socket: Socket, watch: Watch) -> Self {
         let now = Instant::now();
         Self {
             connection,
             socket,
-            streams: Streams::new(now),
+            streams: Streams::new(watch, now),
             deadline: now,
             has_datagrams: false,
             has_news: false,
@@ -46,12 +46,12 @@ impl Driven {
         }
     }
 
-    pub(super) fn socket(&mut self) -> &mut Socket {
-        &mut self.socket
-    }
-
     pub(super) fn datagrams_arrived(&mut self) {
         self.has_datagrams = true;
+    }
+
+    pub(super) fn streams_have_news(&mut self) {
+        self.streams.news_arrived();
     }
 
     /// Whether it is in the middle of a conversation in which every step waits for the answer to the one before.
@@ -115,20 +115,12 @@ impl Driven {
             }
         }));
         if acted.is_err() {
-            self.fail("the engine panicked, see above");
+            self.connection.fail("the engine panicked, see above");
+            self.is_over = true;
         } else if self.connection.peer().is_finished() {
             self.connection.finish();
             self.is_over = true;
         }
-    }
-
-    /// Gives up.
-    pub(super) fn fail(&mut self, reason: &str) {
-        log::error!("peer connection failed: {reason}");
-        self.connection.peer().abandon();
-        self.connection.callbacks.connection.call(|f| f(PeerConnectionState::Failed));
-        self.connection.finish();
-        self.is_over = true;
     }
 
     /// Each packet goes with the time it is really sent at.
@@ -173,7 +165,8 @@ impl Driven {
         }
     }
 
-    /// What came through TCP since the last turn counts as having come now.
+    /// What came through TCP since the last turn counts as having come now: on the way around a firewall it has lost its
+    /// timing anyway.
     fn receive_streams(&mut self, clocks: Clocks, inbound: &mut Inbound) {
         let Self { connection, streams, has_news, lively_until, .. } = self;
         let mut has_come = false;

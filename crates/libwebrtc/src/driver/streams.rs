@@ -1,18 +1,17 @@
 //! The TCP connections of a peer, made when there is something to send.
 //!
-//! They are looked after when their thread has a turn, not when something arrives: TCP is the way around a firewall, and
-//! what comes through it has lost its timing anyway. Most calls need none and keep theirs for the day that UDP stops, so
-//! those over which nothing goes are looked at every [`IDLE_LOOK`] only: asking each of them at each tick was a tenth of
-//! all CPU time of a hundred calls.
+//! Most calls need none and keep theirs for the day that UDP stops, so the thread is told which of them have something:
+//! asking each at each tick was a tenth of all CPU time of a hundred calls.
 //!
 //! Those to TURN servers may be encrypted. Then what waits to be sent is encrypted already.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use mio::net::TcpStream;
+use mio::{Interest, Registry, Token, net::TcpStream};
 
 use super::tls::Session;
 use crate::peer::Link;
@@ -25,14 +24,19 @@ const STREAMS_MAX: usize = 32;
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// How long nothing is sent to where a connection failed.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// How long after something went over them they are looked at in each turn.
-const BUSY_FOR: Duration = Duration::from_secs(1);
-/// How often they are looked at otherwise.
-const IDLE_LOOK: Duration = Duration::from_millis(50);
+/// How often they are looked at when nothing happened, to give up on those that are not made in time.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Where a connection is registered, so that its thread hears of what happens on it.
+pub(super) struct Watch {
+    pub(super) registry: Arc<Registry>,
+    pub(super) token: Token,
+}
 
 pub(super) struct Streams {
+    watch: Watch,
     all: Vec<Stream>,
-    busy_until: Instant,
+    has_news: bool,
     looked_at: Instant,
 }
 
@@ -58,23 +62,27 @@ pub(super) enum Incoming<'a> {
 }
 
 impl Streams {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { all: vec![], busy_until: now, looked_at: now }
+    pub(super) fn new(watch: Watch, now: Instant) -> Self {
+        Self { watch, all: vec![], has_news: false, looked_at: now }
+    }
+
+    /// One of them can be read from or written to.
+    pub(super) fn news_arrived(&mut self) {
+        self.has_news = true;
     }
 
     /// Whether it is time for a turn.
     pub(super) fn are_due(&self, now: Instant) -> bool {
-        !self.all.is_empty() && (now < self.busy_until || now >= self.looked_at + IDLE_LOOK)
+        !self.all.is_empty() && (self.has_news || now >= self.looked_at + LOOK)
     }
 
     /// Sends a message, now or as soon as the connection takes it.
     pub(super) fn send(&mut self, to: Link, message: &[u8], now: Instant) {
-        self.busy_until = now + BUSY_FOR;
         if let Some(stream) = self.all.iter_mut().find(|stream| stream.link == to) {
-            stream.send(message, now);
+            stream.send(message, &self.watch, now);
         } else if self.all.len() < STREAMS_MAX {
-            let mut stream = Stream::new(to, now);
-            stream.send(message, now);
+            let mut stream = Stream::new(to, &self.watch, now);
+            stream.send(message, &self.watch, now);
             self.all.push(stream);
         } else {
             log::debug!("not connecting to {}: there are {STREAMS_MAX} connections", to.remote());
@@ -93,10 +101,10 @@ impl Streams {
         mut take: impl FnMut(Incoming<'_>),
     ) {
         self.looked_at = now;
+        self.has_news = false;
         for stream in &mut self.all {
             stream.look(now);
             while let Some(length) = stream.read(buffer, now) {
-                self.busy_until = now + BUSY_FOR;
                 stream.decrypt(&buffer[..length], now, &mut take);
             }
             stream.flush(now);
@@ -108,19 +116,25 @@ impl Streams {
 }
 
 impl Stream {
-    fn new(link: Link, now: Instant) -> Self {
+    fn new(link: Link, watch: &Watch, now: Instant) -> Self {
         let state = State::Broken { since: now };
         let mut stream = Self { link, state, session: None, waiting: vec![] };
-        stream.connect(now);
+        stream.connect(watch, now);
         stream
     }
 
-    fn connect(&mut self, now: Instant) {
+    fn connect(&mut self, watch: &Watch, now: Instant) {
         let session = match &self.link {
             Link::SecureRelay(_, name) => Session::new(name).map(Some),
             Link::Candidate(_) | Link::Relay(_) => Ok(None),
         };
-        match session.and_then(|session| Ok((session, TcpStream::connect(self.link.remote())?))) {
+        let connected = session.and_then(|session| {
+            let mut socket = TcpStream::connect(self.link.remote())?;
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            watch.registry.register(&mut socket, watch.token, interest)?;
+            Ok((session, socket))
+        });
+        match connected {
             Ok((session, socket)) => {
                 self.session = session;
                 self.state = State::Connecting { socket, since: now };
@@ -129,12 +143,12 @@ impl Stream {
         }
     }
 
-    fn send(&mut self, message: &[u8], now: Instant) {
+    fn send(&mut self, message: &[u8], watch: &Watch, now: Instant) {
         if let State::Broken { since } = self.state {
             if now < since + RETRY_AFTER {
                 return;
             }
-            self.connect(now);
+            self.connect(watch, now);
         }
         if self.waiting.len() + message.len() > WAITING_MAX {
             log::debug!("dropping a message: the connection to {} is full", self.link.remote());
@@ -238,7 +252,16 @@ impl Stream {
 mod tests {
     use std::net::{Ipv4Addr, TcpListener};
 
+    use mio::Poll;
+
     use super::*;
+
+    fn streams() -> (Poll, Streams) {
+        let poll = Poll::new().unwrap();
+        let watch =
+            Watch { registry: Arc::new(poll.registry().try_clone().unwrap()), token: Token(0) };
+        (poll, Streams::new(watch, Instant::now()))
+    }
 
     /// Takes turns until `done`, for at most ten seconds; returns all that came.
     fn run(streams: &mut Streams, mut done: impl FnMut(&[u8], usize) -> bool) -> (Vec<u8>, usize) {
@@ -268,7 +291,7 @@ mod tests {
                 stream.write_all(&five).unwrap();
             }
         });
-        let mut streams = Streams::new(Instant::now());
+        let (_poll, mut streams) = streams();
         streams.send(Link::Candidate(remote), b"hello", Instant::now());
         let (bytes, _) = run(&mut streams, |_, ends| ends == 1);
         assert_eq!(bytes, b"hello");
@@ -285,7 +308,7 @@ mod tests {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             listener.local_addr().unwrap()
         };
-        let mut streams = Streams::new(Instant::now());
+        let (_poll, mut streams) = streams();
         streams.send(Link::Candidate(remote), &[0; 1000], Instant::now());
         run(&mut streams, |_, ends| ends == 1);
         streams.send(Link::Candidate(remote), &[0; 1000], Instant::now());
@@ -296,7 +319,7 @@ mod tests {
     fn a_full_connection_drops_whole_messages() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let remote = listener.local_addr().unwrap();
-        let mut streams = Streams::new(Instant::now());
+        let (_poll, mut streams) = streams();
         for _ in 0..1000 {
             streams.send(Link::Candidate(remote), &[0; 1000], Instant::now());
         }

@@ -7,12 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Registry, Token};
 use parking_lot::Mutex;
 
 use super::{
+    Connection,
     driven::Driven,
-    socket::{Clocks, Inbound},
+    socket::{Clocks, Inbound, Socket},
+    streams::Watch,
 };
 use crate::clock;
 
@@ -27,16 +29,20 @@ const EVENTS: usize = 256;
 /// A running thread.
 pub(super) struct Worker {
     thread: JoinHandle<()>,
-    newcomers: Arc<Mutex<Vec<Driven>>>,
+    newcomers: Arc<Mutex<Vec<Newcomer>>>,
 }
+
+type Newcomer = (Arc<Connection>, Socket);
 
 impl Worker {
     pub(super) fn start(index: usize) -> io::Result<Self> {
         let newcomers = Arc::default();
+        let poll = Poll::new()?;
         let crew = Crew {
             newcomers: Arc::clone(&newcomers),
             members: Vec::new(),
-            poll: Poll::new()?,
+            registry: Arc::new(poll.registry().try_clone()?),
+            poll,
             events: Events::with_capacity(EVENTS),
             inbound: Inbound::default(),
         };
@@ -49,18 +55,37 @@ impl Worker {
     }
 
     /// Takes on a connection for life.
-    pub(super) fn adopt(&self, driven: Driven) {
-        self.newcomers.lock().push(driven);
+    pub(super) fn adopt(&self, connection: Arc<Connection>, socket: Socket) {
+        self.newcomers.lock().push((connection, socket));
         self.thread().unpark();
+    }
+}
+
+/// What of a member is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Socket,
+    Streams,
+}
+
+impl Subject {
+    fn token(self, place: usize) -> Token {
+        Token(place * 2 + self as usize)
+    }
+
+    fn of(token: Token) -> (usize, Self) {
+        (token.0 / 2, if token.0.is_multiple_of(2) { Self::Socket } else { Self::Streams })
     }
 }
 
 /// What the thread owns.
 struct Crew {
-    newcomers: Arc<Mutex<Vec<Driven>>>,
-    /// By the token of their socket; `None` is a place for a newcomer.
+    newcomers: Arc<Mutex<Vec<Newcomer>>>,
+    /// `None` is a place for a newcomer.
     members: Vec<Option<Driven>>,
     poll: Poll,
+    /// Of the same.
+    registry: Arc<Registry>,
     events: Events,
     inbound: Inbound,
 }
@@ -104,17 +129,24 @@ impl Crew {
 
     fn admit(&mut self) {
         let newcomers = std::mem::take(&mut *self.newcomers.lock());
-        for mut driven in newcomers {
+        for (connection, socket) in newcomers {
             let place = self.members.iter().position(Option::is_none).unwrap_or_else(|| {
                 self.members.push(None);
                 self.members.len() - 1
             });
-            let source = driven.socket().source();
-            match self.poll.registry().register(source, Token(place), Interest::READABLE) {
-                Ok(()) => self.members[place] = Some(driven),
-                Err(error) => driven.fail(&format!("cannot watch its socket: {error}")),
+            match self.watch(place, socket) {
+                Ok((socket, watch)) => {
+                    self.members[place] = Some(Driven::new(connection, socket, watch));
+                }
+                Err(error) => connection.fail(&format!("cannot watch its socket: {error}")),
             }
         }
+    }
+
+    fn watch(&self, place: usize, mut socket: Socket) -> io::Result<(Socket, Watch)> {
+        let registry = Arc::clone(&self.registry);
+        registry.register(socket.source(), Subject::Socket.token(place), Interest::READABLE)?;
+        Ok((socket, Watch { registry, token: Subject::Streams.token(place) }))
     }
 
     /// Asks which sockets have something, without waiting for it.
@@ -127,8 +159,11 @@ impl Crew {
             let mut told = 0;
             for event in &self.events {
                 told += 1;
-                if let Some(Some(member)) = self.members.get_mut(event.token().0) {
-                    member.datagrams_arrived();
+                let (place, subject) = Subject::of(event.token());
+                match (self.members.get_mut(place), subject) {
+                    (Some(Some(member)), Subject::Socket) => member.datagrams_arrived(),
+                    (Some(Some(member)), Subject::Streams) => member.streams_have_news(),
+                    (Some(None) | None, _) => {}
                 }
             }
             if told < EVENTS {
