@@ -2,6 +2,7 @@
 # Runs the livekit crate's own end-to-end tests on the media engine, against a real livekit-server.
 # Usage: conformance.sh build              makes the test programs
 #        conformance.sh run [SUITE…]       runs all suites, or those named
+#                                          (CONFORMANCE_JOBS tests at a time, 3 unless told)
 #        conformance.sh check-official     type-checks the same code on the official engine
 # The tests come from the crate in cargo's registry: a copy is made under the target folder, none is
 # kept in the repository. What has to pass and what cannot, with the reason, is listed in
@@ -100,12 +101,12 @@ expected() {
     awk -F ' *[|] *' -v test="$1" '$1 == test { print $2, $4 }' "$list"
 }
 
+# Runs one test and prints a line on it; what is not as listed begins with a capital letter.
 run_test() {
     local suite=$1 program=$2 test=$3
     local name=$suite::$test log=$work/logs/$suite.${test//:/_} wanted seen text
     local begun=$SECONDS
     if timeout --kill-after 5 $limit "$program" --exact "$test" --test-threads 1 >"$log" 2>&1; then seen=pass; else seen=fail; fi
-    ran=$((ran + 1))
     wanted=$(expected "$name")
     text=${wanted#* }
     case $seen,${wanted%% *} in
@@ -113,31 +114,31 @@ run_test() {
     fail,fail | fail,either)
         if grep -qF -- "$text" "$log"; then
             printf 'cannot      %s: %s\n' "$name" "$text"
-            cannot=$((cannot + 1))
-            return
+        else
+            printf 'WRONG FAIL  %s: its output does not say "%s"; see %s\n' "$name" "$text" "$log"
         fi
-        printf 'WRONG FAIL  %s: its output does not say "%s"; see %s\n' "$name" "$text" "$log"
-        wrong=$((wrong + 1))
         ;;
-    fail,pass)
-        printf 'FAILED      %s (%s s); see %s\n' "$name" $((SECONDS - begun)) "$log"
-        wrong=$((wrong + 1))
-        ;;
-    pass,fail)
-        printf 'PASSED      %s, which is listed as one that cannot\n' "$name"
-        wrong=$((wrong + 1))
-        ;;
-    *)
-        printf 'NOT LISTED  %s: %s\n' "$name" "$seen"
-        wrong=$((wrong + 1))
-        ;;
+    fail,pass) printf 'FAILED      %s (%s s); see %s\n' "$name" $((SECONDS - begun)) "$log" ;;
+    pass,fail) printf 'PASSED      %s, which is listed as one that cannot\n' "$name" ;;
+    *) printf 'NOT LISTED  %s: %s\n' "$name" "$seen" ;;
     esac
 }
 
-# Runs the suites named, or all. Every test has a process of its own, so that one that hangs or
-# breaks takes no other along and is named.
+# Prints the suite, the program and the name of each test of the suites named, or of all.
+tests_of() {
+    local suite program test
+    while read -r suite program; do
+        case " ${*:-$suite} " in *" $suite "*) ;; *) continue ;; esac
+        for test in $("$program" --list 2>/dev/null | sed -n 's/: test$//p'); do
+            printf '%s %s %s\n' "$suite" "$program" "$test"
+        done
+    done <"$programs"
+}
+
+# Runs the suites named, or all. Every test has a process and rooms of its own, so that one that hangs or
+# breaks takes no other along and is named. They mostly wait, so a few run at a time.
 run() {
-    local suite program test listed
+    local suite name outcomes=$work/outcomes
     [ -s "$programs" ] || fail "nothing is built: run '$0 build' first"
     for suite in "$@"; do
         grep -q "^$suite " "$programs" || fail "there is no suite $suite; there are: $(cut -d ' ' -f 1 "$programs" | tr '\n' ' ')"
@@ -147,21 +148,21 @@ run() {
     mkdir -p "$work/logs"
     start_server
     export RUST_BACKTRACE=0 LIVEKIT_URL=ws://127.0.0.1:$port LIVEKIT_API_KEY=devkey LIVEKIT_API_SECRET=secret
-    ran=0 cannot=0 wrong=0
-    while read -r suite program; do
-        case " ${*:-$suite} " in *" $suite "*) ;; *) continue ;; esac
-        for test in $("$program" --list 2>/dev/null | sed -n 's/: test$//p'); do
-            run_test "$suite" "$program" "$test"
-        done
-        for listed in $(sed -n "s/^$suite::\([^ |]*\).*/\1/p" "$list"); do
-            [ -e "$work/logs/$suite.${listed//:/_}" ] && continue
-            printf 'MISSING     %s::%s is listed and does not exist\n' "$suite" "$listed"
-            wrong=$((wrong + 1))
-        done
-    done <"$programs"
+    export -f run_test expected
+    export work limit list
+    tests_of "$@" >"$work/tests"
+    xargs --max-args 3 --max-procs "${CONFORMANCE_JOBS:-3}" bash -c 'run_test "$@"' run_test <"$work/tests" | tee "$outcomes"
+    # What is listed and was not run is a test that is gone.
+    while read -r suite name; do
+        grep -q "^$suite [^ ]* $name\$" "$work/tests" ||
+            printf 'MISSING     %s::%s is listed and does not exist\n' "$suite" "$name" | tee -a "$outcomes"
+    done < <(sed -n 's/^\([a-z0-9_]*\)::\([^ |]*\).*/\1 \2/p' "$list" | while read -r suite name; do
+        case " ${*:-$suite} " in *" $suite "*) printf '%s %s\n' "$suite" "$name" ;; esac
+    done)
     printf 'conformance: %s tests, %s passed, %s cannot pass (see %s), %s not as listed\n' \
-        "$ran" $((ran - cannot - wrong)) "$cannot" "${list#"$here"/}" "$wrong"
-    [ $wrong -eq 0 ]
+        "$(wc -l <"$work/tests" | tr -d ' ')" "$(grep -c '^ok' "$outcomes" || true)" \
+        "$(grep -c '^cannot' "$outcomes" || true)" "${list#"$here"/}" "$(grep -c '^[A-Z]' "$outcomes" || true)"
+    ! grep -q '^[A-Z]' "$outcomes"
 }
 
 case ${1:-} in
