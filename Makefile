@@ -60,7 +60,7 @@ bench-calls: rust tools
 	cargo build --release --package bench-calls
 	target/release/bench-calls --calls $(subst $(space),$(comma),$(strip $(N))) --repeats $(REPEATS) --window $(WINDOW) $(if $(LK),--lk $(LK))
 
-# About three minutes, after a build of as long the first time.
+# About two minutes, after a build of five the first time.
 .PHONY: conformance
 conformance: rust tools
 	tools/conformance.sh build
