@@ -169,9 +169,7 @@ impl Driven {
     /// timing anyway.
     fn receive_streams(&mut self, clocks: Clocks, inbound: &mut Inbound) {
         let Self { connection, streams, has_news, lively_until, .. } = self;
-        let mut has_come = false;
         streams.turn(inbound.contents(), clocks.now, |incoming| {
-            has_come = true;
             let mut peer = connection.peer();
             match incoming {
                 Incoming::Bytes(from, bytes) => {
@@ -184,9 +182,7 @@ impl Driven {
                 *lively_until = clocks.now + LIVELY;
             }
         });
-        if has_come {
-            self.drain();
-        }
+        self.drain();
     }
 
     /// Lets out what the peer has to say.

@@ -84,7 +84,7 @@ struct Crew {
     /// `None` is a place for a newcomer.
     members: Vec<Option<Driven>>,
     poll: Poll,
-    /// Of the same.
+    /// Of the poll, for the members to register their TCP connections with.
     registry: Arc<Registry>,
     events: Events,
     inbound: Inbound,
