@@ -3,7 +3,7 @@
 //! It knows positions (samples since some beginning) and no time, and takes the threshold from
 //! outside, so that a whole clip and a live stream are judged by the same rules.
 
-use super::level::{BLOCK, MS, Threshold, Window, power};
+use super::level::{BLOCK, MS, Threshold, Window};
 
 /// Inactive blocks that do not yet end a burst: the flutter of a level near the threshold.
 pub(super) const HOLE_BLOCKS: u32 = 2;
@@ -71,7 +71,7 @@ impl Open {
 
 impl Bursts {
     pub(super) fn new() -> Self {
-        Self { window: [0; 4 * BLOCK], next: 0, open: None, voice_end: None }
+        Self { window: Window::silent(), next: 0, open: None, voice_end: None }
     }
 
     /// Takes in the block that begins at position `at`; samples come in the order of their positions. A
@@ -87,7 +87,7 @@ impl Bursts {
         onset: Threshold,
     ) -> Option<Burst> {
         self.shift(at, pcm);
-        let is_active = threshold.reached_by(power(&self.window[LAST..]));
+        let is_active = threshold.reached_by(self.window.last_power());
         // The last sample may lie in a block too quiet to be active, but only right behind one.
         let last_at =
             |window: &Window| threshold.last_audible(window).map(|i| at + (i - LAST) as u64);
@@ -118,17 +118,14 @@ impl Bursts {
 
     /// Puts the block behind the one before, or behind silence where it does not follow.
     fn shift(&mut self, at: u64, pcm: &[i16]) {
-        self.window.copy_within(BLOCK.., 0);
         if at != self.next {
-            self.window[LAST..].fill(0);
+            self.window.push(&[]);
             if let Some(open) = &mut self.open {
                 open.find_first(self.next, &self.window);
             }
-            self.window.fill(0);
+            self.window = Window::silent();
         }
-        let (block, rest) = self.window[LAST..].split_at_mut(pcm.len().min(BLOCK));
-        block.copy_from_slice(&pcm[..block.len()]);
-        rest.fill(0);
+        self.window.push(pcm);
         self.next = at + BLOCK as u64;
     }
 

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 /// Samples in a block of 10 ms, the step in which a level is judged: a pitch period of the lowest
 /// voices (80 Hz) still fits in, and it is the frame of WebRTC and of most voice detectors.
 pub(super) const BLOCK: usize = 480;
+const BLOCK_SAMPLES: f64 = 480.0;
 
 /// Samples in a millisecond, the step in which an edge is refined.
 pub(super) const MS: usize = 48;
@@ -16,8 +17,8 @@ const MS_SAMPLES: f64 = 48.0;
 const LASTING_MS: usize = 5;
 const LASTING_SAMPLES: f64 = 240.0;
 
-/// Four blocks, the surroundings in which an edge is looked for.
-pub(super) type Window = [i16; 4 * BLOCK];
+/// Milliseconds in a block and in a window.
+const BLOCK_MS: usize = 10;
 const WINDOW_MS: usize = 40;
 
 /// A sound this much weaker than one that follows closely is masked by it: nobody hears it, and it
@@ -72,10 +73,19 @@ pub(super) const SILENCE_DBFS: f64 = -100.0;
 const FULL_POWER: f64 = 32_768.0 * 32_768.0;
 
 /// Mean square of the samples, 0 for none.
+#[expect(clippy::cast_precision_loss, reason = "nobody counts 2^53 samples")]
 pub(super) fn power(pcm: &[i16]) -> f64 {
-    let (sum, count) =
-        pcm.iter().fold((0.0, 0.0), |(sum, count), s| (sum + square(*s), count + 1.0));
-    if count > 0.0 { sum / count } else { 0.0 }
+    energy(pcm) / pcm.len().max(1) as f64
+}
+
+/// Sum of the squares. It is a whole number far below 2^53, so it is exact however it is added up; whole
+/// numbers are added several at a time, which the processor may not do with fractions.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact below 2^53, which is 8 million loudest samples"
+)]
+fn energy(pcm: &[i16]) -> f64 {
+    pcm.iter().map(|s| i64::from(i32::from(*s) * i32::from(*s))).sum::<i64>() as f64
 }
 
 /// The level of a mean square in dBFS, never below [`SILENCE_DBFS`].
@@ -90,6 +100,39 @@ pub(super) fn power_of(dbfs: f64) -> f64 {
 
 fn square(sample: i16) -> f64 {
     f64::from(sample) * f64::from(sample)
+}
+
+/// Four blocks, the surroundings in which an edge is looked for. Each block is looked at in several
+/// windows, so the energies its milliseconds have are added up once and stay with it.
+#[derive(Debug)]
+pub(super) struct Window {
+    pcm: [i16; 4 * BLOCK],
+    each_ms: [f64; WINDOW_MS],
+}
+
+impl Window {
+    pub(super) fn silent() -> Self {
+        Self { pcm: [0; 4 * BLOCK], each_ms: [0.0; WINDOW_MS] }
+    }
+
+    /// Puts a block behind the others and lets go of the first. One shorter than 10 ms ends in silence.
+    pub(super) fn push(&mut self, block: &[i16]) {
+        self.pcm.copy_within(BLOCK.., 0);
+        let last = &mut self.pcm[3 * BLOCK..];
+        let (filled, rest) = last.split_at_mut(block.len().min(BLOCK));
+        filled.copy_from_slice(&block[..filled.len()]);
+        rest.fill(0);
+        self.each_ms.copy_within(BLOCK_MS.., 0);
+        let energies = last.chunks_exact(MS).map(energy);
+        for (of_ms, energy) in self.each_ms[3 * BLOCK_MS..].iter_mut().zip(energies) {
+            *of_ms = energy;
+        }
+    }
+
+    /// Mean square of the last block.
+    pub(super) fn last_power(&self) -> f64 {
+        self.each_ms[3 * BLOCK_MS..].iter().sum::<f64>() / BLOCK_SAMPLES
+    }
 }
 
 /// The level from which something is audible.
@@ -131,40 +174,47 @@ impl Threshold {
 
     /// Index of the first audible sample in the second and third block of a window.
     pub(super) fn first_audible(self, window: &Window) -> Option<usize> {
-        let sample = |i| window.get(BLOCK + i).copied().unwrap_or_default();
-        self.search(2 * BLOCK, MASKED_BEFORE, sample).map(|i| BLOCK + i)
+        let sample = |i| window.pcm.get(BLOCK + i).copied().unwrap_or_default();
+        let mut each_ms = [0.0; WINDOW_MS];
+        each_ms[..3 * BLOCK_MS].copy_from_slice(&window.each_ms[BLOCK_MS..]);
+        self.search(2 * BLOCK, MASKED_BEFORE, sample, &each_ms).map(|i| BLOCK + i)
     }
 
     /// Index of the last audible sample in the last block of a window.
     pub(super) fn last_audible(self, window: &Window) -> Option<usize> {
-        let last = window.len() - 1;
-        self.search(BLOCK, MASKED_BEHIND, |i| window[last - i]).map(|i| last - i)
+        let last = window.pcm.len() - 1;
+        let mut each_ms = window.each_ms;
+        each_ms.reverse();
+        self.search(BLOCK, MASKED_BEHIND, |i| window.pcm[last - i], &each_ms).map(|i| last - i)
     }
 
     /// The first of `count` samples that is audible with the milliseconds it begins, in the direction
-    /// in which `sample` reads a window. What lies further on can mask it.
-    fn search(self, count: usize, masked: Masking, sample: impl Fn(usize) -> i16) -> Option<usize> {
+    /// in which `sample` and `each_ms` read a window. What lies further on can mask it: the same for
+    /// all samples of a millisecond, most of which are weaker than that in the middle of a voice.
+    fn search(
+        self,
+        count: usize,
+        masked: Masking,
+        sample: impl Fn(usize) -> i16,
+        each_ms: &[f64; WINDOW_MS],
+    ) -> Option<usize> {
         let least_of_loudest = power_of(-masked.db) / FULL_POWER;
-        let mut each_ms = [0.0; WINDOW_MS];
-        for (i, power) in each_ms.iter_mut().enumerate() {
-            *power = (i * MS..(i + 1) * MS).map(|i| square(sample(i))).sum::<f64>() / MS_SAMPLES;
-        }
-        // Sums of squares of 16-bit samples are whole numbers far below 2^53, so the running sums are
-        // exact and do not drift.
-        let mut short = each_ms[0] * MS_SAMPLES;
-        let mut long = each_ms[..LASTING_MS].iter().sum::<f64>() * MS_SAMPLES;
-        for i in 0..count {
-            let own = square(sample(i));
-            let level = own.min(short / MS_SAMPLES);
-            if level >= self.power && long >= self.power * LASTING_SAMPLES {
-                let near = &each_ms[i / MS..(i / MS + masked.ms + 1).min(WINDOW_MS)];
-                let loudest = near.iter().copied().fold(0.0, f64::max);
-                if level >= loudest * least_of_loudest {
+        // The running sums are exact as each energy is, and do not drift.
+        let mut short = each_ms[0];
+        let mut long = each_ms[..LASTING_MS].iter().sum::<f64>();
+        for ms in 0..count / MS {
+            let near = &each_ms[ms..(ms + masked.ms + 1).min(WINDOW_MS)];
+            let loudest = near.iter().copied().fold(0.0, f64::max) / MS_SAMPLES;
+            let least = self.power.max(loudest * least_of_loudest);
+            for i in ms * MS..(ms + 1) * MS {
+                let own = square(sample(i));
+                let level = own.min(short / MS_SAMPLES);
+                if level >= least && long >= self.power * LASTING_SAMPLES {
                     return Some(i);
                 }
+                short += square(sample(i + MS)) - own;
+                long += square(sample(i + LASTING_MS * MS)) - own;
             }
-            short += square(sample(i + MS)) - own;
-            long += square(sample(i + LASTING_MS * MS)) - own;
         }
         None
     }
@@ -252,6 +302,7 @@ impl Noise {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::testing::{Random, burst, mix, noise, room};
 
     #[test]
     fn levels() {
@@ -284,13 +335,20 @@ mod tests {
         }
     }
 
+    fn window(pcm: &[i16]) -> Window {
+        let mut window = Window::silent();
+        pcm.chunks(BLOCK).for_each(|block| window.push(block));
+        window
+    }
+
     /// First and last audible sample of a window whose last three blocks are silent but for these
     /// samples; all is counted from there.
     fn edges(sounds: &[(std::ops::Range<usize>, i16)]) -> (Option<usize>, Option<usize>) {
-        let mut window = [0; 4 * BLOCK];
+        let mut pcm = [0; 4 * BLOCK];
         for (range, value) in sounds {
-            window[BLOCK..][range.clone()].fill(*value);
+            pcm[BLOCK..][range.clone()].fill(*value);
         }
+        let window = window(&pcm);
         let lowest = Threshold::lowest();
         let edges = [lowest.first_audible(&window), lowest.last_audible(&window)];
         let [first, last] = edges.map(|found| found.map(|i| i - BLOCK));
@@ -327,6 +385,50 @@ mod tests {
         );
         // Further away it is heard.
         assert_eq!(edges(&[(20..588, 200), (588..700, 4000)]).0, Some(20));
+    }
+
+    /// The search as its rule is worded, with every sum made anew.
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    fn found_by_the_rule(
+        threshold: Threshold,
+        pcm: &[i16],
+        count: usize,
+        masked: Masking,
+    ) -> Option<usize> {
+        let sample = |i| pcm.get(i).copied().unwrap_or_default();
+        let mean = |from: usize, length: usize| {
+            (from..from + length).map(|i| square(sample(i))).sum::<f64>() / length as f64
+        };
+        (0..count).find(|i| {
+            let level = square(sample(*i)).min(mean(*i, MS));
+            let near = (i / MS..=i / MS + masked.ms).map(|ms| mean(ms * MS, MS));
+            let loudest = near.fold(0.0, f64::max);
+            threshold.reached_by(level)
+                && threshold.reached_by(mean(*i, LASTING_MS * MS))
+                && level >= loudest * (power_of(-masked.db) / FULL_POWER)
+        })
+    }
+
+    #[test]
+    fn the_search_finds_what_its_rule_says() {
+        let mut found = 0;
+        for seed in 0..400 {
+            let mut random = Random(seed);
+            let mut pcm = room(4 * BLOCK, -70.0 + 30.0 * random.unit(), seed);
+            for sound in [burst(8, -40.0), noise(600, -45.0, seed), burst(5, -25.0)] {
+                let at = usize::try_from(random.next() % 1500).expect("small");
+                mix(&mut pcm, at, &sound);
+            }
+            let window = window(&pcm);
+            let threshold = Threshold::above(power_of(-70.0 + 30.0 * random.unit()));
+            let first = found_by_the_rule(threshold, &pcm[BLOCK..], 2 * BLOCK, MASKED_BEFORE);
+            assert_eq!(threshold.first_audible(&window), first.map(|i| BLOCK + i), "{seed}");
+            pcm.reverse();
+            let last = found_by_the_rule(threshold, &pcm, BLOCK, MASKED_BEHIND);
+            assert_eq!(threshold.last_audible(&window), last.map(|i| 4 * BLOCK - 1 - i), "{seed}");
+            found += usize::from(first.is_some()) + usize::from(last.is_some());
+        }
+        assert!((100..700).contains(&found), "{found} of 800");
     }
 
     #[test]
