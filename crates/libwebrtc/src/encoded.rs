@@ -178,6 +178,15 @@ impl EncodedAudioStream {
         Self { track, tap }
     }
 
+    /// The same for a reader that need not be woken for fewer packets than this. Whenever it looks by itself it gets
+    /// what is there, so one that must not miss the last few has a timer of its own. With many calls, waking is dearer
+    /// than what is done with a packet.
+    #[must_use]
+    pub fn woken_for(self, packets: usize) -> Self {
+        self.tap.wake_for(packets);
+        self
+    }
+
     /// How many packets were dropped, oldest first, because the reader was ten seconds behind.
     pub fn overflowed(&self) -> u64 {
         self.tap.dropped()

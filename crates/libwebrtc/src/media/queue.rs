@@ -17,6 +17,8 @@ pub(crate) struct Queue<T> {
 #[derive(Debug)]
 struct State<T> {
     items: VecDeque<T>,
+    /// So many wake the reader.
+    enough: usize,
     waker: Option<Waker>,
     ended: bool,
     dropped: u64,
@@ -24,8 +26,14 @@ struct State<T> {
 
 impl<T> Queue<T> {
     pub(crate) fn new(capacity: usize) -> Self {
-        let state = State { items: VecDeque::new(), waker: None, ended: false, dropped: 0 };
+        let state =
+            State { items: VecDeque::new(), enough: 1, waker: None, ended: false, dropped: 0 };
         Self { capacity: capacity.max(1), state: Mutex::new(state) }
+    }
+
+    /// The reader need not be woken for fewer items than this; whenever it looks by itself, it gets what is there.
+    pub(crate) fn wake_for(&self, items: usize) {
+        self.state.lock().enough = items.clamp(1, self.capacity);
     }
 
     /// Adds items and wakes the reader once. Returns how many older ones had to go.
@@ -52,10 +60,11 @@ impl<T> Queue<T> {
         state.dropped - before
     }
 
-    /// Wakes a reader for whom something is waiting.
+    /// Wakes a reader for whom enough is waiting.
     pub(crate) fn wake(&self) {
         let mut state = self.state.lock();
-        let waker = if state.items.is_empty() { None } else { state.waker.take() };
+        let is_enough = state.items.len() >= state.enough;
+        let waker = if is_enough { state.waker.take() } else { None };
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
@@ -89,7 +98,10 @@ impl<T> Queue<T> {
         if state.ended {
             return Poll::Ready(None);
         }
-        state.waker = Some(cx.waker().clone());
+        match &mut state.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            waker @ None => *waker = Some(cx.waker().clone()),
+        }
         Poll::Pending
     }
 
@@ -101,6 +113,14 @@ impl<T> Queue<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicU32, Ordering},
+        },
+        task::Wake,
+    };
+
     use super::*;
 
     fn drain(queue: &Queue<u32>) -> Vec<u32> {
@@ -121,17 +141,25 @@ mod tests {
         assert_eq!(drain(&queue), [3, 4, 5]);
     }
 
+    #[derive(Default)]
+    struct Count(AtomicU32);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Count {
+        fn of_wakes(&self) -> u32 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
     #[test]
     fn a_reader_sleeps_until_it_is_woken_for_something() {
-        #[derive(Default)]
-        struct Count(std::sync::atomic::AtomicU32);
-        impl std::task::Wake for Count {
-            fn wake(self: std::sync::Arc<Self>) {
-                self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            }
-        }
-        let count = std::sync::Arc::new(Count::default());
-        let woken = || count.0.load(std::sync::atomic::Ordering::Relaxed);
+        let count = Arc::new(Count::default());
+        let woken = || count.of_wakes();
         let (queue, waker) = (Queue::new(3), Waker::from(count.clone()));
         assert!(queue.poll(&Context::from_waker(&waker)).is_pending());
         queue.wake();
@@ -142,6 +170,25 @@ mod tests {
         queue.wake();
         assert_eq!(woken(), 1);
         assert_eq!(drain(&queue), [1, 2]);
+    }
+
+    #[test]
+    fn a_patient_reader_is_woken_for_enough_or_the_end() {
+        let count = Arc::new(Count::default());
+        let (queue, waker) = (Queue::new(9), Waker::from(count.clone()));
+        let cx = Context::from_waker(&waker);
+        queue.wake_for(3);
+        assert!(queue.poll(&cx).is_pending());
+        queue.push([1, 2]);
+        assert_eq!(count.of_wakes(), 0);
+        queue.push([3]);
+        assert_eq!(count.of_wakes(), 1);
+        assert_eq!(drain(&queue), [1, 2, 3]);
+        queue.push([4]);
+        assert_eq!(drain(&queue), [4], "it may look by itself");
+        assert!(queue.poll(&cx).is_pending());
+        queue.end();
+        assert_eq!(count.of_wakes(), 2);
     }
 
     #[test]
