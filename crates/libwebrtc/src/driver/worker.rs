@@ -96,12 +96,11 @@ impl Crew {
         loop {
             self.wait(next_tick);
             self.admit();
-            let mut clocks = Clocks::read();
-            if clocks.now >= next_tick {
-                self.members_mut().for_each(|member| member.speak(clocks.now));
-                self.look_for_datagrams();
-                clocks = Clocks::read();
+            let now = Instant::now();
+            if now >= next_tick {
+                self.look_for_datagrams(now);
             }
+            let clocks = Clocks::read();
             let Self { members, inbound, .. } = &mut self;
             members.iter_mut().flatten().for_each(|member| member.turn(clocks, inbound));
             self.members_mut().for_each(Driven::tell_readers);
@@ -150,7 +149,7 @@ impl Crew {
     }
 
     /// Asks which sockets have something, without waiting for it.
-    fn look_for_datagrams(&mut self) {
+    fn look_for_datagrams(&mut self, now: Instant) {
         loop {
             if let Err(error) = self.poll.poll(&mut self.events, Some(Duration::ZERO)) {
                 log::debug!("cannot ask for datagrams: {error}");
@@ -161,7 +160,7 @@ impl Crew {
                 told += 1;
                 let (place, subject) = Subject::of(event.token());
                 match (self.members.get_mut(place), subject) {
-                    (Some(Some(member)), Subject::Socket) => member.datagrams_arrived(),
+                    (Some(Some(member)), Subject::Socket) => member.datagrams_arrived(now),
                     (Some(Some(member)), Subject::Streams) => member.streams_have_news(),
                     (Some(None) | None, _) => {}
                 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Instant};
 
 use str0m::{
-    Input,
+    Event, Input, Output as RtcOutput,
     net::{Protocol, Receive, Transmit},
 };
 
@@ -12,14 +12,35 @@ use super::{Link, Output, Peer, streams};
 impl Peer {
     /// A datagram was read from the socket at `arrival`. Anything may come from a network: what makes no sense is
     /// counted and ignored.
+    ///
+    /// `true` when it was a packet of audio that is dealt with: it calls for no answer before time is passed to the peer
+    /// again, so it is enough to poll then, or when all that waited has been read.
     pub(crate) fn handle_datagram(
         &mut self,
         arrival: Instant,
         source: SocketAddr,
         contents: &[u8],
-    ) {
+    ) -> bool {
         if !self.receive_relayed(arrival, source, contents) {
             self.receive_directly(arrival, Protocol::Udp, source, contents);
+        }
+        is_rtp(contents) && self.take_packet()
+    }
+
+    /// Routes the packet that the engine was just given. What else the engine answers waits to be polled.
+    fn take_packet(&mut self) -> bool {
+        if self.held.is_some() {
+            return false;
+        }
+        match self.rtc.poll_output() {
+            Ok(RtcOutput::Event(Event::RtpPacket(packet))) if !self.is_closed() => {
+                self.receive_packet(packet);
+                true
+            }
+            other => {
+                self.held = Some(other);
+                false
+            }
         }
     }
 
@@ -77,4 +98,9 @@ impl Peer {
         self.counters.bytes_sent += length;
         Some(output)
     }
+}
+
+/// Whether a datagram from the other side itself is RTP and not RTCP (RFC 5761, 4).
+pub(crate) fn is_rtp(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..=191, marked, ..] if !(64..96).contains(&(marked & 0x7f)))
 }

@@ -1,7 +1,7 @@
 //! A connection without IO: time, datagrams and calls come in, datagrams, events and the next deadline come out.
 //!
 //! The rule of use: after every call that takes `&mut self`, call [`Peer::poll`] until it answers
-//! [`Output::Timeout`]; at that time, or earlier when something arrives, come back with [`Peer::handle_timeout`] or
+//! [`Output::Timeout`] (after [`Peer::handle_datagram`] there is an exception); at that time, or earlier when something arrives, come back with [`Peer::handle_timeout`] or
 //! [`Peer::handle_datagram`].
 
 mod error;
@@ -31,7 +31,7 @@ use std::{
 };
 
 use str0m::{
-    Event, Input, Output as RtcOutput, Rtc,
+    Event, Input, Output as RtcOutput, Rtc, RtcError,
     channel::ChannelId,
     net::{DatagramSend, Protocol},
     rtp::Ssrc,
@@ -43,6 +43,7 @@ use self::{
 };
 pub(crate) use self::{
     channel::ChannelKey,
+    datagrams::is_rtp,
     error::PeerError,
     relay::{Credentials, RelayServer, RelayTransport, RelayUrl, RelayUrlError},
     relays::{Link, Policy},
@@ -148,6 +149,8 @@ pub(crate) struct Peer {
     /// Channels given up before SCTP knew them; closed as soon as they open.
     abandoned: Vec<(ChannelId, Option<u16>)>,
     events: VecDeque<PeerEvent>,
+    /// What the engine answered and was not dealt with yet.
+    held: Option<Result<RtcOutput, RtcError>>,
     dtls_up: bool,
     disconnected_since: Option<Instant>,
     /// Set once closed by the application: when to stop waiting for the goodbye.
@@ -201,6 +204,7 @@ impl Peer {
             next_channel: 0,
             abandoned: vec![],
             events: VecDeque::new(),
+            held: None,
             dtls_up: false,
             disconnected_since: None,
             close_by: None,
@@ -270,7 +274,7 @@ impl Peer {
             if let Some(output) = self.poll_relays() {
                 return output;
             }
-            match self.rtc.poll_output() {
+            match self.held.take().unwrap_or_else(|| self.rtc.poll_output()) {
                 Ok(RtcOutput::Timeout(at)) => {
                     if self.flush_channels() {
                         continue;
@@ -344,6 +348,12 @@ impl Peer {
             && self.events.is_empty()
     }
 
+    /// What [`Output::Timeout`] would say if it were for the engine to be passed the time with each microphone packet.
+    pub(crate) fn own_deadline(&mut self) -> Instant {
+        self.deadline(self.now + IDLE_MAX)
+    }
+
+    /// The engine wants the time at `at`.
     fn deadline(&mut self, at: Instant) -> Instant {
         let failure = self.disconnected_since.map(|since| since + FAILED_AFTER);
         let goodbye = self.close_by.filter(|_| self.rtc.is_alive());
