@@ -27,12 +27,15 @@ const SERVER_START: Duration = Duration::from_secs(15);
 const AGENT_START: Duration = Duration::from_secs(90);
 /// How long a process may take to end by itself before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
-/// Goes on with the server's `rtc` settings: listen on 127.0.0.1 alone, as the relay has the same port
-/// of another address, and send no checks of its own, which would find a way around the relay.
-const BEHIND_RELAY: &str = "  enable_loopback_candidate: true
+/// Goes on with the server's `rtc` settings: media on 127.0.0.1 alone, whatever other addresses the
+/// machine has. A relay has the same port of another one, and sending from `::1`, which the server would
+/// offer too, costs the kernel more.
+const ON_LOOPBACK: &str = "  enable_loopback_candidate: true
   ips:
     includes: [127.0.0.1/32]
-  use_ice_lite: true
+";
+/// The same: send no checks of its own, which would find a way around the relay.
+const BEHIND_RELAY: &str = "  use_ice_lite: true
 ";
 /// What livekit-agents (Python and Node) logs once it can take calls.
 const REGISTERED: &str = "registered worker";
@@ -105,7 +108,7 @@ impl DevServer {
     ) -> Result<Self, DevError> {
         let (http, tcp, udp) = free_ports().map_err(DevError::Port)?;
         let mut config = format!(
-            "port: {http}\nlogging:\n  level: info\nrtc:\n  tcp_port: {tcp}\n  udp_port: {udp}\n"
+            "port: {http}\nlogging:\n  level: info\nrtc:\n  tcp_port: {tcp}\n  udp_port: {udp}\n{ON_LOOPBACK}"
         );
         let mut media_address = Ipv4Addr::LOCALHOST;
         let mut relay = None;
