@@ -111,6 +111,16 @@ impl Bursts {
         self.judge()
     }
 
+    /// Goes on at a position, in the burst that is open: it lasted until there.
+    pub(super) fn pass_to(&mut self, at: u64) {
+        self.window = Window::silent();
+        self.next = at;
+        if let Some(open) = &mut self.open {
+            open.last = at;
+            open.quiet = 0;
+        }
+    }
+
     /// Whether there is a burst of which it is not known yet if it is voice or a click.
     pub(super) fn undecided(&self) -> bool {
         self.open.as_ref().is_some_and(|open| !open.is_voice)

@@ -207,6 +207,27 @@ impl Ear {
         self.is_speaking
     }
 
+    /// Whether the last packet ended in the middle of something that is voice for certain, with no noise behind it that
+    /// moves the threshold.
+    pub(super) fn is_in_a_clear_voice(&self) -> bool {
+        let is_clear = Threshold::above(self.noise.power()) == Threshold::lowest();
+        let is_voice = self.is_speaking && self.is_audible && !self.bursts.undecided();
+        is_clear && is_voice && self.block.is_empty()
+    }
+
+    /// Goes on with a packet that came at `at`, in the voice that was heard last: it was audible from then on, with no
+    /// silence in it that would have been an end. Call it only in a clear voice ([`Self::is_in_a_clear_voice`]).
+    pub(super) fn pass_over_voice(&mut self, at: Duration, rtp_time: u32) {
+        let position = self.timeline.pass_to(rtp_time);
+        self.noise.hole();
+        self.bursts.pass_to(position);
+        self.block_at = position;
+        self.last_audible = Some(Edge { position, at: at.max(self.last_event) });
+        if let Some(sound) = &mut self.sound {
+            sound.until = position;
+        }
+    }
+
     /// The background noise as it is known now, RMS in dBFS. Above −40 it cannot be told from a voice.
     pub fn noise_dbfs(&self) -> f64 {
         dbfs(self.noise.power())
@@ -358,6 +379,14 @@ impl Timeline {
         let Some((_, position)) = &mut self.next else { return 0 };
         *position += pause;
         *position
+    }
+
+    /// What comes next is the packet of this RTP time. The answer is its position.
+    fn pass_to(&mut self, rtp_time: u32) -> u64 {
+        let (expected, position) = self.next.unwrap_or((rtp_time, 0));
+        let position = position + u64::from(rtp_time.wrapping_sub(expected));
+        self.next = Some((rtp_time, position));
+        position
     }
 
     /// The moment of a sample.

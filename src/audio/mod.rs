@@ -36,6 +36,7 @@ mod resample;
 mod clip;
 pub mod opus;
 pub mod ear;
+pub mod listener;
 #[cfg(test)]
 mod testing;
 

@@ -15,6 +15,8 @@
 //! the delay the caller really has, and a decoder adds none: what is decoded from a packet is what can
 //! be heard from it, so the moment is "when that packet arrived, plus the place in it".
 
+pub(super) mod loudness;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -269,6 +271,14 @@ impl Decoder {
     pub fn new() -> Result<Self, CodecError> {
         let inner = opus::Decoder::new(RATE, Channels::Mono)?;
         Ok(Self { inner, pcm: Box::new([0; DECODED_MAX]), packet: FRAME, rest: Rest::default() })
+    }
+
+    /// Forgets what was heard, to go on elsewhere in the stream.
+    pub(super) fn reset(&mut self) {
+        self.rest = Rest::default();
+        if let Err(error) = self.inner.reset_state() {
+            log::error!("libopus cannot begin anew: {error}");
+        }
     }
 
     /// The samples of a packet, 48 kHz mono, 2.5 to 120 ms of them. Stereo is mixed down.
