@@ -3,30 +3,30 @@
 
 use super::script::Heard;
 use super::sequence::{Arrival, Sequence};
-use crate::audio::ear::{Ear, Event, Heard as Packet};
-use crate::audio::opus::Decoder;
+use crate::audio::ear::Event;
+use crate::audio::listener::{Listener, Packet};
 use crate::clock::Clock;
 use crate::record::{MediaFacts, Observation, Offset};
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use livekit::webrtc::encoded::{EncodedAudioStream, ReceivedFrame as Frame};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long no packet may come before the agent's audio counts as stopped. Silence that is not sent
 /// (DTX) still gives a packet each 400 ms.
 const STALL: Duration = Duration::from_secs(2);
-/// How often the ear is asked whether silence has lasted long enough.
-const ADVANCE: Duration = Duration::from_millis(100);
+/// How long the ear may go without being asked whether silence has lasted long enough.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The listening half of a call.
 pub struct Hearing {
     clock: Clock,
     stream: Option<EncodedAudioStream>,
-    decoder: Option<Decoder>,
-    ear: Ear,
+    listener: Listener,
     heard: Vec<(Offset, Option<Heard>, Observation)>,
     last: Option<Last>,
     stalled: bool,
-    advanced: Offset,
+    looked: Offset,
     counts: Counts,
 }
 
@@ -36,8 +36,6 @@ struct Last {
     ssrc: u32,
     sequence: Sequence,
     rtp_time: u32,
-    /// RTP time behind its last sample.
-    rtp_end: u32,
     at: Offset,
 }
 
@@ -46,7 +44,6 @@ struct Counts {
     received: u64,
     /// In streams that have ended.
     lost: u64,
-    undecodable: u64,
     largest_gap: Duration,
 }
 
@@ -55,12 +52,11 @@ impl Hearing {
         Self {
             clock,
             stream: None,
-            decoder: None,
-            ear: Ear::new(),
+            listener: Listener::new(),
             heard: Vec::new(),
             last: None,
             stalled: false,
-            advanced: Offset::default(),
+            looked: Offset::default(),
             counts: Counts::default(),
         }
     }
@@ -68,7 +64,6 @@ impl Hearing {
     /// Listens to this track from now on; one that was listened to before has been replaced.
     pub fn listen_to(&mut self, stream: EncodedAudioStream) {
         self.stream = Some(stream);
-        self.decoder = Decoder::new().map_err(|e| log::error!("{e}")).ok();
         self.stream_ended();
     }
 
@@ -82,6 +77,11 @@ impl Hearing {
         // The track has ended or not begun; another may come.
         self.stream = None;
         std::future::pending().await
+    }
+
+    /// A packet that has come already.
+    pub fn waiting_packet(&mut self) -> Option<Frame> {
+        self.next_packet().now_or_never()
     }
 
     /// Hears a packet.
@@ -102,49 +102,31 @@ impl Hearing {
             let explained = frame.rtp_time.wrapping_sub(last.rtp_time);
             let gap = at.since(last.at).saturating_sub(ticks(explained));
             self.counts.largest_gap = self.counts.largest_gap.max(gap);
-            let rtp_end = last.rtp_end;
-            self.conceal(missing, at, rtp_end);
+            if missing > 0 {
+                let events = self.listener.lost(missing, at.since_start());
+                self.note(&events);
+            }
         } else {
             self.stream_ended();
         }
-        let mut rtp_end = frame.rtp_time;
-        if let Some(decoder) = &mut self.decoder
-            && let Ok(pcm) = decoder.decode(&frame.payload)
-        {
-            rtp_end = rtp_end.wrapping_add(samples(pcm));
-            let rtp_time = frame.rtp_time;
-            let events = self.ear.hear(Packet { at: at.since_start(), rtp_time, pcm });
-            self.note(&events);
-        } else {
-            self.counts.undecodable += 1;
-        }
         let Frame { ssrc, rtp_time, .. } = *frame;
-        self.last = Some(Last { ssrc, sequence, rtp_time, rtp_end, at });
+        let payload = Arc::clone(&frame.payload);
+        let events = self.listener.hear(Packet { at: at.since_start(), rtp_time, payload });
+        self.note(&events);
+        self.last = Some(Last { ssrc, sequence, rtp_time, at });
     }
 
     /// Another stream follows, whose numbers have nothing to do with this one's.
     fn stream_ended(&mut self) {
         self.counts.lost += self.last.take().map_or(0, |last| last.sequence.lost());
-    }
-
-    /// Lets the ear hear what the decoder makes up for lost packets, as if they came with the next.
-    fn conceal(&mut self, missing: u64, at: Offset, rtp_time: u32) {
-        let few = u32::try_from(missing).ok().filter(|n| (1..=Decoder::CONCEAL_MAX).contains(n));
-        if let (Some(lost), Some(decoder)) = (few, &mut self.decoder)
-            && let Ok(pcm) = decoder.conceal(lost)
-        {
-            let events = self.ear.hear(Packet { at: at.since_start(), rtp_time, pcm });
-            self.note(&events);
-        }
+        let events = self.listener.begin_stream();
+        self.note(&events);
     }
 
     /// Notices silence by the absence of packets.
     pub fn look_at_the_clock(&mut self, now: Offset) {
-        if now.since(self.advanced) < ADVANCE {
-            return;
-        }
-        self.advanced = now;
-        let events = self.ear.advance(now.since_start());
+        self.looked = now;
+        let events = self.listener.advance(now.since_start());
         self.note(&events);
         if let Some(last) = self.last
             && !self.stalled
@@ -157,7 +139,7 @@ impl Hearing {
 
     /// When the clock has to be looked at next.
     pub fn wake_at(&self) -> Option<Offset> {
-        self.last.map(|_| self.advanced.plus(ADVANCE))
+        self.last.map(|_| self.looked.plus(LOOK))
     }
 
     /// What was heard since the last call: when it happened, what it means to the script if anything,
@@ -191,7 +173,7 @@ impl Hearing {
         MediaFacts {
             packets_received: self.counts.received,
             packets_lost: self.counts.lost + self.last.map_or(0, |last| last.sequence.lost()),
-            packets_unread: overflowed + self.counts.undecodable,
+            packets_unread: overflowed + self.listener.undecodable(),
             largest_gap_ms: self.counts.largest_gap.as_secs_f64() * 1_000.0,
             ..MediaFacts::default()
         }
@@ -201,8 +183,4 @@ impl Hearing {
 /// A difference of RTP times as time; a jump to another stream is none.
 fn ticks(rtp: u32) -> Duration {
     Duration::from_micros(u64::from(rtp) * 1_000 / 48)
-}
-
-fn samples(pcm: &[i16]) -> u32 {
-    u32::try_from(pcm.len()).expect("a packet has at most 5760 samples")
 }

@@ -26,6 +26,10 @@ const STATE_ATTRIBUTE: &str = "lk.agent.state";
 /// Track name of livekit-agents' background music and thinking sounds: not the agent's voice.
 const BACKGROUND_TRACK: &str = "background_audio";
 
+/// Packets of the agent's voice that are heard at once: 60 ms. They carry the times of their arrival, so no measured time
+/// depends on when they are looked at; only what the caller does next does, by less than a person hesitates.
+const PACKETS: usize = 3;
+
 /// Where the calls go, and with whose permission.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -311,7 +315,7 @@ impl Line {
                     // an ordinary participant.
                     self.adopt(&participant);
                     if self.is_agent(&participant.identity()) {
-                        let stream = EncodedAudioStream::new(track.rtc_track());
+                        let stream = EncodedAudioStream::new(track.rtc_track()).woken_for(PACKETS);
                         self.waiting.push(News::Audio(stream));
                     }
                 }

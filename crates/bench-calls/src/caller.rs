@@ -131,8 +131,12 @@ async fn converse(
                 if !std::mem::replace(&mut is_up, true) {
                     shared.up.send_modify(|up| *up += 1);
                 }
-                meter.packet(&mut stream, &frame);
-                hearing.take(&frame);
+                let mut next = Some(frame);
+                while let Some(frame) = next {
+                    meter.packet(&mut stream, &frame);
+                    hearing.take(&frame);
+                    next = hearing.waiting_packet();
+                }
             }
             news = line.news() => match news {
                 News::Audio(audio) => hearing.listen_to(audio),
