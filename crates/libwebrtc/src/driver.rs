@@ -5,12 +5,13 @@
 //!
 //! # What it costs
 //!
-//! With many calls, what costs is not packets or encryption but how often a thread wakes. So a thread does not wake for
-//! packets: it has one tick of 5 ms for all its connections ([`worker`]), on the grid of the microphones' deadlines. At
-//! a tick it sends what is due, reads what has arrived in the meantime, and runs the timers that have run out. The moment
-//! of arrival does not suffer, because the kernel stamps each datagram when it comes in ([`socket`]). While a connection
-//! is being set up or talks over data channels, which is a conversation of many short turns, its thread ticks every
-//! millisecond instead.
+//! With many calls, what costs is not packets or encryption but how often a thread wakes, and how often the state of a
+//! call, which has left the caches meanwhile, is fetched from memory. So a thread does not wake for packets: it has one
+//! tick of 5 ms for all its connections ([`worker`]), on the grid of the microphones' deadlines. And a quiet connection is
+//! looked after once for each packet of its microphone ([`driven`]): what has arrived is read, the packet is sent, and the
+//! timers are passed the time, all in one go. The moment of arrival does not suffer, because the kernel stamps each
+//! datagram when it comes in ([`socket`]). While a connection is being set up or talks over data channels, which is a
+//! conversation of many short turns, its thread ticks every millisecond and reads at every tick.
 //!
 //! Every connection has a socket of its own. One for all calls of a thread would save little, as a system call is the
 //! smaller part of sending a datagram, and servers that tell their clients apart by address would mix them up.
