@@ -99,8 +99,9 @@ impl Listener {
         let loud = self.loudness.of(&packet.payload);
         let follows = self.rtp_end == Some(packet.rtp_time);
         let is_loud = loud.as_ref().is_some_and(|loud| self.proof.holds_for(loud));
+        let was_loud = std::mem::replace(&mut self.was_loud, is_loud && follows);
         // One loud packet alone may be a click, which is no voice.
-        let is_proven = is_loud && std::mem::replace(&mut self.was_loud, is_loud) && follows;
+        let is_proven = is_loud && was_loud && follows;
         let layer = loud.as_ref().map(|loud| loud.layer);
         if let Some(passing) = &mut self.passing
             && passing.takes(is_proven)
