@@ -51,7 +51,7 @@ const MASKED_BEHIND: Masking = Masking { db: MASKED_BEHIND_DB, ms: MASKED_BEHIND
 /// The lowest threshold. Speech in a call has an active level of −30 to −15 dBFS, so what is below is
 /// at least 20 dB under the voice and disappears in any room; the noise of dither, codecs and
 /// good microphones (−90 to −60 dBFS) is below it by a clear distance.
-const THRESHOLD_MIN_DBFS: f64 = -50.0;
+pub(super) const THRESHOLD_MIN_DBFS: f64 = -50.0;
 
 /// The distance of the threshold from the noise. The noise level is a minimum, so it lies a few dB
 /// under the mean of an uneven noise; 10 dB keeps those peaks out and still lets in a voice 15 dB above

@@ -5,7 +5,7 @@
 //! was learned; the nearest miss was 2.6 dB away. 59 to 97 % of the packets of a voice are proven. A packet of CELT may
 //! say what its neighbour holds, which the [listener](super::Listener) allows for.
 
-use crate::audio::level::{BLOCK, Threshold, dbfs, power};
+use crate::audio::level::{BLOCK, THRESHOLD_MIN_DBFS, dbfs, power};
 use crate::audio::opus::loudness::{Layer, Loud};
 
 /// How far above the threshold CELT has to say that a packet is: its energies are those of the sound, to a few dB.
@@ -29,9 +29,8 @@ pub(super) struct Proof {
 #[derive(Debug)]
 struct Voice {
     layer: Layer,
-    /// By how many dB the estimate was above the truth, in order, and the middle of it when it was last looked for.
+    /// By how many dB the estimate was above the truth, in order.
     over: Vec<f64>,
-    median: f64,
 }
 
 impl Proof {
@@ -42,7 +41,7 @@ impl Proof {
         }
         let place = self.silk.iter().position(|voice| voice.layer == loud.layer);
         let place = place.unwrap_or_else(|| {
-            self.silk.push(Voice { layer: loud.layer, over: Vec::new(), median: 0.0 });
+            self.silk.push(Voice { layer: loud.layer, over: Vec::new() });
             self.silk.len() - 1
         });
         self.silk[place].learn(loud.db, pcm);
@@ -50,14 +49,12 @@ impl Proof {
 
     /// Whether a packet is audible for sure, where the threshold is the lowest.
     pub(super) fn holds_for(&self, loud: &Loud) -> bool {
-        let threshold = Threshold::lowest().dbfs();
         if let Layer::Celt { .. } = loud.layer {
-            return loud.db > threshold + CELT_ABOVE_DB;
+            return loud.db > THRESHOLD_MIN_DBFS + CELT_ABOVE_DB;
         }
         let voice = self.silk.iter().find(|voice| voice.layer == loud.layer);
-        voice.is_some_and(|voice| {
-            voice.over.len() >= KNOWN_MIN && loud.db > threshold + voice.median + SILK_ABOVE_DB
-        })
+        let median = voice.and_then(Voice::median);
+        median.is_some_and(|over| loud.db > THRESHOLD_MIN_DBFS + over + SILK_ABOVE_DB)
     }
 }
 
@@ -73,6 +70,10 @@ impl Voice {
         let over = estimate - level;
         let place = self.over.partition_point(|known| *known < over);
         self.over.insert(place, over);
-        self.median = self.over[self.over.len() / 2];
+    }
+
+    /// Of what was learned, once that is enough.
+    fn median(&self) -> Option<f64> {
+        self.over.get(self.over.len() / 2).copied().filter(|_| self.over.len() >= KNOWN_MIN)
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::audio::opus::encode_pcm;
-use crate::audio::testing::{CLIPS, room, silence};
+use crate::audio::testing::{CLIPS, mix, room, silence};
 use crate::audio::{Clip, audible_span};
 use proptest::prelude::*;
 
@@ -82,9 +82,7 @@ fn speech(pauses: &[usize], noise: Option<f64>) -> Vec<i16> {
     pcm.extend(silence(400));
     if let Some(level) = noise {
         let noise = room(pcm.len(), level, 7);
-        for (sample, noise) in pcm.iter_mut().zip(noise) {
-            *sample = sample.saturating_add(noise);
-        }
+        mix(&mut pcm, 0, &noise);
     }
     pcm
 }
