@@ -14,7 +14,7 @@ use crate::record::{
 use crate::scenario::Scenario;
 use crate::stats::Histogram;
 use futures_util::future::OptionFuture;
-use livekit::webrtc::encoded::{EncodedFrame, Pacing, Playback, ReceivedFrame};
+use livekit::webrtc::encoded::{EncodedFrame, Pacing, Playback};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -172,7 +172,7 @@ impl<'a> Drive<'a> {
                 self.saying.as_mut().map(|saying| &mut saying.started).into();
             tokio::select! {
                 biased;
-                frame = self.hearing.next_packet() => self.hear(frame),
+                frame = self.hearing.next_packet() => self.hearing.take_all(frame, |_| {}),
                 Some(Some(at)) = started => self.started(at),
                 news = self.line.news() => self.take_news(news),
                 Some(stamped) = self.read.recv() => self.take_read(stamped),
@@ -237,15 +237,6 @@ impl<'a> Drive<'a> {
         if let Some(at) = ends.filter(|at| *at <= now) {
             self.saying = None;
             self.script.handle(now, Heard::UtteranceEnded { at });
-        }
-    }
-
-    /// Hears a packet and those that came with it.
-    fn hear(&mut self, first: ReceivedFrame) {
-        let mut next = Some(first);
-        while let Some(frame) = next {
-            self.hearing.take(&frame);
-            next = self.hearing.waiting_packet();
         }
     }
 

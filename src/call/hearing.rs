@@ -79,9 +79,14 @@ impl Hearing {
         std::future::pending().await
     }
 
-    /// A packet that has come already.
-    pub fn waiting_packet(&mut self) -> Option<Frame> {
-        self.next_packet().now_or_never()
+    /// Hears a packet and those that wait behind it, and shows each to `seen`.
+    pub fn take_all(&mut self, first: Frame, mut seen: impl FnMut(&Frame)) {
+        let mut next = Some(first);
+        while let Some(frame) = next {
+            seen(&frame);
+            self.take(&frame);
+            next = self.next_packet().now_or_never();
+        }
     }
 
     /// Hears a packet.
@@ -106,7 +111,7 @@ impl Hearing {
                 let events = self.listener.lost(missing, at.since_start());
                 self.note(&events);
             }
-        } else {
+        } else if self.last.is_some() {
             self.stream_ended();
         }
         let Frame { ssrc, rtp_time, .. } = *frame;

@@ -131,12 +131,7 @@ async fn converse(
                 if !std::mem::replace(&mut is_up, true) {
                     shared.up.send_modify(|up| *up += 1);
                 }
-                let mut next = Some(frame);
-                while let Some(frame) = next {
-                    meter.packet(&mut stream, &frame);
-                    hearing.take(&frame);
-                    next = hearing.waiting_packet();
-                }
+                hearing.take_all(frame, |frame| meter.packet(&mut stream, frame));
             }
             news = line.news() => match news {
                 News::Audio(audio) => hearing.listen_to(audio),

@@ -96,9 +96,8 @@ impl Driven {
             if are_streams_due {
                 driven.receive_streams(clocks, inbound);
             }
-            if is_due {
-                driven.send_audio();
-            } else if !driven.is_drained {
+            let has_spoken = is_due && driven.send_audio();
+            if !has_spoken && !driven.is_drained {
                 driven.drain();
             }
             // A goodbye may have to wait for an answer, and is said when time is passed to the peer.
@@ -138,13 +137,15 @@ impl Driven {
         }
     }
 
-    /// Each packet goes with the time it is really sent at.
-    fn send_audio(&mut self) {
+    /// Each packet goes with the time it is really sent at. The answer is whether there was one.
+    fn send_audio(&mut self) -> bool {
+        let mut has_spoken = false;
         loop {
             let now = Instant::now();
             if !self.connection.peer().send_due_audio(now) {
-                return;
+                return has_spoken;
             }
+            has_spoken = true;
             if self.is_lively(now) {
                 self.drain();
             } else {
@@ -154,8 +155,8 @@ impl Driven {
     }
 
     /// Lets out the packet that was sent last. What else the peer may have to say in a quiet call waits for the next one:
-    /// its timers are passed the time with each packet, which is often enough for them, and asking it to the end each time
-    /// is a quarter of its cost.
+    /// its timers are passed the time with each packet, which is often enough for them, and asking it to the end after
+    /// each packet mostly finds nothing.
     fn drain_audio(&mut self) {
         self.is_drained = false;
         while !self.is_drained {

@@ -1,8 +1,8 @@
 //! A connection without IO: time, datagrams and calls come in, datagrams, events and the next deadline come out.
 //!
 //! The rule of use: after every call that takes `&mut self`, call [`Peer::poll`] until it answers
-//! [`Output::Timeout`] (after [`Peer::handle_datagram`] there is an exception); at that time, or earlier when something arrives, come back with [`Peer::handle_timeout`] or
-//! [`Peer::handle_datagram`].
+//! [`Output::Timeout`] ([`Peer::handle_datagram`] names an exception); at that time, or earlier when something arrives,
+//! come back with [`Peer::handle_timeout`] or [`Peer::handle_datagram`].
 
 mod error;
 mod state;
