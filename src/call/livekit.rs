@@ -29,6 +29,10 @@ const BACKGROUND_TRACK: &str = "background_audio";
 /// Packets of the agent's voice that are heard at once: 60 ms. They carry the times of their arrival, so no measured time
 /// depends on when they are looked at; only what the caller does next does, by less than a person hesitates.
 const PACKETS: usize = 3;
+/// Packets of the microphone that are encrypted before they are due, with one that is: as many as are heard at once, so
+/// that a call is looked after once for all of them. What the caller says begins up to this much later than it could; it
+/// is measured from when it does begin.
+const FETCHED_AHEAD: u32 = 2;
 
 /// Where the calls go, and with whose permission.
 #[derive(Debug, Clone)]
@@ -204,7 +208,7 @@ impl Line {
         options.join_retries = 0;
         let (room, events) =
             Room::connect(&target.url, &token, options).await.map_err(|e| dial_error(&e))?;
-        let microphone = EncodedAudioSource::new(silence);
+        let microphone = EncodedAudioSource::new(silence).fetched_ahead(FETCHED_AHEAD);
         let track = LocalAudioTrack::create_audio_track("microphone", microphone.rtc_source());
         // Agents listen to the source "microphone" only. Every packet carries one frame and none is
         // left out in silence, so that the packets are an unbroken clock.

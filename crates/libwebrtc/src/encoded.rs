@@ -92,6 +92,18 @@ impl EncodedAudioSource {
         Self { source: NativeAudioSource::from_clips(Arc::clone(&timeline)), timeline }
     }
 
+    /// A microphone whose packets are fetched and encrypted up to so many periods (at most 4) before they are due. They
+    /// leave when they are due all the same. With many calls, what costs most of a packet is that the state of its call
+    /// has left the caches, so it is much cheaper to deal with a few packets of a call at once.
+    ///
+    /// Whatever is not known that long before comes later instead: the beginning of a clip, its end by
+    /// [`stop`](Self::stop) and [`stop_at`](Self::stop_at), and muting. Only connections made afterwards know of it.
+    #[must_use]
+    pub fn fetched_ahead(self, periods: u32) -> Self {
+        self.timeline.lock().fetched_ahead(u64::from(periods).min(AHEAD_MAX));
+        self
+    }
+
     /// The source to make a track of, for instance with livekit's `LocalAudioTrack::create_audio_track`. It reports
     /// 48 kHz mono and refuses PCM frames.
     pub fn rtc_source(&self) -> RtcAudioSource {
@@ -132,8 +144,8 @@ impl EncodedAudioSource {
 }
 
 impl Playback {
-    /// Waits for the first packet of the clip to be sent, and returns the capture time of its first sample. `None` if
-    /// the clip was stopped, or the last track of the source went away, before that.
+    /// Waits for a connection to fetch the first packet of the clip, and returns the capture time of its first sample.
+    /// `None` if the clip was stopped, or the last track of the source went away, before that.
     pub async fn started(self) -> Option<Instant> {
         self.started.await.ok()
     }
@@ -153,6 +165,9 @@ pub struct ReceivedFrame {
     /// When the engine read the packet from its socket.
     pub arrival: Instant,
 }
+
+/// Longest time a packet waits for its time, in periods: a caller must not seem to be slow to speak.
+const AHEAD_MAX: u64 = 4;
 
 /// How many packets a stream keeps for a slow reader: about ten seconds.
 const TAP_CAPACITY: usize = 512;
@@ -184,6 +199,9 @@ impl EncodedAudioStream {
     #[must_use]
     pub fn woken_for(self, packets: usize) -> Self {
         self.tap.wake_for(packets);
+        if let Some(listeners) = self.track.listeners() {
+            listeners.changed();
+        }
         self
     }
 

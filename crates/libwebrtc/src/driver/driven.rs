@@ -1,6 +1,7 @@
 //! One connection as its thread sees it.
 
 use std::{
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
@@ -12,7 +13,7 @@ use super::{
     streams::{Incoming, Streams, Watch},
 };
 use crate::{
-    peer::{Output, is_rtp},
+    peer::{Due, Output, TransceiverId},
     peer_connection::PeerConnectionState,
 };
 
@@ -20,9 +21,11 @@ use crate::{
 const DATAGRAMS_PER_TURN: usize = 64;
 /// How long a connection stays lively after what made it so.
 const LIVELY: Duration = Duration::from_millis(50);
-/// How long what arrives may wait for the next packet of the microphone, at which a connection is looked after anyway:
-/// as long as that takes. A connection without one waits for nothing else.
-const WAIT: Duration = Duration::from_millis(18);
+/// How long what arrives may wait for each packet that its readers wait for. That is how long the next fetching for the
+/// microphone takes, at which a connection is looked after anyway; one without a microphone waits for nothing else.
+const WAIT: Duration = Duration::from_millis(19);
+/// The longest wait.
+const WAIT_MAX: Duration = Duration::from_millis(60);
 
 pub(super) struct Driven {
     connection: Arc<Connection>,
@@ -30,6 +33,12 @@ pub(super) struct Driven {
     streams: Streams,
     /// When the peer wants to be called again.
     deadline: Instant,
+    /// Packets of the microphone that were fetched before they are due, in the order in which they are.
+    sealed: VecDeque<(Due, Output)>,
+    /// What left, and how late, that the peer was not told of.
+    left: Vec<(TransceiverId, Duration)>,
+    /// How long what arrives may wait.
+    patience: Duration,
     /// Until when the datagrams that have arrived may wait, if there are any.
     read_by: Option<Instant>,
     /// Something was received that its readers were not told of.
@@ -48,6 +57,9 @@ impl Driven {
             socket,
             streams: Streams::new(watch, now),
             deadline: now,
+            sealed: VecDeque::new(),
+            left: Vec::new(),
+            patience: WAIT,
             read_by: None,
             has_news: false,
             lively_until: now + LIVELY,
@@ -57,7 +69,7 @@ impl Driven {
     }
 
     pub(super) fn datagrams_arrived(&mut self, now: Instant) {
-        self.read_by.get_or_insert(now + WAIT);
+        self.read_by.get_or_insert(now + self.patience);
     }
 
     pub(super) fn streams_have_news(&mut self) {
@@ -74,7 +86,16 @@ impl Driven {
         self.is_over
     }
 
-    /// Does what the application asked for, reads what arrived, sends the microphone packets that are due, and runs the
+    /// Lets out what was fetched for this time.
+    pub(super) fn send_sealed(&mut self, now: Instant) {
+        while self.sealed.front().is_some_and(|(due, _)| due.at <= now) {
+            if let Some((due, output)) = self.sealed.pop_front() {
+                self.leave(due, output);
+            }
+        }
+    }
+
+    /// Does what the application asked for, reads what arrived, fetches microphone packets when one is due, and runs the
     /// timers that have run out. All in one go, because what costs most of a quiet call is to fetch its state from memory.
     pub(super) fn turn(&mut self, clocks: Clocks, inbound: &mut Inbound) {
         let asked = self.connection.alarm.take();
@@ -96,12 +117,18 @@ impl Driven {
             if are_streams_due {
                 driven.receive_streams(clocks, inbound);
             }
-            let has_spoken = is_due && driven.send_audio();
+            let has_spoken = is_due && driven.fetch_audio();
             if !has_spoken && !driven.is_drained {
                 driven.drain();
             }
+            if asked {
+                driven.ask_for_patience();
+            }
             // A goodbye may have to wait for an answer, and is said when time is passed to the peer.
             let is_closing = driven.connection.closed.load(Ordering::Acquire);
+            if is_closing {
+                driven.sealed.clear();
+            }
             if asked || is_closing || driven.deadline <= clocks.now {
                 driven.connection.peer().handle_timeout(Instant::now());
                 driven.drain();
@@ -137,37 +164,40 @@ impl Driven {
         }
     }
 
-    /// Each packet goes with the time it is really sent at. The answer is whether there was one.
-    fn send_audio(&mut self) -> bool {
-        let mut has_spoken = false;
-        loop {
-            let now = Instant::now();
-            if !self.connection.peer().send_due_audio(now) {
-                return has_spoken;
-            }
-            has_spoken = true;
-            if self.is_lively(now) {
-                self.drain();
-            } else {
-                self.drain_audio();
-            }
+    /// Lets out the microphone's packets, or keeps them until they are due. What else the peer may have to say in a quiet
+    /// call waits for the next time: its timers are passed the time with the packets, which is often enough for them, and
+    /// asking it to the end each time mostly finds nothing. The answer is whether there were any.
+    fn fetch_audio(&mut self) -> bool {
+        let now = Instant::now();
+        let mut peer = self.connection.peer();
+        for (microphone, late) in self.left.drain(..) {
+            peer.audio_left(microphone, late);
         }
-    }
-
-    /// Lets out the packet that was sent last. What else the peer may have to say in a quiet call waits for the next one:
-    /// its timers are passed the time with each packet, which is often enough for them, and asking it to the end after
-    /// each packet mostly finds nothing.
-    fn drain_audio(&mut self) {
+        peer.fetch_audio(now);
+        if !peer.waits_for_audio() {
+            return false;
+        }
+        drop(peer);
+        if self.is_lively(now) {
+            self.drain();
+            return true;
+        }
         self.is_drained = false;
         while !self.is_drained {
             let output = self.connection.peer().poll();
-            let is_audio = matches!(&output, Output::Datagram { contents, .. } if is_rtp(contents));
             self.let_out(output);
-            if is_audio {
-                self.deadline = self.connection.peer().own_deadline();
-                return;
+            let mut peer = self.connection.peer();
+            if !peer.waits_for_audio() {
+                self.deadline = peer.own_deadline();
+                break;
             }
         }
+        true
+    }
+
+    fn ask_for_patience(&mut self) {
+        let packets = u32::try_from(self.connection.peer().patience()).unwrap_or(u32::MAX);
+        self.patience = WAIT.saturating_mul(packets).min(WAIT_MAX);
     }
 
     fn deliver_waiting(&self) {
@@ -232,9 +262,27 @@ impl Driven {
     }
 
     fn let_out(&mut self, output: Output) {
+        match output.due() {
+            Some(due) if due.at > Instant::now() => self.sealed.push_back((due, output)),
+            Some(due) => self.leave(due, output),
+            None => self.act(output),
+        }
+    }
+
+    /// Each packet is as late as it really is.
+    fn leave(&mut self, due: Due, output: Output) {
+        self.left.push((due.microphone, Instant::now().saturating_duration_since(due.at)));
+        self.act(output);
+    }
+
+    fn act(&mut self, output: Output) {
         match output {
-            Output::Datagram { destination, contents } => self.socket.send(&contents, destination),
-            Output::Stream { to, contents } => self.streams.send(to, &contents, Instant::now()),
+            Output::Datagram { destination, contents, .. } => {
+                self.socket.send(&contents, destination);
+            }
+            Output::Stream { to, contents, .. } => {
+                self.streams.send(to, &contents, Instant::now());
+            }
             Output::HangUp(link) => self.streams.hang_up(&link),
             Output::Event(event) => self.connection.dispatch(event),
             Output::Timeout(at) => {

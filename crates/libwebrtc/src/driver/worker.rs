@@ -100,6 +100,8 @@ impl Crew {
             if now >= next_tick {
                 self.look_for_datagrams(now);
             }
+            // Before anything that takes longer.
+            self.members_mut().for_each(|member| member.send_sealed(now));
             let clocks = Clocks::read();
             let Self { members, inbound, .. } = &mut self;
             members.iter_mut().flatten().for_each(|member| member.turn(clocks, inbound));

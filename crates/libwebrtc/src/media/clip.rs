@@ -13,6 +13,8 @@ use crate::encoded::{EncodedFrame, PlayError};
 pub(crate) struct ClipTimeline {
     grid: Grid,
     silence: EncodedFrame,
+    /// Periods that senders fetch before their time.
+    ahead: u64,
     clip: Option<Clip>,
     /// Tracks that were made of the source and still exist; `None` before the first.
     tracks: Option<u32>,
@@ -38,7 +40,15 @@ enum Start {
 
 impl ClipTimeline {
     pub(crate) fn new(grid: Grid, silence: EncodedFrame) -> Self {
-        Self { grid, silence, clip: None, tracks: None, pacing: Pacing::default() }
+        Self { grid, silence, ahead: 0, clip: None, tracks: None, pacing: Pacing::default() }
+    }
+
+    pub(crate) fn fetched_ahead(&mut self, periods: u64) {
+        self.ahead = periods;
+    }
+
+    pub(crate) fn ahead(&self) -> u64 {
+        self.ahead
     }
 
     pub(crate) fn grid(&self) -> Grid {
@@ -87,7 +97,7 @@ impl ClipTimeline {
         }
     }
 
-    /// The frame of a period that is complete.
+    /// The frame of a period that is complete, or fetched before its time.
     pub(crate) fn frame(&mut self, index: u64) -> EncodedFrame {
         let capture = self.grid.capture(index);
         if self.clip.as_ref().is_some_and(|clip| clip.until.is_some_and(|until| capture >= until)) {

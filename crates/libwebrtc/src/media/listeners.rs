@@ -104,6 +104,11 @@ impl Listeners {
 
     fn change(&self, edit: impl FnOnce(&mut Lists)) {
         edit(&mut self.lists.lock());
+        self.changed();
+    }
+
+    /// Somebody listens in another way than before.
+    pub(crate) fn changed(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.wake.wake_by_ref();
     }

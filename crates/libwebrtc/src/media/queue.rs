@@ -36,6 +36,11 @@ impl<T> Queue<T> {
         self.state.lock().enough = items.clamp(1, self.capacity);
     }
 
+    /// See [`wake_for`](Self::wake_for).
+    pub(crate) fn enough(&self) -> usize {
+        self.state.lock().enough
+    }
+
     /// Adds items and wakes the reader once. Returns how many older ones had to go.
     pub(crate) fn push(&self, items: impl IntoIterator<Item = T>) -> u64 {
         let dropped = self.put(items);

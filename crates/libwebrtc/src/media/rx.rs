@@ -126,6 +126,13 @@ impl AudioRx {
         }
     }
 
+    /// How many packets may wait for one another before their readers have to be told. `None` where nobody reads
+    /// packets; what is decoded has deadlines of its own.
+    pub(crate) fn patience(&mut self) -> Option<usize> {
+        self.look_for_listeners();
+        self.lists.taps.iter().map(|tap| tap.enough()).min()
+    }
+
     pub(crate) fn wake_taps(&self) {
         self.lists.taps.iter().for_each(|tap| tap.wake());
     }

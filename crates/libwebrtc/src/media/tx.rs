@@ -3,7 +3,10 @@
 mod encoder;
 mod ledger;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use encoder::Encoder;
 pub(crate) use ledger::RtpPosition;
@@ -27,7 +30,7 @@ pub(crate) struct TxSettings {
     pub(crate) dtx: bool,
 }
 
-/// A packet to send now.
+/// A packet to send when it is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OutgoingPacket {
     pub(crate) payload: Arc<[u8]>,
@@ -38,7 +41,7 @@ pub(crate) struct OutgoingPacket {
     pub(crate) marker: bool,
     /// In -dBov: 0 is full scale, 127 is silence.
     pub(crate) level: u8,
-    /// When the packet was due.
+    /// When the packet is due, or was.
     pub(crate) deadline: Instant,
 }
 
@@ -56,6 +59,8 @@ pub(crate) struct TxStats {
 ///
 /// Sequence numbers rise by one for each packet. RTP time rises by 960 for each period, with or without a packet.
 /// After a stall the periods of the last half second are made up for at once; of a longer one, nothing is.
+///
+/// Where the source wants it, the packets of a few periods are given out at once, the rest of them before its time.
 #[derive(Debug)]
 pub(crate) struct AudioTx {
     track: RtcAudioTrack,
@@ -63,6 +68,9 @@ pub(crate) struct AudioTx {
     grid: Grid,
     /// The first period that was not dealt with.
     next: u64,
+    /// The first period that is not to be dealt with yet.
+    until: u64,
+    batch: Batch,
     position: RtpPosition,
     after_gap: bool,
     stats: TxStats,
@@ -98,9 +106,11 @@ impl AudioTx {
         let next = grid.current(now);
         Ok(Self {
             track: track.clone(),
+            batch: Batch { periods: feed.ahead() + 1, begin: position.seq() },
             feed,
             grid,
             next,
+            until: next,
             position: position.continued(grid.deadline(next)),
             after_gap: true,
             stats: TxStats::default(),
@@ -112,16 +122,19 @@ impl AudioTx {
         self.grid.deadline(self.next)
     }
 
-    /// The next packet that is due at `now`, which should be read from the clock for every packet: it is what lateness
-    /// is measured by. `None` when all due periods have been dealt with.
+    /// The next packet that is due at `now`, or goes with one that is. `None` when all those periods have been dealt with.
     pub(crate) fn tick(&mut self, now: Instant) -> Option<OutgoingPacket> {
-        let due = self.grid.current(now).saturating_sub(self.next);
+        let current = self.grid.current(now);
+        let due = current.saturating_sub(self.next);
         if due > CATCH_UP {
             self.skip(due - 1);
         }
-        while self.next_deadline() <= now {
+        if due > 0 {
+            self.until = self.batch.end(current);
+        }
+        while self.next < self.until {
             let index = self.next;
-            let frame = self.feed.frame(index, &self.track, self.grid, now);
+            let frame = self.feed.frame(index, &self.track);
             let sent_at = self.position;
             let deadline = self.next_deadline();
             self.next += 1;
@@ -144,6 +157,15 @@ impl AudioTx {
             });
         }
         None
+    }
+
+    /// A packet has left, so long after it was due.
+    pub(crate) fn left(&self, late: Duration) {
+        if let TxFeed::Clips(source) = &self.feed
+            && let Feed::Clips(clips) = source.feed()
+        {
+            clips.lock().pacing().record(late);
+        }
     }
 
     /// Changes the bitrate of PCM that is encoded from now on.
@@ -176,6 +198,22 @@ impl AudioTx {
     }
 }
 
+/// Periods that are dealt with together.
+#[derive(Debug, Clone, Copy)]
+struct Batch {
+    periods: u64,
+    /// A period one of them begins with. Each stream has its own, so that not all of a process fall together.
+    begin: u64,
+}
+
+impl Batch {
+    /// The first period behind the batch that the last complete one is in, of which there are `complete`.
+    fn end(self, complete: u64) -> u64 {
+        let begin = self.begin % self.periods;
+        (complete + self.periods - 1 - begin) / self.periods * self.periods + begin
+    }
+}
+
 impl TxFeed {
     fn new(
         track: &RtcAudioTrack,
@@ -200,14 +238,19 @@ impl TxFeed {
         })
     }
 
+    /// Periods whose packets are given out before their time: only what is ready-made is known before it.
+    fn ahead(&self) -> u64 {
+        match self {
+            Self::Clips(source) => match source.feed() {
+                Feed::Clips(clips) => clips.lock().ahead(),
+                Feed::Pcm(_) => 0,
+            },
+            Self::Pcm { .. } | Self::Nothing => 0,
+        }
+    }
+
     /// The payload and level of a period, if something is to be sent for it.
-    fn frame(
-        &mut self,
-        index: u64,
-        track: &RtcAudioTrack,
-        grid: Grid,
-        now: Instant,
-    ) -> Option<(Arc<[u8]>, u8)> {
+    fn frame(&mut self, index: u64, track: &RtcAudioTrack) -> Option<(Arc<[u8]>, u8)> {
         match self {
             Self::Pcm { source, reader, encoder } => {
                 let Feed::Pcm(pcm) = source.feed() else { return None };
@@ -219,7 +262,6 @@ impl TxFeed {
                 let mut timeline = clips.lock();
                 let heard = timeline.frame(index);
                 let frame = if track.enabled() { heard } else { timeline.silence() };
-                timeline.pacing().record(now.saturating_duration_since(grid.deadline(index)));
                 Some((frame.payload, frame.level.min(SILENT)))
             }
             Self::Nothing => None,

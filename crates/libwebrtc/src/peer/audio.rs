@@ -1,6 +1,6 @@
 //! Audio between the tracks of the transceivers and the RTP streams of the engine.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::{
     Input,
@@ -8,32 +8,65 @@ use str0m::{
     rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc},
 };
 
-use super::{Peer, ROUTES_MAX, TransceiverId};
+use super::{Due, Peer, ROUTES_MAX, TransceiverId, is_rtp};
 use crate::media::{AudioRx, AudioTx, IncomingPacket, OutgoingPacket};
 
 /// Packets at least this loud (in -dBov, so: at most this number) are announced as voice.
 const VOICE_LEVEL: u8 = 60;
 
+/// A packet that the engine was given to encrypt.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fetched {
+    ssrc: u32,
+    seq: u16,
+    due: Due,
+}
+
 impl Peer {
-    /// Sends one microphone packet, if one is due at `now`. Poll, and call again with the clock read anew, until the
-    /// answer is `false`: so the time of a packet is the time it is really sent at.
-    pub(crate) fn send_due_audio(&mut self, now: Instant) -> bool {
+    /// Fetches the packets of microphones that are due at `now`, and those that go with them. Poll until
+    /// [`waits_for_audio`](Self::waits_for_audio) is over.
+    pub(crate) fn fetch_audio(&mut self, now: Instant) {
+        // What did not come out of the engine by now will not do so any more.
+        self.fetched.clear();
         if !self.dtls_up || self.is_closed() {
-            return false;
+            return;
         }
         for index in 0..self.transceivers.len() {
-            let transceiver = &mut self.transceivers[index];
-            transceiver.start_sender(now);
-            let Some(packet) = transceiver.sender.as_mut().and_then(|tx| tx.tick(now)) else {
-                continue;
-            };
-            if self.write(TransceiverId::new(index), packet, now) {
-                // The engine stamps and releases what was written when time is passed to it.
-                self.input(Input::Timeout(now));
+            self.transceivers[index].start_sender(now);
+            while let Some(packet) =
+                self.transceivers[index].sender.as_mut().and_then(|tx| tx.tick(now))
+            {
+                self.write(TransceiverId::new(index), packet, now);
             }
-            return true;
         }
-        false
+        if self.waits_for_audio() {
+            // The engine stamps and releases what was written when time is passed to it.
+            self.input(Input::Timeout(now));
+        }
+    }
+
+    /// Whether there are packets of microphones among what is to be polled.
+    pub(crate) fn waits_for_audio(&self) -> bool {
+        !self.fetched.is_empty()
+    }
+
+    /// When a datagram is to leave, if it is one of those.
+    pub(super) fn due(&mut self, datagram: &[u8]) -> Option<Due> {
+        let place = self.fetched.iter().position(|fetched| fetched.is_in(datagram))?;
+        self.fetched.remove(place).map(|fetched| fetched.due)
+    }
+
+    /// A packet of a microphone has left, so long after it was due.
+    pub(crate) fn audio_left(&mut self, microphone: TransceiverId, late: Duration) {
+        if let Some(sender) = self.transceiver_mut(microphone).and_then(|t| t.sender.as_ref()) {
+            sender.left(late);
+        }
+    }
+
+    /// How many packets may wait for one another before their readers have to be told: as many as all of them agree to.
+    pub(crate) fn patience(&mut self) -> usize {
+        let receivers = self.transceivers.iter_mut().filter_map(|t| t.receiver.as_mut());
+        receivers.filter_map(AudioRx::patience).min().unwrap_or(1)
     }
 
     /// Plays what is due of the tracks that are received.
@@ -81,18 +114,23 @@ impl Peer {
         });
     }
 
-    fn write(&mut self, id: TransceiverId, packet: OutgoingPacket, now: Instant) -> bool {
+    fn write(&mut self, id: TransceiverId, packet: OutgoingPacket, now: Instant) {
         let Some(transceiver) = self.transceivers.get(id.index()).filter(|t| t.is_active()) else {
-            return false;
+            return;
         };
         let Some((mid, payload_type)) = transceiver.mid().zip(transceiver.opus_payload_type())
         else {
-            return false;
+            return;
         };
         let mut engine = self.rtc.direct_api();
-        let Some(stream) = engine.stream_tx_by_mid(mid, None) else { return false };
+        let Some(stream) = engine.stream_tx_by_mid(mid, None) else { return };
+        self.fetched.push_back(Fetched {
+            ssrc: *stream.ssrc(),
+            #[expect(clippy::cast_possible_truncation, reason = "as it is in the header")]
+            seq: packet.seq as u16,
+            due: Due { at: packet.deadline, microphone: id },
+        });
         stream.write_rtp(rtp(packet, payload_type, now));
-        true
     }
 
     /// Which transceiver a stream belongs to. Looked up once for each stream and negotiation: the lookup makes the
@@ -110,6 +148,19 @@ impl Peer {
     }
 }
 
+impl Fetched {
+    /// Whether it is what a datagram holds: its sequence number and its stream are not encrypted (RFC 3711, 3.1), and one
+    /// that is sent again comes later.
+    fn is_in(&self, datagram: &[u8]) -> bool {
+        is_rtp(datagram)
+            && datagram.get(2..4) == Some(&self.seq.to_be_bytes())
+            && datagram.get(8..12) == Some(&self.ssrc.to_be_bytes())
+    }
+}
+
+/// Sender reports go by the packet that is written last and the time of writing it, and no time in the future is taken
+/// there. So they place the samples, which are captured in the period before a packet is due, one period too late, or as
+/// many too early as packets are fetched ahead, less one.
 fn rtp(packet: OutgoingPacket, payload_type: Pt, now: Instant) -> RtpWrite {
     let level = i8::try_from(packet.level).unwrap_or(i8::MAX);
     let extensions = ExtensionValues {

@@ -84,16 +84,20 @@ impl Peer {
     pub(super) fn output(&mut self, transmit: Transmit) -> Option<Output> {
         let length = transmit.contents.len() as u64;
         let destination = transmit.destination;
-        let output = if self.is_relayed(&transmit) {
+        let when = self.due(&transmit.contents);
+        let mut output = if self.is_relayed(&transmit) {
             self.send_relayed(&transmit)?
         } else if !self.relays.allows_hosts() || !self.is_routable(&transmit) {
             return None;
         } else if transmit.proto == Protocol::Udp {
-            Output::Datagram { destination, contents: transmit.contents }
+            Output::Datagram { destination, contents: transmit.contents, due: None }
         } else {
             let contents = streams::framed(&transmit.contents)?;
-            Output::Stream { to: Link::Candidate(destination), contents }
+            Output::Stream { to: Link::Candidate(destination), contents, due: None }
         };
+        if let Output::Datagram { due, .. } | Output::Stream { due, .. } = &mut output {
+            *due = when;
+        }
         self.counters.datagrams_sent += 1;
         self.counters.bytes_sent += length;
         Some(output)

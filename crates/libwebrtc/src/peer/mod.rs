@@ -38,8 +38,8 @@ use str0m::{
 };
 
 use self::{
-    candidates::Locals, channel::Channel, measured::Measured, negotiation::Negotiation,
-    relays::Relays, streams::Streams,
+    audio::Fetched, candidates::Locals, channel::Channel, measured::Measured,
+    negotiation::Negotiation, relays::Relays, streams::Streams,
 };
 pub(crate) use self::{
     channel::ChannelKey,
@@ -72,16 +72,33 @@ const MESSAGE_MAX: usize = 256 * 1024;
 
 /// What [`Peer::poll`] answers.
 pub(crate) enum Output {
-    /// Send this by UDP.
-    Datagram { destination: SocketAddr, contents: DatagramSend },
+    /// Send this by UDP, at once or when it is due.
+    Datagram { destination: SocketAddr, contents: DatagramSend, due: Option<Due> },
     /// Send these bytes through a TCP connection, which is made if there is none.
-    Stream { to: Link, contents: Vec<u8> },
+    Stream { to: Link, contents: Vec<u8>, due: Option<Due> },
     /// A TCP connection is of no use any more.
     HangUp(Link),
     /// Tell the application.
     Event(PeerEvent),
     /// Nothing more until then.
     Timeout(Instant),
+}
+
+/// When a packet of a microphone is to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Due {
+    pub(crate) at: Instant,
+    pub(crate) microphone: TransceiverId,
+}
+
+impl Output {
+    /// `None` for what is not sent, or at once.
+    pub(crate) fn due(&self) -> Option<Due> {
+        match self {
+            Self::Datagram { due, .. } | Self::Stream { due, .. } => *due,
+            Self::HangUp(_) | Self::Event(_) | Self::Timeout(_) => None,
+        }
+    }
 }
 
 /// What an application is told.
@@ -149,6 +166,8 @@ pub(crate) struct Peer {
     /// Channels given up before SCTP knew them; closed as soon as they open.
     abandoned: Vec<(ChannelId, Option<u16>)>,
     events: VecDeque<PeerEvent>,
+    /// Packets of microphones on their way through the engine.
+    fetched: VecDeque<Fetched>,
     /// What the engine answered and was not dealt with yet.
     held: Option<Result<RtcOutput, RtcError>>,
     dtls_up: bool,
@@ -204,6 +223,7 @@ impl Peer {
             next_channel: 0,
             abandoned: vec![],
             events: VecDeque::new(),
+            fetched: VecDeque::new(),
             held: None,
             dtls_up: false,
             disconnected_since: None,

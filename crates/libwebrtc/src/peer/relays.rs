@@ -289,10 +289,12 @@ impl Peer {
 fn to_server(relay: &Relay, message: Vec<u8>) -> Output {
     let server = relay.server();
     match link(server) {
-        Some(to) => Output::Stream { to, contents: message },
-        None => {
-            Output::Datagram { destination: server.address, contents: DatagramSend::from(message) }
-        }
+        Some(to) => Output::Stream { to, contents: message, due: None },
+        None => Output::Datagram {
+            destination: server.address,
+            contents: DatagramSend::from(message),
+            due: None,
+        },
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Pair {
     pub(super) network: Network,
     /// Every datagram that was sent, for those who want to tamper with some.
     pub(super) sent: Vec<Vec<u8>>,
+    /// What is not to leave yet, of which side.
+    sealed: Vec<(Instant, usize, Output)>,
 }
 
 impl Pair {
@@ -49,6 +51,7 @@ impl Pair {
             messages: [vec![], vec![]],
             network: Network::new(0),
             sent: vec![],
+            sealed: vec![],
         }
     }
 
@@ -144,8 +147,14 @@ impl Pair {
     fn step(&mut self, end: Instant) {
         let deadlines = self.settle();
         let arrival = self.network.next_arrival();
-        let next = deadlines.into_iter().chain(arrival).fold(end, Instant::min);
+        let sealed = self.sealed.iter().map(|(at, ..)| *at);
+        let next = deadlines.into_iter().chain(arrival).chain(sealed).fold(end, Instant::min);
         self.now = self.now.max(next);
+        let now = self.now;
+        let due: Vec<_> = self.sealed.extract_if(.., |(at, ..)| *at <= now).collect();
+        for (_, side, output) in due {
+            self.act(side, output);
+        }
         while let Some((at, side, flight)) = self.network.arrived(self.now) {
             match flight {
                 Flight::Datagram { source, contents } => {
@@ -165,31 +174,43 @@ impl Pair {
     /// Everything that both sides have to do and say right now.
     fn settle(&mut self) -> [Instant; 2] {
         [A, B].map(|side| {
-            while self.peers[side].send_due_audio(self.now) {
-                self.drain(side);
-            }
+            self.peers[side].fetch_audio(self.now);
             self.drain(side)
         })
     }
 
     fn drain(&mut self, side: usize) -> Instant {
         loop {
-            match self.peers[side].poll() {
-                Output::Timeout(at) => return at,
-                Output::Datagram { destination, contents } => {
-                    self.sent.push(contents.to_vec());
-                    self.network.send(self.now, side, destination, &contents);
+            let output = self.peers[side].poll();
+            match output.due() {
+                Some(due) if due.at > self.now => self.sealed.push((due.at, side, output)),
+                Some(_) | None => {
+                    if let Some(deadline) = self.act(side, output) {
+                        return deadline;
+                    }
                 }
-                Output::Stream { to, contents } => {
-                    self.network.stream(self.now, side, to.remote(), &contents);
-                }
-                Output::HangUp(_) => {}
-                Output::Event(PeerEvent::Message { key, data, binary }) => {
-                    self.messages[side].push((key, data, binary));
-                }
-                Output::Event(event) => self.events[side].push(event),
             }
         }
+    }
+
+    /// The answer is the peer's next deadline, if it was that.
+    fn act(&mut self, side: usize, output: Output) -> Option<Instant> {
+        match output {
+            Output::Timeout(at) => return Some(at),
+            Output::Datagram { destination, contents, .. } => {
+                self.sent.push(contents.to_vec());
+                self.network.send(self.now, side, destination, &contents);
+            }
+            Output::Stream { to, contents, .. } => {
+                self.network.stream(self.now, side, to.remote(), &contents);
+            }
+            Output::HangUp(_) => {}
+            Output::Event(PeerEvent::Message { key, data, binary }) => {
+                self.messages[side].push((key, data, binary));
+            }
+            Output::Event(event) => self.events[side].push(event),
+        }
+        None
     }
 }
 

@@ -46,8 +46,14 @@ fn sending() -> RtpTransceiverInit {
 
 /// A track that sends the byte `mark` in every packet.
 fn microphone(mark: u8) -> MediaStreamTrack {
+    microphone_ahead(mark, 0)
+}
+
+fn microphone_ahead(mark: u8, periods: u32) -> MediaStreamTrack {
     let frame = EncodedFrame { payload: Arc::new([mark; 20]), level: 30 };
-    let RtcAudioSource::Native(source) = EncodedAudioSource::new(frame).rtc_source() else {
+    let RtcAudioSource::Native(source) =
+        EncodedAudioSource::new(frame).fetched_ahead(periods).rtc_source()
+    else {
         panic!("an encoded source is a native one");
     };
     RtcAudioTrack::local(format!("mic{mark}"), source).into()
@@ -190,10 +196,16 @@ fn a_channel_closed_before_it_opened_stays_closed() {
 
 #[test]
 fn audio_flows_both_ways_with_its_times() {
+    for ahead in [0, 1, 2, 4] {
+        flows_both_ways_with_its_times(ahead);
+    }
+}
+
+fn flows_both_ways_with_its_times(ahead: u32) {
     let mut pair = Pair::new();
     for side in [A, B] {
         let mark = u8::try_from(side).unwrap() + 1;
-        pair.peers[side].add_track(microphone(mark), vec!["stream".into()]).unwrap();
+        pair.peers[side].add_track(microphone_ahead(mark, ahead), vec!["stream".into()]).unwrap();
     }
     pair.negotiate(A, &OfferOptions::default());
     pair.run_until(|pair| pair.are_connected());

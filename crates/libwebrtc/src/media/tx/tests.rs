@@ -84,9 +84,11 @@ fn a_short_stall_is_made_up_for_and_measured() {
     microphone
         .play((1..=9).map(frame).collect(), before(first, PERIOD * 2))
         .expect("nothing else plays");
-    let packets = drain(&mut tx, first + PERIOD * 5 + Duration::from_micros(300));
+    let now = first + PERIOD * 5 + Duration::from_micros(300);
+    let packets = drain(&mut tx, now);
     assert_eq!(packets.len(), 6);
     assert_eq!(packets[5].deadline, first + PERIOD * 5, "deadlines stay on the grid");
+    packets.iter().for_each(|packet| tx.left(now - packet.deadline));
     let pacing = microphone.pacing();
     assert_eq!((pacing.sent(), pacing.skipped()), (6, 0));
     assert_eq!(pacing.max(), Some(PERIOD * 5 + Duration::from_micros(300)));
@@ -112,6 +114,60 @@ fn a_long_stall_is_given_up_but_time_goes_on() {
     assert_eq!(after[0].rtp_time, before[0].rtp_time.wrapping_add(960 * 101));
     assert!(after[0].marker);
     assert_eq!((microphone.pacing().skipped(), tx.stats().skipped), (99, 99));
+}
+
+#[test]
+fn packets_that_are_fetched_ahead_are_those_that_would_be_sent() {
+    let (microphone, _) = microphone();
+    let microphone = microphone.fetched_ahead(2);
+    let track = track_of(&microphone);
+    let mut tx = sender(&track, clock::now());
+    let first = tx.next_deadline();
+    microphone.play((1..=50).map(frame).collect(), before(first, PERIOD)).expect("nothing plays");
+    let (mut batches, mut packets) = (vec![], vec![]);
+    for k in 0..10 {
+        let now = first + PERIOD * k;
+        let next = tx.next_deadline();
+        let batch = drain(&mut tx, now);
+        assert_eq!(batch.is_empty(), now < next, "it says when it has to be asked again");
+        batches.extend(Some(batch.len()).filter(|n| *n > 0));
+        packets.extend(batch);
+    }
+    assert!((1..=3).contains(&batches[0]), "{batches:?}");
+    assert!(batches[1..].iter().all(|n| *n == 3), "{batches:?}");
+    for (k, packet) in (0..).zip(&packets) {
+        assert_eq!(packet.deadline, first + PERIOD * k);
+        assert_eq!(packet.seq, packets[0].seq + u64::from(k));
+        assert_eq!(packet.rtp_time, packets[0].rtp_time.wrapping_add(960 * k));
+        assert_eq!(packet.payload[0], u8::try_from(k + 1).expect("small"));
+    }
+}
+
+#[test]
+fn a_wish_is_late_for_what_is_fetched_already() {
+    let (microphone, _) = microphone();
+    let microphone = microphone.fetched_ahead(2);
+    let track = track_of(&microphone);
+    let mut tx = sender(&track, clock::now());
+    let first = tx.next_deadline();
+    let mut packets = drain(&mut tx, first);
+    let next = tx.next_deadline();
+    microphone.play([frame(1)].into(), first).expect("nothing plays");
+    packets.extend(drain(&mut tx, next));
+    let clip = packets.iter().find(|packet| packet.payload[0] == 1).expect("it is sent");
+    assert_eq!(clip.deadline, next, "no later than it must be");
+}
+
+#[test]
+fn the_batches_of_streams_begin_apart() {
+    for (periods, begin) in [(1, 7), (3, 0), (3, 1), (3, 5)] {
+        let batch = Batch { periods, begin };
+        for complete in 1..20 {
+            let end = batch.end(complete);
+            assert!((complete..complete + periods).contains(&end));
+            assert_eq!(end % periods, begin % periods);
+        }
+    }
 }
 
 #[test]

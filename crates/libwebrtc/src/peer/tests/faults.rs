@@ -33,7 +33,10 @@ fn call(seed: u64, conditions: Conditions) -> (Pair, ChannelKey) {
     pair.network = Network::with(seed, conditions);
     let key = pair.peers[A].create_channel("chat", &DataChannelInit::default()).unwrap();
     for side in [A, B] {
-        pair.peers[side].add_track(microphone(1), vec!["stream".into()]).unwrap();
+        // One of the two fetches its packets ahead.
+        let ahead = if side == A { 2 } else { 0 };
+        let track = microphone_ahead(1, ahead);
+        pair.peers[side].add_track(track, vec!["stream".into()]).unwrap();
     }
     pair.negotiate(A, &OfferOptions::default());
     pair.run_until(|pair| {
