@@ -8,9 +8,10 @@
 //! With many calls, what costs is not packets or encryption but how often a thread wakes, and how often the state of a
 //! call, which has left the caches meanwhile, is fetched from memory. So a thread does not wake for packets: it has one
 //! tick of 5 ms for all its connections ([`worker`]), on the grid of the microphones' deadlines. And a quiet connection is
-//! looked after once for each packet of its microphone ([`driven`]): what has arrived is read, the packet is sent, and the
-//! timers are passed the time, all in one go. The moment of arrival does not suffer, because the kernel stamps each
-//! datagram when it comes in ([`socket`]). While a connection is being set up or talks over data channels, which is a
+//! looked after once for a few packets of its microphone, if that says how many ([`driven`]): they are encrypted, what has
+//! arrived is read, and the timers are passed the time, all in one go. Packets that are not due yet stay with the thread
+//! and leave at their time; that takes nothing of the connection but its socket. The moment of arrival does not suffer
+//! either, because the kernel stamps each datagram when it comes in ([`socket`]). While a connection is being set up or talks over data channels, which is a
 //! conversation of many short turns, its thread ticks every millisecond and reads at every tick.
 //!
 //! Where the CPU time of a process with a hundred calls goes that speak, listen and look for edges (`make bench-calls`,
@@ -95,14 +96,26 @@ pub(crate) struct Connection {
 /// connection.
 struct Alarm {
     raised: AtomicBool,
+    bell: Bell,
+}
+
+/// Tells a thread that alarms were raised. It asks for that alone as long as there are none.
+#[derive(Clone)]
+struct Bell {
+    is_rung: Arc<AtomicBool>,
     thread: Thread,
 }
 
 impl Alarm {
     fn raise(&self) {
         if !self.raised.swap(true, Ordering::AcqRel) {
-            self.thread.unpark();
+            self.bell.is_rung.store(true, Ordering::Release);
+            self.bell.thread.unpark();
         }
+    }
+
+    fn is_raised(&self) -> bool {
+        self.raised.load(Ordering::Acquire)
     }
 
     /// Whether it was raised since the last time.
@@ -140,8 +153,7 @@ impl Owner {
         let socket = Socket::open().map_err(io_error)?;
         let hosts = hosts::find(&socket).map_err(io_error)?;
         let worker = pool::worker()?;
-        let alarm =
-            Arc::new(Alarm { raised: AtomicBool::new(false), thread: worker.thread().clone() });
+        let alarm = Arc::new(Alarm { raised: AtomicBool::new(false), bell: worker.bell() });
         let hub = Hub { waker: Waker::from(alarm.clone()), grid: clock::grid() };
         let peer_config = PeerConfig { hosts, policy, sctp_snap: config.enable_sctp_snap, hub };
         let peer = Peer::new(peer_config, Instant::now());

@@ -13,6 +13,7 @@ use super::{
     streams::{Incoming, Streams, Watch},
 };
 use crate::{
+    media::PERIOD,
     peer::{Due, Output, TransceiverId},
     peer_connection::PeerConnectionState,
 };
@@ -23,7 +24,7 @@ const DATAGRAMS_PER_TURN: usize = 64;
 const LIVELY: Duration = Duration::from_millis(50);
 /// How long what arrives may wait for each packet that its readers wait for. That is how long the next fetching for the
 /// microphone takes, at which a connection is looked after anyway; one without a microphone waits for nothing else.
-const WAIT: Duration = Duration::from_millis(19);
+const WAIT: Duration = PERIOD;
 /// The longest wait.
 const WAIT_MAX: Duration = Duration::from_millis(60);
 
@@ -33,7 +34,7 @@ pub(super) struct Driven {
     streams: Streams,
     /// When the peer wants to be called again.
     deadline: Instant,
-    /// Packets of the microphone that were fetched before they are due, in the order in which they are.
+    /// Packets of microphones that were fetched before they are due, in the order in which they are.
     sealed: VecDeque<(Due, Output)>,
     /// What left, and how late, that the peer was not told of.
     left: Vec<(TransceiverId, Duration)>,
@@ -69,7 +70,9 @@ impl Driven {
     }
 
     pub(super) fn datagrams_arrived(&mut self, now: Instant) {
-        self.read_by.get_or_insert(now + self.patience);
+        // In a conversation nothing waits.
+        let wait = if self.is_lively(now) { Duration::ZERO } else { self.patience };
+        self.read_by.get_or_insert(now + wait);
     }
 
     pub(super) fn streams_have_news(&mut self) {
@@ -79,6 +82,22 @@ impl Driven {
     /// Whether it is in the middle of a conversation in which every step waits for the answer to the one before.
     pub(super) fn is_lively(&self, now: Instant) -> bool {
         now < self.lively_until
+    }
+
+    pub(super) fn lively_until(&self) -> Instant {
+        self.lively_until
+    }
+
+    /// Whether the application asks for something.
+    pub(super) fn is_asked(&self) -> bool {
+        self.connection.alarm.is_raised()
+    }
+
+    /// When it has to be looked after next, if nothing happens before.
+    pub(super) fn due_at(&self) -> Instant {
+        let sealed = self.sealed.front().map(|(due, _)| due.at);
+        let others = [sealed, self.read_by, self.streams.due_at()];
+        others.into_iter().flatten().fold(self.deadline, Instant::min)
     }
 
     /// Nothing will come of it any more.
@@ -105,19 +124,21 @@ impl Driven {
         let is_due = self.deadline <= clocks.now;
         let reads =
             self.read_by.is_some_and(|by| is_due || self.is_lively(clocks.now) || by <= clocks.now);
-        let are_streams_due = self.streams.are_due(clocks.now);
+        let are_streams_due = self.streams.due_at().is_some_and(|at| at <= clocks.now);
         if !(asked || is_due || reads || are_streams_due) {
             return;
         }
         self.guarded(|driven| {
             driven.deliver_waiting();
+            // Speaking comes first, so that the peer knows a later time than that of what is read: its timers run whenever
+            // it is told a later one.
+            let has_spoken = is_due && driven.fetch_audio();
             if reads {
                 driven.receive(clocks, inbound);
             }
             if are_streams_due {
                 driven.receive_streams(clocks, inbound);
             }
-            let has_spoken = is_due && driven.fetch_audio();
             if !has_spoken && !driven.is_drained {
                 driven.drain();
             }
@@ -263,7 +284,10 @@ impl Driven {
 
     fn let_out(&mut self, output: Output) {
         match output.due() {
-            Some(due) if due.at > Instant::now() => self.sealed.push_back((due, output)),
+            Some(due) if due.at > Instant::now() => {
+                let place = self.sealed.partition_point(|(other, _)| other.at <= due.at);
+                self.sealed.insert(place, (due, output));
+            }
             Some(due) => self.leave(due, output),
             None => self.act(output),
         }

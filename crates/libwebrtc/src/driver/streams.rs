@@ -71,9 +71,10 @@ impl Streams {
         self.has_news = true;
     }
 
-    /// Whether it is time for a turn.
-    pub(super) fn are_due(&self, now: Instant) -> bool {
-        !self.all.is_empty() && (self.has_news || now >= self.looked_at + LOOK)
+    /// When it is time for a turn.
+    pub(super) fn due_at(&self) -> Option<Instant> {
+        let wait = if self.has_news { Duration::ZERO } else { LOOK };
+        (!self.all.is_empty()).then_some(self.looked_at + wait)
     }
 
     /// Sends a message, now or as soon as the connection takes it.

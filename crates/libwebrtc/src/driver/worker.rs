@@ -2,8 +2,11 @@
 
 use std::{
     io,
-    sync::Arc,
-    thread::{self, JoinHandle, Thread},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -11,7 +14,7 @@ use mio::{Events, Interest, Poll, Registry, Token};
 use parking_lot::Mutex;
 
 use super::{
-    Connection,
+    Bell, Connection,
     driven::Driven,
     socket::{Clocks, Inbound, Socket},
     streams::Watch,
@@ -30,6 +33,7 @@ const EVENTS: usize = 256;
 pub(super) struct Worker {
     thread: JoinHandle<()>,
     newcomers: Arc<Mutex<Vec<Newcomer>>>,
+    is_rung: Arc<AtomicBool>,
 }
 
 type Newcomer = (Arc<Connection>, Socket);
@@ -37,31 +41,35 @@ type Newcomer = (Arc<Connection>, Socket);
 impl Worker {
     pub(super) fn start(index: usize) -> io::Result<Self> {
         let newcomers = Arc::default();
+        let is_rung = Arc::default();
         let poll = Poll::new()?;
         let crew = Crew {
             newcomers: Arc::clone(&newcomers),
+            is_rung: Arc::clone(&is_rung),
             members: Vec::new(),
+            due: Vec::new(),
+            lively_until: Instant::now(),
             registry: Arc::new(poll.registry().try_clone()?),
             poll,
             events: Events::with_capacity(EVENTS),
             inbound: Inbound::default(),
         };
         let thread = thread::Builder::new().name(format!("rtc-{index}")).spawn(|| crew.run())?;
-        Ok(Self { thread, newcomers })
+        Ok(Self { thread, newcomers, is_rung })
     }
 
-    pub(super) fn thread(&self) -> &Thread {
-        self.thread.thread()
+    pub(super) fn bell(&self) -> Bell {
+        Bell { is_rung: Arc::clone(&self.is_rung), thread: self.thread.thread().clone() }
     }
 
     /// Takes on a connection for life.
     pub(super) fn adopt(&self, connection: Arc<Connection>, socket: Socket) {
         self.newcomers.lock().push((connection, socket));
-        self.thread().unpark();
+        self.thread.thread().unpark();
     }
 }
 
-/// What of a member is told of.
+/// What of a connection is told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subject {
     Socket,
@@ -81,13 +89,24 @@ impl Subject {
 /// What the thread owns.
 struct Crew {
     newcomers: Arc<Mutex<Vec<Newcomer>>>,
+    is_rung: Arc<AtomicBool>,
     /// `None` is a place for a newcomer.
-    members: Vec<Option<Driven>>,
+    members: Vec<Option<Member>>,
+    /// The places of those that are due; kept for its memory.
+    due: Vec<usize>,
+    /// The latest of all members.
+    lively_until: Instant,
     poll: Poll,
     /// Of the poll, for the members to register their TCP connections with.
     registry: Arc<Registry>,
     events: Events,
     inbound: Inbound,
+}
+
+/// A connection and when it has to be looked after. All are gone through in each tick, so there is little to go through.
+struct Member {
+    due_at: Instant,
+    driven: Box<Driven>,
 }
 
 impl Crew {
@@ -100,21 +119,13 @@ impl Crew {
             if now >= next_tick {
                 self.look_for_datagrams(now);
             }
-            // Before anything that takes longer.
-            self.members_mut().for_each(|member| member.send_sealed(now));
-            let clocks = Clocks::read();
-            let Self { members, inbound, .. } = &mut self;
-            members.iter_mut().flatten().for_each(|member| member.turn(clocks, inbound));
-            self.members_mut().for_each(Driven::tell_readers);
-            self.dismiss();
-            let lively = self.members_mut().any(|member| member.is_lively(clocks.now));
-            let tick = if lively { SHORT_TICK } else { TICK };
+            if self.is_rung.swap(false, Ordering::AcqRel) {
+                self.look_for_alarms(now);
+            }
+            self.look_after(now);
+            let tick = if now < self.lively_until { SHORT_TICK } else { TICK };
             next_tick = clock::next_tick(Instant::now(), tick);
         }
-    }
-
-    fn members_mut(&mut self) -> impl Iterator<Item = &mut Driven> {
-        self.members.iter_mut().flatten()
     }
 
     /// Until the tick, an alarm, or a newcomer. Waking without a reason does no harm.
@@ -137,7 +148,8 @@ impl Crew {
             });
             match self.watch(place, socket) {
                 Ok((socket, watch)) => {
-                    self.members[place] = Some(Driven::new(connection, socket, watch));
+                    let driven = Box::new(Driven::new(connection, socket, watch));
+                    self.members[place] = Some(Member { due_at: driven.due_at(), driven });
                 }
                 Err(error) => connection.fail(&format!("cannot watch its socket: {error}")),
             }
@@ -161,11 +173,12 @@ impl Crew {
             for event in &self.events {
                 told += 1;
                 let (place, subject) = Subject::of(event.token());
-                match (self.members.get_mut(place), subject) {
-                    (Some(Some(member)), Subject::Socket) => member.datagrams_arrived(now),
-                    (Some(Some(member)), Subject::Streams) => member.streams_have_news(),
-                    (Some(None) | None, _) => {}
+                let Some(Some(member)) = self.members.get_mut(place) else { continue };
+                match subject {
+                    Subject::Socket => member.driven.datagrams_arrived(now),
+                    Subject::Streams => member.driven.streams_have_news(),
                 }
+                member.due_at = member.driven.due_at();
             }
             if told < EVENTS {
                 return;
@@ -173,10 +186,34 @@ impl Crew {
         }
     }
 
-    /// Lets go of connections that are over, and of their sockets.
-    fn dismiss(&mut self) {
-        for place in &mut self.members {
-            place.take_if(|member| member.is_over());
+    fn look_for_alarms(&mut self, now: Instant) {
+        let members = self.members.iter_mut().flatten();
+        members.filter(|member| member.driven.is_asked()).for_each(|member| member.due_at = now);
+    }
+
+    /// Gives a turn to those that are due.
+    fn look_after(&mut self, now: Instant) {
+        let Self { members, due, inbound, .. } = self;
+        let is_due = |member: &Option<Member>| member.as_ref().is_some_and(|it| it.due_at <= now);
+        due.clear();
+        due.extend((0..members.len()).filter(|place| is_due(&members[*place])));
+        let mut each = |action: &mut dyn FnMut(&mut Driven)| {
+            for place in &*due {
+                members[*place].iter_mut().for_each(|member| action(&mut member.driven));
+            }
+        };
+        // Before anything that takes longer.
+        each(&mut |driven| driven.send_sealed(now));
+        let clocks = Clocks::read();
+        each(&mut |driven| driven.turn(clocks, inbound));
+        // When all have been read, so that the application wakes once for what all of them have heard.
+        each(&mut Driven::tell_readers);
+        for place in &self.due {
+            let Some(member) = &mut self.members[*place] else { continue };
+            member.due_at = member.driven.due_at();
+            self.lively_until = self.lively_until.max(member.driven.lively_until());
+            // Its socket goes with it.
+            self.members[*place].take_if(|member| member.driven.is_over());
         }
     }
 }

@@ -137,9 +137,9 @@ impl AudioRx {
         self.lists.taps.iter().for_each(|tap| tap.wake());
     }
 
-    /// When the next [`tick`](Self::tick) has something to do; `None` while nobody listens to PCM.
+    /// When the next [`tick`](Self::tick) has something to do; `None` while nobody listens to PCM. Whoever begins to wakes
+    /// the driver.
     pub(crate) fn next_deadline(&mut self, now: Instant) -> Option<Instant> {
-        self.look_for_listeners();
         if self.lists.sinks.is_empty() {
             self.next = self.grid.current(now);
             return None;
@@ -149,6 +149,7 @@ impl AudioRx {
 
     /// Plays all periods that are due to the sinks. Those of more than half a second are skipped.
     pub(crate) fn tick(&mut self, now: Instant) {
+        self.look_for_listeners();
         if self.next_deadline(now).is_none() {
             return;
         }

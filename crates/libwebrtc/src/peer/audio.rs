@@ -28,6 +28,7 @@ impl Peer {
     pub(crate) fn fetch_audio(&mut self, now: Instant) {
         // What did not come out of the engine by now will not do so any more.
         self.fetched.clear();
+        self.now = self.now.max(now);
         if !self.dtls_up || self.is_closed() {
             return;
         }

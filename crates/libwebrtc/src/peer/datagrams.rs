@@ -68,11 +68,19 @@ impl Peer {
         destination: SocketAddr,
         contents: &[u8],
     ) {
+        let is_past = arrival < self.now;
         self.now = self.now.max(arrival);
         self.counters.datagrams_received += 1;
         self.counters.bytes_received += contents.len() as u64;
         match Receive::new(protocol, source, destination, contents) {
-            Ok(receive) => self.input(Input::Receive(arrival, receive)),
+            Ok(receive) => {
+                self.input(Input::Receive(arrival, receive));
+                // The engine runs its timers for what it is given only when that is later than all before. Packets of
+                // audio need none of them.
+                if is_past && !is_rtp(contents) {
+                    self.input(Input::Timeout(self.now));
+                }
+            }
             Err(error) => {
                 self.counters.datagrams_refused += 1;
                 log::debug!("ignoring a datagram from {source}: {error}");

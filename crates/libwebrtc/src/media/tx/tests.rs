@@ -88,7 +88,9 @@ fn a_short_stall_is_made_up_for_and_measured() {
     let packets = drain(&mut tx, now);
     assert_eq!(packets.len(), 6);
     assert_eq!(packets[5].deadline, first + PERIOD * 5, "deadlines stay on the grid");
-    packets.iter().for_each(|packet| tx.left(now - packet.deadline));
+    for packet in &packets {
+        tx.left(now - packet.deadline);
+    }
     let pacing = microphone.pacing();
     assert_eq!((pacing.sent(), pacing.skipped()), (6, 0));
     assert_eq!(pacing.max(), Some(PERIOD * 5 + Duration::from_micros(300)));
