@@ -32,7 +32,9 @@ use super::opus::loudness::{Layer, Loud, Loudness};
 const UNPROVEN_MAX: usize = 6;
 /// Packets that bring a decoder back into step: 400 ms. RFC 7845, 4.6, asks for 80 ms, after which nobody hears the
 /// difference. But a vowel repeats its last period over and over, and what a decoder does not know of it fades as slowly:
-/// with 140 ms the end of a loud one was found up to 20 ms late, with 280 ms up to 3 ms, with this up to 0.7 ms.
+/// with 140 ms the end of a loud one was found up to 20 ms late, with 280 ms up to 3 ms, with this up to 0.7 ms. That was
+/// with the nine clips this was made with; of 494 edges of other voices, at 12 and 24 kbit/s, 3 were off by 1 ms or more,
+/// the worst by 36 ms.
 const PREROLL: usize = 20;
 /// Packets that are heard in front of the last proven one, because what proves it may lie there, and so that the ear knows
 /// what masks what.

@@ -193,9 +193,10 @@ impl EncodedAudioStream {
         Self { track, tap }
     }
 
-    /// The same for a reader that need not be woken for fewer packets than this. Whenever it looks by itself it gets
-    /// what is there, so one that must not miss the last few has a timer of its own. With many calls, waking is dearer
-    /// than what is done with a packet.
+    /// The same for a reader that need not be woken for fewer packets than this, or one fewer, as one may be late; in a
+    /// quiet call they are then read from the network together. Whenever the reader looks by itself it gets what has been
+    /// read, so one that must not miss the last few has a timer of its own. With many calls, waking is dearer than what is
+    /// done with a packet.
     #[must_use]
     pub fn woken_for(self, packets: usize) -> Self {
         self.tap.wake_for(packets);

@@ -6,7 +6,7 @@
 //! ```text
 //! loop {
 //!     sleep until the earliest of tx.next_deadline() and rx.next_deadline(), or a datagram, or the track's waker
-//!     while let Some(packet) = tx.tick(now) { hand it to SRTP, send it, read the clock again }
+//!     while let Some(packet) = tx.tick(now) { hand it to SRTP, send it when it is due, say that it left }
 //!     for each packet of the remote track { rx.receive(packet) }      // may change rx.next_deadline()
 //!     rx.tick(now)
 //! }

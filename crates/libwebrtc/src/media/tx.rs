@@ -207,7 +207,7 @@ struct Batch {
 }
 
 impl Batch {
-    /// The first period behind the batch that the last complete one is in, of which there are `complete`.
+    /// The first period behind the batch of the last complete one, where so many are complete.
     fn end(self, complete: u64) -> u64 {
         let begin = self.begin % self.periods;
         (complete + self.periods - 1 - begin) / self.periods * self.periods + begin
