@@ -9,10 +9,11 @@
 //! call, which has left the caches meanwhile, is fetched from memory. So a thread does not wake for packets: it has one
 //! tick of 5 ms for all its connections ([`worker`]), on the grid of the microphones' deadlines. And a quiet connection is
 //! looked after once for a few packets of its microphone, if that says how many ([`driven`]): they are encrypted, what has
-//! arrived is read, and the timers are passed the time, all in one go. Packets that are not due yet stay with the thread
-//! and leave at their time; that takes nothing of the connection but its socket. The moment of arrival does not suffer
-//! either, because the kernel stamps each datagram when it comes in ([`socket`]). While a connection is being set up or talks over data channels, which is a
-//! conversation of many short turns, its thread ticks every millisecond and reads at every tick.
+//! arrived is decrypted, and the timers are passed the time, all in one go. Packets that are not due yet stay with the
+//! thread and leave at their time; those that have arrived are read in the next tick and wait there, unless they belong to
+//! data channels. That takes nothing of the connection but its socket. The moment of arrival does not suffer either,
+//! because the kernel stamps each datagram when it comes in ([`socket`]). While a connection is being set up or talks over
+//! data channels, which is a conversation of many short turns, its thread ticks every millisecond and nothing waits.
 //!
 //! Where the CPU time of a process with a hundred calls goes that speak, listen and look for edges (`make bench-calls`,
 //! sampled on two cores): 59 % to these threads, which is 20 % str0m (its walk through all of a connection's state, when

@@ -24,7 +24,7 @@
 //! | area | state |
 //! |---|---|
 //! | offers, answers, trickle, ICE restart, rollback | yes, by str0m |
-//! | data channels: ordered or not, reliable or not, negotiated or in-band | yes; in a quiet call a message may be read 20 ms after it came, 60 ms where the readers of audio are content with three packets at once |
+//! | data channels: ordered or not, reliable or not, negotiated or in-band | yes; the first message in a while may be read 5 ms after it came |
 //! | Opus audio both ways, several tracks, mute | yes |
 //! | ICE over UDP with host candidates of IPv4 and IPv6 (default route and loopback) | yes |
 //! | ICE over TCP, to passive candidates of the other side | yes; it is looked after every few milliseconds, so arrival times are as coarse as that |

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
@@ -9,7 +10,7 @@ use std::{
 
 use super::{
     Connection,
-    socket::{Clocks, Inbound, Socket},
+    socket::{Clocks, Datagram, Inbound, Socket},
     streams::{Incoming, Streams, Watch},
 };
 use crate::{
@@ -27,6 +28,8 @@ const LIVELY: Duration = Duration::from_millis(50);
 const WAIT: Duration = PERIOD;
 /// The longest wait.
 const WAIT_MAX: Duration = Duration::from_millis(60);
+/// Bytes of memory that a connection keeps for what is read.
+const WAITING_KEPT: usize = 4096;
 
 pub(super) struct Driven {
     connection: Arc<Connection>,
@@ -38,10 +41,12 @@ pub(super) struct Driven {
     sealed: VecDeque<(Due, Output)>,
     /// What left, and how late, that the peer was not told of.
     left: Vec<(TransceiverId, Duration)>,
-    /// How long what arrives may wait.
+    /// How long packets that have arrived may wait.
     patience: Duration,
-    /// Until when the datagrams that have arrived may wait, if there are any.
-    read_by: Option<Instant>,
+    /// What was read from the socket.
+    waiting: Waiting,
+    /// The peer's, when it was last told of something.
+    state: PeerConnectionState,
     /// Something was received that its readers were not told of.
     has_news: bool,
     lively_until: Instant,
@@ -61,7 +66,8 @@ impl Driven {
             sealed: VecDeque::new(),
             left: Vec::new(),
             patience: WAIT,
-            read_by: None,
+            waiting: Waiting::default(),
+            state: PeerConnectionState::New,
             has_news: false,
             lively_until: now + LIVELY,
             is_drained: true,
@@ -69,10 +75,8 @@ impl Driven {
         }
     }
 
-    pub(super) fn datagrams_arrived(&mut self, now: Instant) {
-        // In a conversation nothing waits.
-        let wait = if self.is_lively(now) { Duration::ZERO } else { self.patience };
-        self.read_by.get_or_insert(now + wait);
+    pub(super) fn datagrams_arrived(&mut self) {
+        self.socket.datagrams_arrived();
     }
 
     pub(super) fn streams_have_news(&mut self) {
@@ -96,7 +100,8 @@ impl Driven {
     /// When it has to be looked after next, if nothing happens before.
     pub(super) fn due_at(&self) -> Instant {
         let sealed = self.sealed.front().map(|(due, _)| due.at);
-        let others = [sealed, self.read_by, self.streams.due_at()];
+        let unread = self.socket.unread_since();
+        let others = [sealed, unread, self.waiting.until, self.streams.due_at()];
         others.into_iter().flatten().fold(self.deadline, Instant::min)
     }
 
@@ -116,25 +121,29 @@ impl Driven {
 
     /// Does what the application asked for, reads what arrived, fetches microphone packets when one is due, and runs the
     /// timers that have run out. All in one go, because what costs most of a quiet call is to fetch its state from memory.
-    pub(super) fn turn(&mut self, clocks: Clocks, inbound: &mut Inbound) {
-        let asked = self.connection.alarm.take();
+    /// The application can have asked only where alarms were raised.
+    pub(super) fn turn(&mut self, clocks: Clocks, inbound: &mut Inbound, are_alarms_raised: bool) {
+        let asked = are_alarms_raised && self.connection.alarm.take();
         if asked {
             self.lively_until = clocks.now + LIVELY;
         }
+        if self.socket.unread_since().is_some() {
+            self.read(clocks, inbound);
+        }
         let is_due = self.deadline <= clocks.now;
-        let reads =
-            self.read_by.is_some_and(|by| is_due || self.is_lively(clocks.now) || by <= clocks.now);
+        let is_lively = self.is_lively(clocks.now);
+        let hears = self.waiting.until.is_some_and(|at| is_due || is_lively || at <= clocks.now);
         let are_streams_due = self.streams.due_at().is_some_and(|at| at <= clocks.now);
-        if !(asked || is_due || reads || are_streams_due) {
+        if !(asked || is_due || hears || are_streams_due) {
             return;
         }
         self.guarded(|driven| {
             driven.deliver_waiting();
-            // Speaking comes first, so that the peer knows a later time than that of what is read: its timers run whenever
+            // Speaking comes first, so that the peer knows a later time than that of what is heard: its timers run whenever
             // it is told a later one.
             let has_spoken = is_due && driven.fetch_audio();
-            if reads {
-                driven.receive(clocks, inbound);
+            if hears {
+                driven.hear();
             }
             if are_streams_due {
                 driven.receive_streams(clocks, inbound);
@@ -230,27 +239,32 @@ impl Driven {
         }
     }
 
-    fn receive(&mut self, clocks: Clocks, inbound: &mut Inbound) {
+    /// Empties the socket. Packets of audio can wait, and do so here, where the peer's state is not needed.
+    fn read(&mut self, clocks: Clocks, inbound: &mut Inbound) {
+        let is_connecting = self.state == PeerConnectionState::Connecting;
         for _ in 0..DATAGRAMS_PER_TURN {
-            let Some(datagram) = self.socket.receive(clocks, inbound) else {
-                self.read_by = None;
-                return;
-            };
-            self.has_news = true;
-            let mut peer = self.connection.peer();
-            if is_dtls(datagram.contents)
-                || peer.connection_state() == PeerConnectionState::Connecting
-            {
+            let Some(datagram) = self.socket.receive(clocks, inbound) else { return };
+            if is_dtls(datagram.contents) || is_connecting {
                 self.lively_until = clocks.now + LIVELY;
             }
+            self.waiting.add(&datagram, clocks.now + self.patience);
+        }
+        self.waiting.until = Some(clocks.now);
+    }
+
+    /// Tells the peer of what was read.
+    fn hear(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for (arrival, source, contents) in waiting.datagrams() {
+            self.has_news = true;
             self.is_drained = false;
-            let was_audio =
-                peer.handle_datagram(datagram.arrival, datagram.source, datagram.contents);
-            drop(peer);
+            let was_audio = self.connection.peer().handle_datagram(arrival, source, contents);
             if !was_audio {
                 self.drain();
             }
         }
+        self.waiting = waiting.emptied();
+        self.state = self.connection.peer().connection_state();
     }
 
     /// What came through TCP since the last turn counts as having come now: on the way around a firewall it has lost its
@@ -314,6 +328,44 @@ impl Driven {
                 self.is_drained = true;
             }
         }
+    }
+}
+
+/// Datagrams that were read and that the peer was not told of.
+#[derive(Default)]
+struct Waiting {
+    /// Until when they may wait, if there are any.
+    until: Option<Instant>,
+    each: Vec<(Instant, SocketAddr, usize)>,
+    /// The contents of all of them.
+    contents: Vec<u8>,
+}
+
+impl Waiting {
+    fn add(&mut self, datagram: &Datagram<'_>, until: Instant) {
+        self.until.get_or_insert(until);
+        self.each.push((datagram.arrival, datagram.source, datagram.contents.len()));
+        self.contents.extend_from_slice(datagram.contents);
+    }
+
+    fn datagrams(&self) -> impl Iterator<Item = (Instant, SocketAddr, &[u8])> {
+        let mut rest = self.contents.as_slice();
+        self.each.iter().map(move |(arrival, source, length)| {
+            let (contents, behind) = rest.split_at(*length);
+            rest = behind;
+            (*arrival, *source, contents)
+        })
+    }
+
+    /// Without any, but with their memory, unless that is more than a call needs.
+    fn emptied(mut self) -> Self {
+        if self.contents.capacity() > WAITING_KEPT {
+            return Self::default();
+        }
+        self.until = None;
+        self.each.clear();
+        self.contents.clear();
+        self
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Socket {
     families: Families,
     /// When it was last found to be empty.
     empty_at: Instant,
+    /// Whether it was told of something since.
+    has_datagrams: bool,
 }
 
 /// What a socket sends and receives.
@@ -71,7 +73,7 @@ impl Socket {
             None => (UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0).into())?, Families::V4),
         };
         setsockopt(&socket, sockopt::ReceiveTimestamp, &true)?;
-        Ok(Self { inner: socket, families, empty_at: Instant::now() })
+        Ok(Self { inner: socket, families, empty_at: Instant::now(), has_datagrams: false })
     }
 
     pub(super) fn has_v6(&self) -> bool {
@@ -84,6 +86,16 @@ impl Socket {
 
     pub(super) fn source(&mut self) -> &mut UdpSocket {
         &mut self.inner
+    }
+
+    /// It is said to have something.
+    pub(super) fn datagrams_arrived(&mut self) {
+        self.has_datagrams = true;
+    }
+
+    /// Since when it may have something, if it does.
+    pub(super) fn unread_since(&self) -> Option<Instant> {
+        self.has_datagrams.then_some(self.empty_at)
     }
 
     pub(super) fn send(&self, contents: &[u8], destination: SocketAddr) {
@@ -117,6 +129,7 @@ impl Socket {
             );
             let Ok(message) = received else {
                 self.empty_at = clocks.now;
+                self.has_datagrams = false;
                 return None;
             };
             let stamp =

@@ -119,10 +119,11 @@ impl Crew {
             if now >= next_tick {
                 self.look_for_datagrams(now);
             }
-            if self.is_rung.swap(false, Ordering::AcqRel) {
+            let are_alarms_raised = self.is_rung.swap(false, Ordering::AcqRel);
+            if are_alarms_raised {
                 self.look_for_alarms(now);
             }
-            self.look_after(now);
+            self.look_after(now, are_alarms_raised);
             let tick = if now < self.lively_until { SHORT_TICK } else { TICK };
             next_tick = clock::next_tick(Instant::now(), tick);
         }
@@ -141,6 +142,10 @@ impl Crew {
 
     fn admit(&mut self) {
         let newcomers = std::mem::take(&mut *self.newcomers.lock());
+        if !newcomers.is_empty() {
+            // Their alarms may have been raised before they were here.
+            self.is_rung.store(true, Ordering::Release);
+        }
         for (connection, socket) in newcomers {
             let place = self.members.iter().position(Option::is_none).unwrap_or_else(|| {
                 self.members.push(None);
@@ -175,10 +180,10 @@ impl Crew {
                 let (place, subject) = Subject::of(event.token());
                 let Some(Some(member)) = self.members.get_mut(place) else { continue };
                 match subject {
-                    Subject::Socket => member.driven.datagrams_arrived(now),
+                    Subject::Socket => member.driven.datagrams_arrived(),
                     Subject::Streams => member.driven.streams_have_news(),
                 }
-                member.due_at = member.driven.due_at();
+                member.due_at = now;
             }
             if told < EVENTS {
                 return;
@@ -192,7 +197,7 @@ impl Crew {
     }
 
     /// Gives a turn to those that are due.
-    fn look_after(&mut self, now: Instant) {
+    fn look_after(&mut self, now: Instant, are_alarms_raised: bool) {
         let Self { members, due, inbound, .. } = self;
         let is_due = |member: &Option<Member>| member.as_ref().is_some_and(|it| it.due_at <= now);
         due.clear();
@@ -205,7 +210,7 @@ impl Crew {
         // Before anything that takes longer.
         each(&mut |driven| driven.send_sealed(now));
         let clocks = Clocks::read();
-        each(&mut |driven| driven.turn(clocks, inbound));
+        each(&mut |driven| driven.turn(clocks, inbound, are_alarms_raised));
         // When all have been read, so that the application wakes once for what all of them have heard.
         each(&mut Driven::tell_readers);
         for place in &self.due {
