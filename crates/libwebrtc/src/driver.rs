@@ -16,10 +16,10 @@
 //! data channels, which is a conversation of many short turns, its thread ticks every millisecond and nothing waits.
 //!
 //! Where the CPU time of a process with a hundred calls goes that speak, listen and look for edges (`make bench-calls`,
-//! sampled on two cores): 59 % to these threads, which is 20 % str0m (its walk through all of a connection's state, when
-//! time is passed and when it is polled), 13 % the kernel (half of it sending), 11 % this crate, 5 % allocating and copying,
-//! 2 % encryption; the rest is spread thinly. 40 % to the application's: 21 % decoding Opus near edges of speech, 4 % the
-//! ear, 12 % tasks, wake-ups and the kernel.
+//! sampled on two cores): 53 % to these threads, which is 16 % the kernel (more than half of it sending), 12 % str0m (its
+//! walk through all of a connection's state, when time is passed and when it is polled), 8 % this crate, 8 % allocating and
+//! copying, 2 % encryption; the rest is inlined and spread thinly. 46 % to the application's: 22 % decoding Opus near edges
+//! of speech, 3 % the ear, 20 % tasks, signalling, wake-ups and the kernel.
 //!
 //! Every connection has a socket of its own. One for all calls of a thread would save little, as a system call is the
 //! smaller part of sending a datagram, and servers that tell their clients apart by address would mix them up.
