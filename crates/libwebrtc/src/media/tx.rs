@@ -10,8 +10,9 @@ use std::{
 
 use encoder::Encoder;
 pub(crate) use ledger::RtpPosition;
+use parking_lot::MutexGuard;
 
-use super::{Grid, ReaderId, grid::CATCH_UP};
+use super::{ClipTimeline, Grid, ReaderId, grid::CATCH_UP};
 use crate::{
     RtcError,
     audio_source::native::{Feed, NativeAudioSource},
@@ -161,10 +162,8 @@ impl AudioTx {
 
     /// A packet has left, so long after it was due.
     pub(crate) fn left(&self, late: Duration) {
-        if let TxFeed::Clips(source) = &self.feed
-            && let Feed::Clips(clips) = source.feed()
-        {
-            clips.lock().pacing().record(late);
+        if let Some(mut clips) = self.feed.clips() {
+            clips.pacing().record(late);
         }
     }
 
@@ -190,10 +189,8 @@ impl AudioTx {
         self.position.advance(periods, self.next_deadline());
         self.stats.skipped += periods;
         self.after_gap = true;
-        if let TxFeed::Clips(source) = &self.feed
-            && let Feed::Clips(clips) = source.feed()
-        {
-            clips.lock().pacing().skip(periods);
+        if let Some(mut clips) = self.feed.clips() {
+            clips.pacing().skip(periods);
         }
     }
 }
@@ -240,12 +237,17 @@ impl TxFeed {
 
     /// Periods whose packets are given out before their time: only what is ready-made is known before it.
     fn ahead(&self) -> u64 {
+        self.clips().map_or(0, |clips| clips.ahead())
+    }
+
+    /// The timeline of ready-made packets, if it is that.
+    fn clips(&self) -> Option<MutexGuard<'_, ClipTimeline>> {
         match self {
             Self::Clips(source) => match source.feed() {
-                Feed::Clips(clips) => clips.lock().ahead(),
-                Feed::Pcm(_) => 0,
+                Feed::Clips(clips) => Some(clips.lock()),
+                Feed::Pcm(_) => None,
             },
-            Self::Pcm { .. } | Self::Nothing => 0,
+            Self::Pcm { .. } | Self::Nothing => None,
         }
     }
 
@@ -257,9 +259,8 @@ impl TxFeed {
                 let samples = pcm.timeline.lock().fetch(*reader, index)?;
                 if track.enabled() { encoder.encode(&samples) } else { encoder.encode_silence() }
             }
-            Self::Clips(source) => {
-                let Feed::Clips(clips) = source.feed() else { return None };
-                let mut timeline = clips.lock();
+            Self::Clips(_) => {
+                let mut timeline = self.clips()?;
                 let heard = timeline.frame(index);
                 let frame = if track.enabled() { heard } else { timeline.silence() };
                 Some((frame.payload, frame.level.min(SILENT)))

@@ -17,7 +17,12 @@ fn frame(byte: u8) -> EncodedFrame {
 
 /// A track of ready-made packets: 0 is silence.
 fn microphone() -> (EncodedAudioSource, RtcAudioTrack) {
-    let microphone = EncodedAudioSource::new(frame(0));
+    microphone_ahead(0)
+}
+
+/// The same, of which so many are fetched before they are due.
+fn microphone_ahead(periods: u32) -> (EncodedAudioSource, RtcAudioTrack) {
+    let microphone = EncodedAudioSource::new(frame(0)).fetched_ahead(periods);
     let track = track_of(&microphone);
     (microphone, track)
 }
@@ -120,9 +125,7 @@ fn a_long_stall_is_given_up_but_time_goes_on() {
 
 #[test]
 fn packets_that_are_fetched_ahead_are_those_that_would_be_sent() {
-    let (microphone, _) = microphone();
-    let microphone = microphone.fetched_ahead(2);
-    let track = track_of(&microphone);
+    let (microphone, track) = microphone_ahead(2);
     let mut tx = sender(&track, clock::now());
     let first = tx.next_deadline();
     microphone.play((1..=50).map(frame).collect(), before(first, PERIOD)).expect("nothing plays");
@@ -147,9 +150,7 @@ fn packets_that_are_fetched_ahead_are_those_that_would_be_sent() {
 
 #[test]
 fn a_wish_is_late_for_what_is_fetched_already() {
-    let (microphone, _) = microphone();
-    let microphone = microphone.fetched_ahead(2);
-    let track = track_of(&microphone);
+    let (microphone, track) = microphone_ahead(2);
     let mut tx = sender(&track, clock::now());
     let first = tx.next_deadline();
     let mut packets = drain(&mut tx, first);
