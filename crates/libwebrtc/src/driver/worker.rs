@@ -4,7 +4,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -34,6 +34,7 @@ pub(super) struct Worker {
     thread: JoinHandle<()>,
     newcomers: Arc<Mutex<Vec<Newcomer>>>,
     is_rung: Arc<AtomicBool>,
+    connections: Arc<AtomicUsize>,
 }
 
 type Newcomer = (Arc<Connection>, Socket);
@@ -42,10 +43,12 @@ impl Worker {
     pub(super) fn start(index: usize) -> io::Result<Self> {
         let newcomers = Arc::default();
         let is_rung = Arc::default();
+        let connections = Arc::default();
         let poll = Poll::new()?;
         let crew = Crew {
             newcomers: Arc::clone(&newcomers),
             is_rung: Arc::clone(&is_rung),
+            connections: Arc::clone(&connections),
             members: Vec::new(),
             due: Vec::new(),
             lively_until: Instant::now(),
@@ -55,7 +58,12 @@ impl Worker {
             inbound: Inbound::default(),
         };
         let thread = thread::Builder::new().name(format!("rtc-{index}")).spawn(|| crew.run())?;
-        Ok(Self { thread, newcomers, is_rung })
+        Ok(Self { thread, newcomers, is_rung, connections })
+    }
+
+    /// How many connections it drives.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     pub(super) fn bell(&self) -> Bell {
@@ -64,6 +72,7 @@ impl Worker {
 
     /// Takes on a connection for life.
     pub(super) fn adopt(&self, connection: Arc<Connection>, socket: Socket) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
         self.newcomers.lock().push((connection, socket));
         self.thread.thread().unpark();
     }
@@ -90,6 +99,8 @@ impl Subject {
 struct Crew {
     newcomers: Arc<Mutex<Vec<Newcomer>>>,
     is_rung: Arc<AtomicBool>,
+    /// How many there are, newcomers included.
+    connections: Arc<AtomicUsize>,
     /// `None` is a place for a newcomer.
     members: Vec<Option<Member>>,
     /// The places of those that are due; kept for its memory.
@@ -156,7 +167,10 @@ impl Crew {
                     let driven = Box::new(Driven::new(connection, socket, watch));
                     self.members[place] = Some(Member { due_at: driven.due_at(), driven });
                 }
-                Err(error) => connection.fail(&format!("cannot watch its socket: {error}")),
+                Err(error) => {
+                    connection.fail(&format!("cannot watch its socket: {error}"));
+                    self.connections.fetch_sub(1, Ordering::Relaxed);
+                }
             }
         }
     }
@@ -218,7 +232,9 @@ impl Crew {
             member.due_at = member.driven.due_at();
             self.lively_until = self.lively_until.max(member.driven.lively_until());
             // Its socket goes with it.
-            self.members[*place].take_if(|member| member.driven.is_over());
+            if self.members[*place].take_if(|member| member.driven.is_over()).is_some() {
+                self.connections.fetch_sub(1, Ordering::Relaxed);
+            }
         }
     }
 }
