@@ -28,6 +28,10 @@ const TICK: Duration = Duration::from_millis(5);
 const SHORT_TICK: Duration = Duration::from_millis(1);
 /// Sockets that are told of at once; the rest is told of in the next round.
 const EVENTS: usize = 256;
+/// Of a thread, where the system allows it: what it does takes microseconds and has a deadline, what others do takes
+/// milliseconds and has none.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = -10;
 
 /// A running thread.
 pub(super) struct Worker {
@@ -57,7 +61,11 @@ impl Worker {
             events: Events::with_capacity(EVENTS),
             inbound: Inbound::default(),
         };
-        let thread = thread::Builder::new().name(format!("rtc-{index}")).spawn(|| crew.run())?;
+        let run = || {
+            go_before_others();
+            crew.run();
+        };
+        let thread = thread::Builder::new().name(format!("rtc-{index}")).spawn(run)?;
         Ok(Self { thread, newcomers, is_rung, connections })
     }
 
@@ -75,6 +83,16 @@ impl Worker {
         self.connections.fetch_add(1, Ordering::Relaxed);
         self.newcomers.lock().push((connection, socket));
         self.thread.thread().unpark();
+    }
+}
+
+/// Takes a higher priority for the calling thread, which the superuser may do, and whoever has `CAP_SYS_NICE` or a limit
+/// for it (`RLIMIT_NICE`). On Linux niceness is a thread's and not a process's: setpriority(2), "C library/kernel
+/// differences".
+fn go_before_others() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        log::debug!("the engine's threads have no higher priority than others: {error}");
     }
 }
 
