@@ -34,7 +34,7 @@ pub(super) fn agent(args: &AgentArgs) -> Result<u8, Failure> {
             let _ = print(&format!("{line}\n"));
         },
     };
-    placing::block_on(async {
+    placing::block_on(None, async {
         let stop = stop::signals()?;
         let (registered, _) = watch::channel(false);
         let serving = async {

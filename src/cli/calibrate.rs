@@ -51,7 +51,8 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<u8, Failure> {
     logging::start(&bars);
     let prepared = prepare(args)?;
     let folder = Folder::new(args.keep.as_deref(), &prepared.run_id)?;
-    let measured = placing::block_on(measure(args, &prepared, &folder.path, &bars));
+    let measured =
+        placing::block_on(Some(&prepared.scenario), measure(args, &prepared, &folder.path, &bars));
     folder.remove();
     let (run, truths) = measured?;
     let errors = calibrate::errors(&run, &prepared.scenario, &truths, args.seed);

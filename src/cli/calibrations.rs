@@ -15,10 +15,6 @@ const KEPT: usize = 16;
 /// What a run with this load should know of its caller: the calibration at the next higher number of
 /// calls at a time, else at the highest there is. `None` when the machine was never calibrated.
 pub(super) fn of_this_machine(load: Load) -> Option<Calibration> {
-    let concurrency = match load {
-        Load::Once => 1,
-        Load::Repeat { concurrency, .. } => u32::from(concurrency.get()),
-    };
     let known = match path().map(|path| read(&path)) {
         Some(Ok(known)) => known,
         Some(Err(why)) => {
@@ -27,7 +23,7 @@ pub(super) fn of_this_machine(load: Load) -> Option<Calibration> {
         }
         None => Vec::new(),
     };
-    choose(known, concurrency)
+    choose(known, load.at_a_time().into())
 }
 
 fn choose(known: Vec<Calibration>, concurrency: u32) -> Option<Calibration> {

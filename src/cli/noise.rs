@@ -60,7 +60,7 @@ fn placed(scenario: &Path, args: &NoiseArgs) -> Result<u8, Failure> {
     };
     let agent = &material.scenario.agent().name;
     let beside = placing::beside(&server, &all.folder, agent, args.verbosity(), work);
-    let recorded = placing::block_on(beside)?;
+    let recorded = placing::block_on(Some(&material.scenario), beside)?;
     for (n, run) in (1..).zip(&recorded) {
         let judged = Judged::against(run.clone(), None, Different::Blocks, args.seed)?;
         judged.write(&all.folder.join(n.to_string()))?;

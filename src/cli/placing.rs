@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::export::langfuse::Langfuse;
 use crate::plan::Plan;
 use crate::record::{self, Arm, CallRecord, Host, Run, RunHead, Side};
-use crate::run::{Callings, Finished, Progress, place};
+use crate::run::{Callings, Finished, Progress, place, threads};
 use crate::scenario::Scenario;
 use indicatif::MultiProgress;
 use std::path::{Path, PathBuf};
@@ -105,9 +105,16 @@ pub(super) fn host() -> Host {
     }
 }
 
-/// Runs what places calls, on threads of its own.
-pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+/// Runs what places the calls of a scenario, or takes calls, on threads of its own.
+pub(super) fn block_on<T>(
+    scenario: Option<&Scenario>,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(scenario) = scenario {
+        runtime.worker_threads(threads(scenario.load().at_a_time().into()));
+    }
+    let runtime = runtime
         .enable_all()
         .build()
         .map_err(|e| Failure::internal(format!("cannot start the runtime: {e}")))?;

@@ -71,10 +71,12 @@ impl Plan {
 
 /// How many calls to an agent, and how many at a time.
 fn size(scenario: &Scenario) -> (u32, usize) {
-    match scenario.load() {
-        Load::Once => (1, 1),
-        Load::Repeat { calls, concurrency } => (calls.get(), concurrency.get().into()),
-    }
+    let load = scenario.load();
+    let calls = match load {
+        Load::Once => 1,
+        Load::Repeat { calls, .. } => calls.get(),
+    };
+    (calls, load.at_a_time().into())
 }
 
 fn planned(scenario: &Scenario, run_id: &str, side: Side, id: u32) -> PlannedCall {

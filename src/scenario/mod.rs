@@ -153,6 +153,16 @@ pub enum Load {
     Repeat { calls: NonZeroU32, concurrency: NonZeroU16 },
 }
 
+impl Load {
+    /// The most calls in progress at a time.
+    pub fn at_a_time(self) -> u16 {
+        match self {
+            Self::Once => 1,
+            Self::Repeat { concurrency, .. } => concurrency.get(),
+        }
+    }
+}
+
 /// A limit the author put on one metric, in k6's grammar.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Threshold {

@@ -32,7 +32,14 @@ use crate::{
 fn main() -> ExitCode {
     let args = Args::parse();
     env_logger::init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let calls = match &args.role {
+        Some(Role::Caller(room) | Role::Agent(room)) => room.calls,
+        Some(Role::Floor(_)) | None => 1,
+    };
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    // As loadcall has them.
+    runtime.worker_threads(loadcall::run::threads(calls as usize)).enable_all();
+    let runtime = match runtime.build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Error::Start(error)),
     };
