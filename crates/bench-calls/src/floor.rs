@@ -27,7 +27,6 @@ use crate::{
 };
 
 const PERIOD: Duration = Duration::from_millis(20);
-const SLOTS: usize = 20;
 /// An RTP header with the extension for the audio level.
 const HEADER: usize = 20;
 /// 20 ms of Opus at 32 kbit/s.
@@ -93,7 +92,8 @@ impl Ring {
     fn turn(mut self, pace: Pace, opened: &Opened) {
         let slots = match pace {
             Pace::Burst => 1,
-            Pace::Spread => SLOTS,
+            Pace::Four => 4,
+            Pace::Spread => 20,
         };
         let start = Instant::now();
         let mut buffer = vec![0; 2048];

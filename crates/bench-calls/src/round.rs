@@ -42,6 +42,7 @@ pub(crate) struct Round {
     pub(crate) calls: u32,
     pub(crate) ours: Calls,
     pub(crate) burst: Cost,
+    pub(crate) four: Cost,
     pub(crate) spread: Cost,
     pub(crate) official: Option<Calls>,
 }
@@ -56,12 +57,13 @@ impl Round {
     pub(crate) async fn run(bench: &Bench, calls: u32) -> Result<Self, Error> {
         let ours = self::calls(bench, calls, Tool::Ours).await?;
         let burst = floor(bench, calls, Pace::Burst).await?;
+        let four = floor(bench, calls, Pace::Four).await?;
         let spread = floor(bench, calls, Pace::Spread).await?;
         let official = match &bench.lk {
             Some(lk) => Some(self::calls(bench, calls, Tool::Official(lk)).await?),
             None => None,
         };
-        Ok(Self { calls, ours, burst, spread, official })
+        Ok(Self { calls, ours, burst, four, spread, official })
     }
 }
 
@@ -123,9 +125,11 @@ async fn with_server(
 }
 
 async fn floor(bench: &Bench, calls: u32, pace: Pace) -> Result<Cost, Error> {
-    let (who, name) = match pace {
-        Pace::Burst => ("the bare packets", "burst"),
-        Pace::Spread => ("the bare packets", "spread"),
+    let who = "the bare packets";
+    let name = match pace {
+        Pace::Burst => "burst",
+        Pace::Four => "four",
+        Pace::Spread => "spread",
     };
     let arguments = ["floor", "--calls", &calls.to_string(), "--pace", name].map(String::from);
     let mut packets = Child::role(who, &arguments)?;

@@ -16,13 +16,15 @@ pub(crate) fn print(calls: u32, rounds: &[Round]) {
     page += &cost("  livekit-server", rounds, ours(|calls| calls.server));
     page += &cost("  stand-in agents", rounds, ours(|calls| calls.agents));
     page += &cost("bare packets, a burst each 20 ms", rounds, |round| Some(round.burst));
-    page += &cost("bare packets, spread over 1 ms", rounds, |round| Some(round.spread));
+    page += &cost("bare packets, a burst each 5 ms", rounds, |round| Some(round.four));
+    page += &cost("bare packets, some each 1 ms", rounds, |round| Some(round.spread));
     page += &cost("official tester", rounds, lk(|calls| calls.tool));
     page += &cost("  livekit-server", rounds, lk(|calls| calls.server));
     page += &cost("  stand-in agents", rounds, lk(|calls| calls.agents));
     page += "  how many times as much CPU the callers take as\n";
-    page += &line("  the bare packets in bursts", ratio(rounds, |round| Some(round.burst)));
-    page += &line("  the bare packets spread", ratio(rounds, |round| Some(round.spread)));
+    page += &line("  the bare packets each 20 ms", ratio(rounds, |round| Some(round.burst)));
+    page += &line("  the bare packets each 5 ms", ratio(rounds, |round| Some(round.four)));
+    page += &line("  the bare packets each 1 ms", ratio(rounds, |round| Some(round.spread)));
     page += &line("  the official tester", ratio(rounds, |round| Some(round.official?.tool)));
     page += "  what the callers heard and sent\n";
     for (name, of) in HEARD {
