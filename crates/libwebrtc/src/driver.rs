@@ -1,25 +1,28 @@
 //! Threads, sockets and timers: what keeps a [`Peer`] going, and how it reaches the application's callbacks.
 //!
 //! A connection belongs to one of a few threads for its whole life ([`pool`]), which nothing else uses: an application
-//! that keeps its own runtime busy does not delay the microphone.
+//! that keeps its own runtime busy does not delay the microphone. Where the system allows it they go before others
+//! ([`worker`]): beside a server that kept two cores busy, packets left half as late.
 //!
 //! # What it costs
 //!
 //! With many calls, what costs is not packets or encryption but how often a thread wakes, and how often the state of a
 //! call, which has left the caches meanwhile, is fetched from memory. So a thread does not wake for packets: it has one
-//! tick of 5 ms for all its connections ([`worker`]), on the grid of the microphones' deadlines. And a quiet connection is
-//! looked after once for a few packets of its microphone, if that says how many ([`driven`]): they are encrypted, what has
-//! arrived is decrypted, and the timers are passed the time, all in one go. Packets that are not due yet stay with the
-//! thread and leave at their time; those that have arrived are read in the next tick and wait there, unless they belong to
-//! data channels. That takes nothing of the connection but its socket. The moment of arrival does not suffer either,
-//! because the kernel stamps each datagram when it comes in ([`socket`]). While a connection is being set up or talks over
-//! data channels, which is a conversation of many short turns, its thread ticks every millisecond and nothing waits.
+//! tick of 5 ms for all its connections, on the grid of the microphones' deadlines, and there is one thread for up to 128
+//! of them. And a quiet connection is looked after once for a few packets of its microphone, if that says how many
+//! ([`driven`]): they are encrypted, what has arrived is decrypted, and the timers are passed the time, all in one go.
+//! Packets that are not due yet stay with the thread and leave at their time; those that have arrived are read in the next
+//! tick and wait there, unless they belong to data channels. That takes nothing of the connection but its socket. The
+//! moment of arrival does not suffer either, because the kernel stamps each datagram when it comes in ([`socket`]). While a
+//! connection is being set up or talks over data channels, which is a conversation of many short turns, its thread ticks
+//! every millisecond and nothing waits.
 //!
 //! Where the CPU time of a process with a hundred calls goes that speak, listen and look for edges (`make bench-calls`,
-//! sampled on two cores): 53 % to these threads, which is 16 % the kernel (more than half of it sending), 12 % str0m (its
-//! walk through all of a connection's state, when time is passed and when it is polled), 8 % this crate, 8 % allocating and
-//! copying, 2 % encryption; the rest is inlined and spread thinly. 46 % to the application's: 22 % decoding Opus near edges
-//! of speech, 3 % the ear, 20 % tasks, signalling, wake-ups and the kernel.
+//! sampled on two cores): 51 % to the engine, which is 16 % the kernel (more than half of it sending), 12 % str0m under
+//! its own name, 6 % this crate, 5 % allocating and copying, 2 % encryption; the rest is inlined and spread thinly. By what
+//! it is for, 18 % is str0m sealing and passing the time, 9 % str0m opening what arrived, and nothing in either stands out.
+//! 49 % go to the application: 28 % decoding Opus near edges of speech, 3 % the ear, the rest tasks, signalling, wake-ups
+//! and the kernel.
 //!
 //! Every connection has a socket of its own. One for all calls of a thread would save little, as a system call is the
 //! smaller part of sending a datagram, and servers that tell their clients apart by address would mix them up.
