@@ -57,7 +57,7 @@ use std::{
 use parking_lot::{Mutex, MutexGuard};
 
 pub(crate) use self::channel::ChannelShared;
-use self::{slot::Slot, socket::Socket};
+use self::{slot::Slot, socket::Socket, worker::Worker};
 use crate::{
     RtcError, clock,
     data_channel::{DataChannel, DataChannelState},
@@ -146,6 +146,10 @@ pub(crate) struct Owner {
 
 impl Owner {
     pub(crate) fn spawn(config: &RtcConfiguration) -> Result<Arc<Self>, RtcError> {
+        Self::on(pool::worker()?, config)
+    }
+
+    fn on(worker: &Worker, config: &RtcConfiguration) -> Result<Arc<Self>, RtcError> {
         let policy = match config.ice_transport_type {
             IceTransportsType::All => Policy::All,
             // There are host and relayed candidates only, so without the first there are the second.
@@ -156,7 +160,6 @@ impl Owner {
         };
         let socket = Socket::open().map_err(io_error)?;
         let hosts = hosts::find(&socket).map_err(io_error)?;
-        let worker = pool::worker()?;
         let alarm = Arc::new(Alarm { raised: AtomicBool::new(false), bell: worker.bell() });
         let hub = Hub { waker: Waker::from(alarm.clone()), grid: clock::grid() };
         let peer_config = PeerConfig { hosts, policy, sctp_snap: config.enable_sctp_snap, hub };
@@ -275,5 +278,27 @@ impl Connection {
         callbacks.negotiation.set(None);
         callbacks.signaling.set(None);
         callbacks.track.set(None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_is_rid_of_a_connection_that_is_over() {
+        let worker = Worker::start(0).unwrap();
+        let open = || Owner::on(&worker, &RtcConfiguration::default()).unwrap();
+        let (one, other) = (open(), open());
+        assert_eq!(worker.connections(), 2);
+        drop(one);
+        let until = Instant::now() + Duration::from_secs(5);
+        while worker.connections() != 1 {
+            assert!(Instant::now() < until, "{} are left", worker.connections());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        drop(other);
     }
 }

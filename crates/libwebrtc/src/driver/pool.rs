@@ -23,8 +23,28 @@ pub(super) fn worker() -> Result<&'static Worker, RtcError> {
             })
             .collect()
     });
-    let with_room = pool.iter().find(|worker| worker.connections() < CONNECTIONS);
-    with_room
-        .or_else(|| pool.iter().min_by_key(|worker| worker.connections()))
+    place(pool.iter().map(Worker::connections))
+        .and_then(|place| pool.get(place))
         .ok_or_else(|| RtcError::internal("cannot start the engine's threads"))
+}
+
+/// Which of the threads with so many connections gets the next one.
+fn place(connections: impl Iterator<Item = usize> + Clone) -> Option<usize> {
+    let with_room = connections.clone().position(|count| count < CONNECTIONS);
+    with_room.or_else(|| connections.enumerate().min_by_key(|(_, count)| *count).map(|(i, _)| i))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_full_before_the_next_one_gets_any() {
+        let place = |counts: &[usize]| place(counts.iter().copied());
+        assert_eq!(place(&[0, 0]), Some(0));
+        assert_eq!(place(&[127, 0, 5]), Some(0));
+        assert_eq!(place(&[128, 3, 0]), Some(1));
+        assert_eq!(place(&[130, 129, 129]), Some(1), "when all are full, the one with the fewest");
+        assert_eq!(place(&[]), None);
+    }
 }
