@@ -44,20 +44,10 @@ pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     let server = common_server(&a, &b, args)?;
     let fresh = Fresh::begin(args.out.as_deref())?;
     let placing = Placing { args, material: &material, bars: &bars };
-    let [a, b] = placing::block_on(
-        Some(&material.scenario),
-        placing::beside(
-            &server,
-            &fresh.folder,
-            &material.scenario.agent().name,
-            args.verbosity(),
-            async |target, stop: &mut Stop| {
-                let callees =
-                    [callee(a, Side::A, &fresh, &target)?, callee(b, Side::B, &fresh, &target)?];
-                placing::two_runs(&placing, &fresh, callees, stop).await
-            },
-        ),
-    )?;
+    let [a, b] = placing.beside(&server, &fresh.folder, async |target, stop: &mut Stop| {
+        let callees = [callee(a, Side::A, &fresh, &target)?, callee(b, Side::B, &fresh, &target)?];
+        placing::two_runs(&placing, &fresh, callees, stop).await
+    })?;
     let judged = JudgedPair::of(a, b, args.seed)?;
     let written = judged.write(&fresh.folder);
     if args.out.is_none() {

@@ -58,9 +58,7 @@ fn placed(scenario: &Path, args: &NoiseArgs) -> Result<u8, Failure> {
         }
         Ok(recorded)
     };
-    let agent = &material.scenario.agent().name;
-    let beside = placing::beside(&server, &all.folder, agent, args.verbosity(), work);
-    let recorded = placing::block_on(Some(&material.scenario), beside)?;
+    let recorded = placing.beside(&server, &all.folder, work)?;
     for (n, run) in (1..).zip(&recorded) {
         let judged = Judged::against(run.clone(), None, Different::Blocks, args.seed)?;
         judged.write(&all.folder.join(n.to_string()))?;

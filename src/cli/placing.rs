@@ -124,26 +124,6 @@ pub(super) fn block_on<T>(
     done
 }
 
-/// Starts the server and the agent that are asked for, does `work` beside them, and ends what was
-/// started whatever happened.
-pub(super) async fn beside<T>(
-    server: &Server,
-    folder: &Path,
-    agent_name: &str,
-    how: Verbosity,
-    work: impl AsyncFnOnce(Target, &mut Stop) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let mut stop = stop::signals()?;
-    let mut stopped = stop.first.clone();
-    let (target, started) = tokio::select! {
-        started = server.start(folder, agent_name, how) => started?,
-        _ = stopped.wait_for(|stop| *stop) => return Err(Failure::shown(exit::STOPPED)),
-    };
-    let done = work(target, &mut stop).await;
-    started.stop().await;
-    done
-}
-
 /// Places the calls of the scenario to its own agent.
 pub(super) async fn one_run(
     placing: &Placing<'_>,
@@ -232,6 +212,29 @@ pub(super) async fn place_shown(
 }
 
 impl Placing<'_> {
+    /// Starts the server and the agent that are asked for, does `work` beside them, and ends what was
+    /// started whatever happened.
+    pub(super) fn beside<T>(
+        &self,
+        server: &Server,
+        folder: &Path,
+        work: impl AsyncFnOnce(Target, &mut Stop) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let scenario = &self.material.scenario;
+        block_on(Some(scenario), async {
+            let mut stop = stop::signals()?;
+            let mut stopped = stop.first.clone();
+            let start = server.start(folder, &scenario.agent().name, self.args.verbosity());
+            let (target, started) = tokio::select! {
+                started = start => started?,
+                _ = stopped.wait_for(|stop| *stop) => return Err(Failure::shown(exit::STOPPED)),
+            };
+            let done = work(target, &mut stop).await;
+            started.stop().await;
+            done
+        })
+    }
+
     /// Whatever can fail before the first call of a side.
     async fn open(
         &self,

@@ -17,16 +17,9 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let material = Material::load(scenario)?;
     let fresh = Fresh::begin(args.out.as_deref())?;
     let placing = Placing { args, material: &material, bars: &bars };
-    let run = placing::block_on(
-        Some(&material.scenario),
-        placing::beside(
-            &server,
-            &fresh.folder,
-            &material.scenario.agent().name,
-            args.verbosity(),
-            async |target, stop: &mut Stop| placing::one_run(&placing, &fresh, target, stop).await,
-        ),
-    )?;
+    let run = placing.beside(&server, &fresh.folder, async |target, stop: &mut Stop| {
+        placing::one_run(&placing, &fresh, target, stop).await
+    })?;
     let judged = Judged::against(run, baseline.as_ref(), (*different).into(), args.seed)?;
     let written = judged.write(&fresh.folder);
     if args.out.is_none() {
