@@ -7,14 +7,14 @@ use crate::agent::voice::Sound;
 use crate::record::{CalibrationError, CallRecord, Observation, Offset, Run};
 use crate::scenario::Scenario;
 use crate::stats::{Point, Resampling, Sample, Statistic, deviation, interval_of, mean_interval};
-use crate::turn::{Reply, Turn, turns};
+use crate::turn::{Reply, Span, Turn, turns};
 
 /// How far an edge may be from the truth to be taken for it.
 const NEAR_MS: f64 = 400.0;
 /// The packet of a sample leaves this long after the sample was captured, when it is the first.
 const PACKET: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// One measured value against the truth; `None`: it was there and not measured.
+/// One measured value against the truth; `None`: it was there and not measured, or measured and not there.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Found {
     call: u32,
@@ -25,8 +25,8 @@ struct Found {
 /// What really happened in one call.
 #[derive(Debug, Default)]
 struct Real {
-    spoke: Vec<(u32, Sound, Offset)>,
-    fell_silent: Vec<(u32, Offset)>,
+    spoke: Vec<(Sound, Offset)>,
+    fell_silent: Vec<Offset>,
     caller_began: Vec<Offset>,
     caller_ended: Vec<Offset>,
 }
@@ -80,10 +80,10 @@ fn all(run: &Run, scenario: &Scenario, truths: &[Truth]) -> [(&'static str, Vec<
         let ended = voice(|o| matches!(o, Observation::VoiceEnded));
         begins.extend(nearest(
             id,
-            real.spoke.iter().map(|(_, sound, at)| (*at, Some(*sound))),
+            real.spoke.iter().map(|(sound, at)| (*at, Some(*sound))),
             &began,
         ));
-        ends.extend(nearest(id, real.fell_silent.iter().map(|(_, at)| (*at, None)), &ended));
+        ends.extend(nearest(id, real.fell_silent.iter().map(|at| (*at, None)), &ended));
         let said = turns.iter().filter_map(|turn| turn.said);
         let (from, until): (Vec<_>, Vec<_>) =
             said.map(|s| ((s.from.plus(PACKET), None), (s.until.plus(PACKET), None))).unzip();
@@ -105,8 +105,8 @@ fn by_room(truths: &[Truth]) -> BTreeMap<&str, Real> {
     for truth in truths {
         let real = rooms.entry(&truth.room).or_default();
         match truth.what {
-            Happened::Spoke { turn, sound, at, .. } => real.spoke.push((turn, sound, at)),
-            Happened::FellSilent { turn, at, .. } => real.fell_silent.push((turn, at)),
+            Happened::Spoke { sound, at, .. } => real.spoke.push((sound, at)),
+            Happened::FellSilent { at, .. } => real.fell_silent.push(at),
             Happened::CallerBegan { at } => real.caller_began.push(at),
             Happened::CallerEnded { at } => real.caller_ended.push(at),
             Happened::Joined { .. } | Happened::Fault { .. } | Happened::Left { .. } => {}
@@ -115,39 +115,52 @@ fn by_room(truths: &[Truth]) -> BTreeMap<&str, Real> {
     rooms
 }
 
-/// Turns in which the caller said something, by their number as the agent counts.
-fn said(turns: &[Turn]) -> impl Iterator<Item = (u32, &Turn)> {
-    (1..).zip(turns.iter().filter(|turn| turn.said.is_some()))
+/// Turns in which the caller said something, each with when the next of them began.
+fn said(turns: &[Turn]) -> Vec<(&Turn, Span, Option<Offset>)> {
+    let said: Vec<_> = turns.iter().filter_map(|turn| Some((turn, turn.said?))).collect();
+    let next = said.iter().skip(1).map(|(_, next)| Some(next.from)).chain([None]);
+    said.iter().zip(next).map(|((turn, said), next)| (*turn, *said, next)).collect()
 }
 
+/// Turns and what the agent did are joined by time: how the agent counts turns is its own opinion, and
+/// on a machine that stands still in the middle of a question it takes the rest for another turn.
+fn within<T>(
+    happened: &[T],
+    at: impl Fn(&T) -> Offset,
+    from: Offset,
+    until: Option<Offset>,
+) -> Option<&T> {
+    happened.iter().find(|h| at(h) >= from && until.is_none_or(|until| at(h) < until))
+}
+
+/// A reply that was heard where the agent said nothing counts as missed, as one that was not heard does.
 fn heard_errors(call: u32, turns: &[Turn], real: &Real) -> Vec<Found> {
     said(turns)
-        .filter(|(_, turn)| matches!(turn.reply, Reply::Heard { .. } | Reply::Unanswered { .. }))
-        .filter_map(|(number, turn)| {
-            let (_, sound, at) = *real.spoke.iter().find(|(spoke, _, _)| *spoke == number)?;
-            let truth = at.ms_since(turn.said?.until);
-            let error_ms = if let Reply::Heard { latency_ms, .. } = turn.reply {
-                Some(latency_ms - truth)
-            } else {
-                None
+        .into_iter()
+        .filter_map(|(turn, said, next)| {
+            let spoke = within(&real.spoke, |(_, at)| *at, said.from, next);
+            let truth = |at: Offset| at.ms_since(said.until);
+            let error_ms = match (turn.reply, spoke) {
+                (Reply::Heard { latency_ms, .. }, Some((_, at))) => Some(latency_ms - truth(*at)),
+                (Reply::Heard { .. }, None) | (Reply::Unanswered { .. }, Some(_)) => None,
+                _ => return None,
             };
-            Some(Found { call, error_ms, sound: Some(sound) })
+            Some(Found { call, error_ms, sound: spoke.map(|(sound, _)| *sound) })
         })
         .collect()
 }
 
+/// As [`heard_errors`].
 fn yield_errors(call: u32, turns: &[Turn], real: &Real) -> Vec<Found> {
     said(turns)
-        .filter(|(_, turn)| matches!(turn.reply, Reply::Yielded { .. } | Reply::DidNotYield { .. }))
-        .filter_map(|(number, turn)| {
-            // What was interrupted is the answer to the turn before.
-            let interrupted = number.checked_sub(1)?;
-            let (_, at) = *real.fell_silent.iter().find(|(fell, _)| *fell == interrupted)?;
-            let truth = at.ms_since(turn.said?.from);
-            let error_ms = if let Reply::Yielded { yield_ms } = turn.reply {
-                Some(yield_ms - truth)
-            } else {
-                None
+        .into_iter()
+        .filter_map(|(turn, said, next)| {
+            let fell = within(&real.fell_silent, |at| *at, said.from, next);
+            let truth = |at: Offset| at.ms_since(said.from);
+            let error_ms = match (turn.reply, fell) {
+                (Reply::Yielded { yield_ms }, Some(at)) => Some(yield_ms - truth(*at)),
+                (Reply::Yielded { .. }, None) | (Reply::DidNotYield { .. }, Some(_)) => None,
+                _ => return None,
             };
             Some(Found { call, error_ms, sound: None })
         })

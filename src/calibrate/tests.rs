@@ -120,3 +120,25 @@ fn each_sound_has_its_error() {
         "the ramp was never heard"
     );
 }
+
+#[test]
+fn replies_are_told_apart_by_time_and_not_by_how_the_agent_counts() {
+    let (run, mut truths) = run(&[3, 3]);
+    for truth in &mut truths {
+        if let Happened::Spoke { turn, .. } | Happened::FellSilent { turn, .. } = &mut truth.what {
+            *turn += 1;
+        }
+    }
+    let errors = errors(&run, &parsed(), &truths, 1);
+    let heard = errors.iter().find(|e| e.of == "heard_e2e_latency").expect("measured");
+    assert_eq!((heard.n, heard.missed, heard.abs_max_ms), (8, 2, 3.0));
+}
+
+#[test]
+fn a_reply_that_nobody_spoke_is_no_measurement() {
+    let (run, mut truths) = run(&[3, 3]);
+    truths.retain(|truth| !matches!(truth.what, Happened::Spoke { turn: 1 | 3, .. }));
+    let errors = errors(&run, &parsed(), &truths, 1);
+    let heard = errors.iter().find(|e| e.of == "heard_e2e_latency").expect("measured");
+    assert_eq!((heard.n, heard.missed), (6, 2), "the third turn was silent on both sides");
+}

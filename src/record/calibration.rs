@@ -24,7 +24,7 @@ pub struct Calibration {
 pub struct CalibrationError {
     /// A metric's name, or what edge it is.
     pub of: String,
-    /// How often it was measured, and how often it was not although it was there.
+    /// How often it was measured, and how often only one of the two was there: the thing or its measurement.
     pub n: u64,
     pub missed: u64,
     /// The mean, with its 95 % interval.
