@@ -9,7 +9,7 @@ use std::{
         LazyLock,
         atomic::{AtomicU32, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crate::media::Grid;
@@ -19,6 +19,19 @@ static USERS: AtomicU32 = AtomicU32::new(0);
 
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// The wall clock's time since 1970 at a moment, as it was set when the process first asked.
+pub(crate) fn wall(at: Instant) -> Duration {
+    static READ: LazyLock<(Instant, Duration)> = LazyLock::new(|| {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        (Instant::now(), wall.unwrap_or_default())
+    });
+    let (then, wall) = *READ;
+    match at.checked_duration_since(then) {
+        Some(later) => wall + later,
+        None => wall.saturating_sub(then - at),
+    }
 }
 
 /// The grid for one more source or playout.

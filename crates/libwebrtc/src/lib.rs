@@ -13,10 +13,13 @@
 //! driver: threads, sockets, timers ──────┘                        the only part that waits or reads a clock
 //!       │ datagrams, `now`               ▲ datagrams, events
 //!       ▼                                │
-//! peer: negotiation, channels, media routing over str0m ──► media: Opus, pacing ledger, playout
+//! peer: negotiation, channels, the way of datagrams, over str0m
+//!       │ packets                        ▲ packets
+//!       ▼                                │
+//! rtp: encryption, reports ──► media: Opus, pacing ledger, playout
 //! ```
 //!
-//! `peer` and `media` never read a clock or a socket: time and datagrams come in as arguments, so two peers can be run
+//! `peer`, `rtp` and `media` never read a clock or a socket: time and datagrams come in as arguments, so two peers can be run
 //! against each other in virtual time.
 //!
 //! # What is supported
@@ -26,6 +29,9 @@
 //! | offers, answers, trickle, ICE restart, rollback | yes, by str0m |
 //! | data channels: ordered or not, reliable or not, negotiated or in-band | yes; the first message in a while may be read 5 ms after it came |
 //! | Opus audio both ways, several tracks, mute | yes |
+//! | SRTP with AES-GCM (256, 128) and AES-CM with SHA-1; sender and receiver reports | yes |
+//! | NACK | packets of audio are sent again; none is asked for, as it would come too late to be measured |
+//! | RED, transport-wide congestion control | not offered |
 //! | ICE over UDP with host candidates of IPv4 and IPv6 (default route and loopback) | yes |
 //! | ICE over TCP, to passive candidates of the other side | yes; it is looked after every few milliseconds, so arrival times are as coarse as that |
 //! | [`get_stats`] | path, loss, jitter, concealment, jitter buffer, the other side's reports: see [`stats`] |
@@ -101,6 +107,7 @@ pub mod native {
 // The engine's side.
 mod driver;
 mod peer;
+mod rtp;
 mod sdp;
 mod media;
 mod clock;

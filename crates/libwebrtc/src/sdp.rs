@@ -1,6 +1,6 @@
 //! The few facts about descriptions and candidates that the kept SDP library does not hand out.
 
-use crate::session_description::SdpParseError;
+use crate::{rtp::ExtensionIds, session_description::SdpParseError};
 
 /// Longest description taken, in bytes. A server's offer for a hundred tracks is about 200 kB.
 pub(crate) const DESCRIPTION_MAX: usize = 1 << 20;
@@ -8,6 +8,10 @@ pub(crate) const DESCRIPTION_MAX: usize = 1 << 20;
 pub(crate) const CANDIDATE_MAX: usize = 1024;
 /// Most m-lines read from one description.
 pub(crate) const SECTIONS_MAX: usize = 1024;
+
+/// RFC 6464, and RFC 9143, 15.
+const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 
 /// What an m-line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,9 @@ pub(crate) struct Section {
     /// Pairs of stream id and track id, from `a=msid` or else from `a=ssrc:… msid:`.
     pub(crate) msids: Vec<(String, String)>,
     pub(crate) opus: Option<Opus>,
+    pub(crate) extensions: ExtensionIds,
+    /// The streams that the author will send, by `a=ssrc`.
+    pub(crate) ssrcs: Vec<u32>,
 }
 
 /// How Opus was negotiated in a section.
@@ -136,6 +143,8 @@ fn media_line(media: &str) -> Section {
         receives: true,
         msids: vec![],
         opus: None,
+        extensions: ExtensionIds::default(),
+        ssrcs: vec![],
     }
 }
 
@@ -148,7 +157,16 @@ fn read_attribute(section: &mut Section, ssrc_msids: &mut Vec<(String, String)>,
         "recvonly" => (section.sends, section.receives) = (false, true),
         "inactive" => (section.sends, section.receives) = (false, false),
         "msid" => section.msids.push(msid(value)),
-        "ssrc" => ssrc_msids.extend(value.split_once(" msid:").map(|(_, ids)| msid(ids))),
+        "ssrc" => {
+            let ssrc = value.split(' ').next().and_then(|ssrc| ssrc.parse().ok());
+            section.ssrcs.extend(ssrc.filter(|ssrc| section.ssrcs.last() != Some(ssrc)));
+            ssrc_msids.extend(value.split_once(" msid:").map(|(_, ids)| msid(ids)));
+        }
+        "extmap" => {
+            if let Some((id, uri)) = value.split_once(' ') {
+                extension(&mut section.extensions, id, uri);
+            }
+        }
         "rtpmap" => {
             if let Some((payload_type, codec)) = value.split_once(' ')
                 && codec.get(..10).is_some_and(|c| c.eq_ignore_ascii_case("opus/48000"))
@@ -165,6 +183,16 @@ fn read_attribute(section: &mut Section, ssrc_msids: &mut Vec<(String, String)>,
                 opus.wants_dtx = parameters.split(';').any(|p| p.trim() == "usedtx=1");
             }
         }
+        _ => {}
+    }
+}
+
+/// `id` may be followed by a direction; ids beyond 14 need headers that nothing here writes (RFC 8285, 4.2).
+fn extension(ids: &mut ExtensionIds, id: &str, uri: &str) {
+    let id = id.split('/').next().and_then(|id| id.parse().ok()).filter(|id| (1..=14).contains(id));
+    match uri.split(' ').next() {
+        Some(AUDIO_LEVEL) => ids.audio_level = id,
+        Some(MID) => ids.mid = id,
         _ => {}
     }
 }
@@ -195,6 +223,7 @@ mod tests {
     const ANSWER: &str = "v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n\
         m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\n\
         m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\na=recvonly\r\na=rtpmap:111 opus/48000/2\r\n\
+        a=extmap:3 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\na=extmap:4/sendrecv urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
         a=fmtp:111 minptime=10;usedtx=1\r\na=candidate:1 1 udp 2130706431 127.0.0.1 7882 typ host\r\n\
         m=audio 0 UDP/TLS/RTP/SAVPF 111\r\na=mid:2\r\na=sendonly\r\na=ssrc:7 cname:x\r\na=ssrc:7 msid:stream track\r\n\
         a=ssrc:8 msid:stream track\r\n";
@@ -207,7 +236,9 @@ mod tests {
         let ours = &sections[1];
         assert!(ours.receives && !ours.sends && !ours.rejected);
         assert_eq!(ours.opus, Some(Opus { payload_type: 111, wants_dtx: true }));
+        assert_eq!(ours.extensions, ExtensionIds { audio_level: Some(3), mid: Some(4) });
         let theirs = &sections[2];
+        assert_eq!(theirs.ssrcs, [7, 8]);
         assert!(theirs.sends && !theirs.receives && theirs.rejected);
         assert_eq!(theirs.msids, [("stream".to_owned(), "track".to_owned())]);
         let candidates = candidates(ANSWER).collect::<Vec<_>>();

@@ -7,13 +7,14 @@
 //! |---|---|
 //! | [`TransportStats`] | packets, bytes, states, the pair in use and how often it changed |
 //! | [`CandidatePairStats`], [`LocalCandidateStats`], [`RemoteCandidateStats`] | of the pair in use: round trips of its checks (current, total, count), addresses, protocol, kind |
-//! | [`InboundRtpStats`] | packets, bytes, packets lost (by sequence number), jitter, concealment, delay of the jitter buffer, NACKs sent |
+//! | [`InboundRtpStats`] | packets, bytes, packets lost (by sequence number), jitter, concealment, delay of the jitter buffer |
 //! | [`OutboundRtpStats`] | packets, bytes, NACKs received |
 //! | [`RemoteInboundRtpStats`] | by the other side's receiver reports: packets lost, share lost, jitter, round trip |
 //! | [`RemoteOutboundRtpStats`] | by the other side's sender reports: packets, bytes |
 //! | [`PeerConnectionStats`], [`DataChannelStats`] | counters and identity |
 //!
-//! What comes from the path or the other side is as of the last second; it is missing before the first report.
+//! What comes from the path is as of the last three seconds, what comes from the other side as of its last report; both are
+//! missing before the first.
 //!
 //! [`get_stats`]: crate::peer_connection::PeerConnection::get_stats
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     media::PERIOD,
-    peer::{Due, Output, TransceiverId},
+    peer::{Due, Output, TransceiverId, is_dtls},
     peer_connection::PeerConnectionState,
 };
 
@@ -50,8 +50,6 @@ pub(super) struct Driven {
     /// Something was received that its readers were not told of.
     has_news: bool,
     lively_until: Instant,
-    /// Whether the peer has said all that it had to say.
-    is_drained: bool,
     is_over: bool,
 }
 
@@ -70,7 +68,6 @@ impl Driven {
             state: PeerConnectionState::New,
             has_news: false,
             lively_until: now + LIVELY,
-            is_drained: true,
             is_over: false,
         }
     }
@@ -139,17 +136,15 @@ impl Driven {
         }
         self.guarded(|driven| {
             driven.deliver_waiting();
-            // Speaking comes first, so that the peer knows a later time than that of what is heard: its timers run whenever
-            // it is told a later one.
-            let has_spoken = is_due && driven.fetch_audio();
+            // Before anything that takes longer.
+            if is_due {
+                driven.fetch_audio();
+            }
             if hears {
                 driven.hear();
             }
             if are_streams_due {
                 driven.receive_streams(clocks, inbound);
-            }
-            if !has_spoken && !driven.is_drained {
-                driven.drain();
             }
             if asked {
                 driven.ask_for_patience();
@@ -194,35 +189,23 @@ impl Driven {
         }
     }
 
-    /// Lets out the microphone's packets, or keeps them until they are due. What else the peer may have to say in a quiet
-    /// call waits for the next time: its timers are passed the time with the packets, which is often enough for them, and
-    /// asking it to the end each time mostly finds nothing. The answer is whether there were any.
-    fn fetch_audio(&mut self) -> bool {
-        let now = Instant::now();
+    /// Lets out the microphone's packets, or keeps them until they are due. That takes no time of the engine's: what else
+    /// the peer has to say waits until it wants to be called.
+    fn fetch_audio(&mut self) {
         let mut peer = self.connection.peer();
         for (microphone, late) in self.left.drain(..) {
             peer.audio_left(microphone, late);
         }
-        peer.fetch_audio(now);
-        if !peer.waits_for_audio() {
-            return false;
-        }
+        peer.fetch_audio(Instant::now());
+        self.deadline = peer.deadline();
         drop(peer);
-        if self.is_lively(now) {
-            self.drain();
-            return true;
-        }
-        self.is_drained = false;
-        while !self.is_drained {
-            let output = self.connection.peer().poll();
+        while let Some(output) = self.poll_audio() {
             self.let_out(output);
-            let mut peer = self.connection.peer();
-            if !peer.waits_for_audio() {
-                self.deadline = peer.own_deadline();
-                break;
-            }
         }
-        true
+    }
+
+    fn poll_audio(&self) -> Option<Output> {
+        self.connection.peer().poll_audio()
     }
 
     fn ask_for_patience(&mut self) {
@@ -257,7 +240,6 @@ impl Driven {
         let waiting = std::mem::take(&mut self.waiting);
         for (arrival, source, contents) in waiting.datagrams() {
             self.has_news = true;
-            self.is_drained = false;
             let was_audio = self.connection.peer().handle_datagram(arrival, source, contents);
             if !was_audio {
                 self.drain();
@@ -289,9 +271,12 @@ impl Driven {
 
     /// Lets out what the peer has to say.
     fn drain(&mut self) {
-        self.is_drained = false;
-        while !self.is_drained {
+        loop {
             let output = self.connection.peer().poll();
+            if let Output::Timeout(at) = output {
+                self.deadline = at;
+                return;
+            }
             self.let_out(output);
         }
     }
@@ -323,10 +308,8 @@ impl Driven {
             }
             Output::HangUp(link) => self.streams.hang_up(&link),
             Output::Event(event) => self.connection.dispatch(event),
-            Output::Timeout(at) => {
-                self.deadline = at;
-                self.is_drained = true;
-            }
+            // Said when there is nothing to let out.
+            Output::Timeout(_) => {}
         }
     }
 }
@@ -367,9 +350,4 @@ impl Waiting {
         self.contents.clear();
         self
     }
-}
-
-/// Handshakes and data channels, by the first byte (RFC 7983, 7).
-fn is_dtls(datagram: &[u8]) -> bool {
-    datagram.first().is_some_and(|first| (20..=63).contains(first))
 }

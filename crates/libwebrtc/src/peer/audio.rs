@@ -1,33 +1,20 @@
-//! Audio between the tracks of the transceivers and the RTP streams of the engine.
+//! Audio between the tracks of the transceivers and the streams of the connection.
 
 use std::time::{Duration, Instant};
 
-use str0m::{
-    Input,
-    media::Pt,
-    rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc},
+use str0m::media::Mid;
+
+use super::{Due, Output, Peer, Transceiver, TransceiverId, datagrams::is_rtcp};
+use crate::{
+    media::{AudioRx, AudioTx},
+    rtp::Line,
+    sdp::{self, Section},
 };
 
-use super::{Due, Peer, ROUTES_MAX, TransceiverId, is_rtp};
-use crate::media::{AudioRx, AudioTx, IncomingPacket, OutgoingPacket};
-
-/// Packets at least this loud (in -dBov, so: at most this number) are announced as voice.
-const VOICE_LEVEL: u8 = 60;
-
-/// A packet that the engine was given to encrypt.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Fetched {
-    ssrc: u32,
-    seq: u16,
-    due: Due,
-}
-
 impl Peer {
-    /// Fetches the packets of microphones that are due at `now`, and those that go with them. Poll until
-    /// [`waits_for_audio`](Self::waits_for_audio) is over.
+    /// Fetches the packets of microphones that are due at `now`, and those that go with them. They are the next to be
+    /// [polled](Self::poll_audio).
     pub(crate) fn fetch_audio(&mut self, now: Instant) {
-        // What did not come out of the engine by now will not do so any more.
-        self.fetched.clear();
         self.now = self.now.max(now);
         if !self.dtls_up || self.is_closed() {
             return;
@@ -37,24 +24,20 @@ impl Peer {
             while let Some(packet) =
                 self.transceivers[index].sender.as_mut().and_then(|tx| tx.tick(now))
             {
-                self.write(TransceiverId::new(index), packet, now);
+                if !self.transceivers[index].is_active() {
+                    continue;
+                }
+                if let Some(datagram) = self.rtp.seal(index, &packet) {
+                    let microphone = TransceiverId::new(index);
+                    self.send_audio(datagram, Some(Due { at: packet.deadline, microphone }));
+                }
             }
         }
-        if self.waits_for_audio() {
-            // The engine stamps and releases what was written when time is passed to it.
-            self.input(Input::Timeout(now));
-        }
     }
 
-    /// Whether there are packets of microphones among what is to be polled.
-    pub(crate) fn waits_for_audio(&self) -> bool {
-        !self.fetched.is_empty()
-    }
-
-    /// When a datagram is to leave, if it is one of those.
-    pub(super) fn due(&mut self, datagram: &[u8]) -> Option<Due> {
-        let place = self.fetched.iter().position(|fetched| fetched.is_in(datagram))?;
-        self.fetched.remove(place).map(|fetched| fetched.due)
+    /// What [`poll`](Self::poll) would answer, where that is audio or a report about it.
+    pub(crate) fn poll_audio(&mut self) -> Option<Output> {
+        self.ready.pop_front()
     }
 
     /// A packet of a microphone has left, so long after it was due.
@@ -97,80 +80,56 @@ impl Peer {
         deadlines.flatten().min()
     }
 
-    /// Routes a packet to the track of its m-line.
-    pub(super) fn receive_packet(&mut self, packet: RtpPacket) {
-        let ssrc = packet.header.ssrc;
-        let Some(id) = self.route(ssrc) else { return };
-        let Some(transceiver) = self.transceivers.get_mut(id.index()) else { return };
-        if transceiver.opus_payload_type() != Some(packet.header.payload_type) {
-            return;
+    /// Takes a datagram of audio or of reports about it. The answer is whether it was one of the other side's.
+    pub(super) fn receive_audio(&mut self, datagram: &[u8], arrival: Instant) -> bool {
+        if self.is_closed() {
+            return false;
         }
-        let Some(receiver) = &mut transceiver.receiver else { return };
-        receiver.receive(IncomingPacket {
-            ssrc: *ssrc,
-            seq: *packet.seq_no,
-            rtp_time: packet.header.timestamp,
-            payload: packet.payload,
-            arrival: packet.timestamp,
-        });
+        if is_rtcp(datagram) {
+            let is_theirs = self.rtp.open_report(datagram, arrival);
+            while let Some(again) = self.rtp.poll_again() {
+                self.send_audio(again, None);
+            }
+            return is_theirs;
+        }
+        let Some(opened) = self.rtp.open(datagram, arrival) else { return false };
+        let transceiver = self.transceivers.get_mut(opened.line);
+        if let Some(receiver) = transceiver.and_then(|transceiver| transceiver.receiver.as_mut()) {
+            receiver.receive(opened.packet);
+        }
+        true
     }
 
-    fn write(&mut self, id: TransceiverId, packet: OutgoingPacket, now: Instant) {
-        let Some(transceiver) = self.transceivers.get(id.index()).filter(|t| t.is_active()) else {
-            return;
-        };
-        let Some((mid, payload_type)) = transceiver.mid().zip(transceiver.opus_payload_type())
-        else {
-            return;
-        };
+    /// Sends the reports that are due.
+    pub(super) fn report(&mut self, now: Instant) {
+        for report in self.rtp.report(now) {
+            self.send_audio(report, None);
+        }
+    }
+
+    /// Takes over what both descriptions in force say about the streams of each m-line.
+    pub(super) fn agree_lines(&mut self) {
+        let Some(remote) = self.current_remote_description() else { return };
+        for section in sdp::sections(remote.text()) {
+            let mid: Mid = section.mid.as_str().into();
+            let place = self.transceivers.iter().position(|t| t.mid() == Some(mid));
+            let Some(place) = place else { continue };
+            if let Some(line) = self.line(place, mid, section) {
+                self.rtp.agree(place, line);
+            }
+        }
+    }
+
+    fn line(&mut self, place: usize, mid: Mid, section: Section) -> Option<Line> {
+        let payload_type = self.transceivers.get(place).and_then(Transceiver::opus_payload_type)?;
         let mut engine = self.rtc.direct_api();
-        let Some(stream) = engine.stream_tx_by_mid(mid, None) else { return };
-        self.fetched.push_back(Fetched {
-            ssrc: *stream.ssrc(),
-            #[expect(clippy::cast_possible_truncation, reason = "as it is in the header")]
-            seq: packet.seq as u16,
-            due: Due { at: packet.deadline, microphone: id },
-        });
-        stream.write_rtp(rtp(packet, payload_type, now));
+        let ssrc = engine.stream_tx_by_mid(mid, None).map(|stream| *stream.ssrc());
+        Some(Line {
+            mid: section.mid,
+            payload_type,
+            extensions: section.extensions,
+            ssrc,
+            remote_ssrcs: section.ssrcs,
+        })
     }
-
-    /// Which transceiver a stream belongs to. Looked up once for each stream and negotiation: the lookup makes the
-    /// engine poll everything again.
-    fn route(&mut self, ssrc: Ssrc) -> Option<TransceiverId> {
-        if let Some(id) = self.routes.get(&ssrc) {
-            return Some(*id);
-        }
-        let mid = self.rtc.direct_api().stream_rx(&ssrc)?.mid();
-        let id = TransceiverId::new(self.transceivers.iter().position(|t| t.mid() == Some(mid))?);
-        if self.routes.len() < ROUTES_MAX {
-            self.routes.insert(ssrc, id);
-        }
-        Some(id)
-    }
-}
-
-impl Fetched {
-    /// Whether it is what a datagram holds: its sequence number and its stream are not encrypted (RFC 3711, 3.1), and one
-    /// that is sent again comes later.
-    fn is_in(&self, datagram: &[u8]) -> bool {
-        is_rtp(datagram)
-            && datagram.get(2..4) == Some(&self.seq.to_be_bytes())
-            && datagram.get(8..12) == Some(&self.ssrc.to_be_bytes())
-    }
-}
-
-/// Sender reports go by the packet that is written last and the time of writing it, and no time in the future is taken
-/// there. So they place the samples, which are captured in the period before a packet is due, one period too late, or as
-/// many too early as packets are fetched ahead, less one.
-fn rtp(packet: OutgoingPacket, payload_type: Pt, now: Instant) -> RtpWrite {
-    let level = i8::try_from(packet.level).unwrap_or(i8::MAX);
-    let extensions = ExtensionValues {
-        audio_level: Some(-level),
-        voice_activity: Some(packet.level <= VOICE_LEVEL),
-        ..ExtensionValues::default()
-    };
-    RtpWrite::new(payload_type, packet.seq.into(), packet.rtp_time, now, packet.payload)
-        .marker(packet.marker)
-        .ext_vals(extensions)
-        .nackable(true)
 }

@@ -24,26 +24,27 @@ mod testing;
 mod tests;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     net::SocketAddr,
     task::Waker,
     time::{Duration, Instant},
 };
 
 use str0m::{
-    Event, Input, Output as RtcOutput, Rtc, RtcError,
+    Event, Input, Output as RtcOutput, Rtc,
     channel::ChannelId,
+    format::{Codec, CodecConfig, PayloadParams},
     net::{DatagramSend, Protocol},
-    rtp::Ssrc,
+    rtp::Extension,
 };
 
 use self::{
-    audio::Fetched, candidates::Locals, channel::Channel, measured::Measured,
+    candidates::Locals, channel::Channel, datagrams::Route, measured::Measured,
     negotiation::Negotiation, relays::Relays, streams::Streams,
 };
 pub(crate) use self::{
     channel::ChannelKey,
-    datagrams::is_rtp,
+    datagrams::is_dtls,
     error::PeerError,
     relay::{Credentials, RelayServer, RelayTransport, RelayUrl, RelayUrlError},
     relays::{Link, Policy},
@@ -54,6 +55,7 @@ use crate::{
     ice_candidate::IceCandidate,
     media::Grid,
     peer_connection::{IceConnectionState, IceGatheringState, PeerConnectionState, SignalingState},
+    rtp,
     session_description::SessionDescription,
 };
 
@@ -63,8 +65,6 @@ pub(crate) const FAILED_AFTER: Duration = Duration::from_secs(10);
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 /// Longest wait asked for; the engine's "never" is decades away, which not every timer can count.
 const IDLE_MAX: Duration = Duration::from_secs(60);
-/// Remote streams whose transceiver is remembered.
-const ROUTES_MAX: usize = 1024;
 /// Bytes of data channel messages that SCTP keeps itself; the rest waits in the channel.
 const SCTP_BUFFER: usize = 1 << 20;
 /// Longest data channel message taken from the other side, in bytes.
@@ -150,6 +150,11 @@ pub(crate) struct Hub {
 /// One side of a connection.
 pub(crate) struct Peer {
     rtc: Rtc,
+    /// When the engine wants to be passed the time.
+    engine_due: Instant,
+    rtp: rtp::Session,
+    /// The way of audio, once one is known.
+    route: Option<Route>,
     locals: Locals,
     streams: Streams,
     relays: Relays,
@@ -159,17 +164,13 @@ pub(crate) struct Peer {
     gathering: IceGatheringState,
     negotiation: Negotiation,
     transceivers: Vec<Transceiver>,
-    /// Which transceiver a received stream belongs to. Forgotten with every negotiation.
-    routes: HashMap<Ssrc, TransceiverId>,
     channels: Vec<Channel>,
     next_channel: u32,
     /// Channels given up before SCTP knew them; closed as soon as they open.
     abandoned: Vec<(ChannelId, Option<u16>)>,
     events: VecDeque<PeerEvent>,
-    /// Packets of microphones on their way through the engine.
-    fetched: VecDeque<Fetched>,
-    /// What the engine answered and was not dealt with yet.
-    held: Option<Result<RtcOutput, RtcError>>,
+    /// Audio and reports that are to be sent.
+    ready: VecDeque<Output>,
     dtls_up: bool,
     disconnected_since: Option<Instant>,
     /// Set once closed by the application: when to stop waiting for the goodbye.
@@ -194,6 +195,7 @@ struct Counters {
 impl Peer {
     pub(crate) fn new(config: PeerConfig, now: Instant) -> Self {
         let mut rtc_config = Rtc::builder()
+            .set_crypto_provider(rtp::provider())
             .clear_codecs()
             .enable_opus(true, false)
             // Video is negotiated so that a room with video can be joined; nothing decodes it.
@@ -201,14 +203,25 @@ impl Peer {
             .enable_h264(true)
             .enable_vp9(true)
             .set_rtp_mode(true)
+            .clear_extension_map()
+            .set_extension(1, Extension::AudioLevel)
+            .set_extension(2, Extension::RtpMid)
             .set_stats_interval(Some(measured::EVERY))
             .set_snap_enabled(config.sctp_snap)
             .set_sctp_max_buffered_amount(SCTP_BUFFER)
             .set_sctp_max_message_size(u32::try_from(MESSAGE_MAX).unwrap_or(u32::MAX));
+        let codecs = rtc_config.codec_config();
+        *codecs = CodecConfig::new_from_payload_params(
+            codecs.params().iter().copied().map(with_own_feedback).collect(),
+        );
         rtc_config.set_max_stun_rto(Duration::from_secs(1));
         rtc_config.set_max_stun_retransmits(5);
+        let (rtc, keys) = rtp::with_keys(|| rtc_config.build(now));
         let mut peer = Self {
-            rtc: rtc_config.build(now),
+            rtc,
+            engine_due: now,
+            rtp: rtp::Session::new(keys),
+            route: None,
             locals: Locals::new(config.hosts),
             streams: Streams::default(),
             relays: Relays::new(config.policy),
@@ -218,13 +231,11 @@ impl Peer {
             gathering: IceGatheringState::New,
             negotiation: Negotiation::default(),
             transceivers: vec![],
-            routes: HashMap::new(),
             channels: vec![],
             next_channel: 0,
             abandoned: vec![],
             events: VecDeque::new(),
-            fetched: VecDeque::new(),
-            held: None,
+            ready: VecDeque::new(),
             dtls_up: false,
             disconnected_since: None,
             close_by: None,
@@ -269,6 +280,7 @@ impl Peer {
         self.now = self.now.max(now);
         self.input(Input::Timeout(now));
         self.play_due_audio(now);
+        self.report(now);
         if self.disconnected_since.is_some_and(|since| since + FAILED_AFTER <= now) {
             self.disconnected_since = None;
             self.set_ice_state(IceConnectionState::Failed);
@@ -288,20 +300,24 @@ impl Peer {
     /// See the rule of use above.
     pub(crate) fn poll(&mut self) -> Output {
         loop {
+            if let Some(output) = self.poll_audio() {
+                return output;
+            }
             if let Some(event) = self.events.pop_front() {
                 return Output::Event(event);
             }
             if let Some(output) = self.poll_relays() {
                 return output;
             }
-            match self.held.take().unwrap_or_else(|| self.rtc.poll_output()) {
+            match self.rtc.poll_output() {
                 Ok(RtcOutput::Timeout(at)) => {
+                    self.engine_due = at;
                     if self.flush_channels() {
                         continue;
                     }
                     self.report_acknowledged();
                     if self.events.is_empty() {
-                        return Output::Timeout(self.deadline(at));
+                        return Output::Timeout(self.deadline());
                     }
                 }
                 Ok(RtcOutput::Transmit(transmit)) => {
@@ -321,6 +337,9 @@ impl Peer {
             return;
         }
         self.close_by = Some(now + CLOSE_WITHIN);
+        if let Some(goodbye) = self.rtp.goodbye() {
+            self.send_audio(goodbye, None);
+        }
         if self.dtls_up {
             self.say_goodbye();
         } else {
@@ -352,6 +371,7 @@ impl Peer {
     pub(crate) fn abandon(&mut self) {
         self.close_by.get_or_insert(self.now);
         self.events.clear();
+        self.ready.clear();
         self.channels.clear();
         self.relays.clear();
         for transceiver in &mut self.transceivers {
@@ -365,21 +385,18 @@ impl Peer {
         self.close_by.is_some()
             && !self.rtc.is_alive()
             && self.relays.are_gone()
+            && self.ready.is_empty()
             && self.events.is_empty()
     }
 
-    /// What [`Output::Timeout`] would say if it were for the engine to be passed the time with each microphone packet.
-    pub(crate) fn own_deadline(&mut self) -> Instant {
-        self.deadline(self.now + IDLE_MAX)
-    }
-
-    /// The engine wants the time at `at`.
-    fn deadline(&mut self, at: Instant) -> Instant {
+    /// What [`Output::Timeout`] says.
+    pub(crate) fn deadline(&mut self) -> Instant {
         let failure = self.disconnected_since.map(|since| since + FAILED_AFTER);
         let goodbye = self.close_by.filter(|_| self.rtc.is_alive());
         let deletion = self.deletion_deadline();
-        let own = [failure, goodbye, deletion, self.relays.due(), self.audio_deadline()];
-        own.into_iter().flatten().fold(at.min(self.now + IDLE_MAX), Instant::min)
+        let audio = self.audio_deadline();
+        let own = [failure, goodbye, deletion, self.relays.due(), audio, self.rtp.report_at()];
+        own.into_iter().flatten().fold(self.engine_due.min(self.now + IDLE_MAX), Instant::min)
     }
 
     fn input(&mut self, input: Input<'_>) {
@@ -400,17 +417,15 @@ impl Peer {
         match event {
             Event::Connected => {
                 self.dtls_up = true;
+                self.rtp.start(self.now);
                 self.set_state(PeerConnectionState::Connected);
             }
             Event::IceConnectionStateChange(state) => self.handle_ice_state(state),
             Event::ChannelOpen(id, label) => self.channel_opened(id, label),
             Event::ChannelData(data) => self.channel_data(data),
             Event::ChannelClose(id) => self.channel_closed(id),
-            Event::RtpPacket(packet) => self.receive_packet(packet),
             Event::Closed => self.handle_remote_close(),
-            Event::PeerStats(stats) => self.measured.path(stats.selected_candidate_pair),
-            Event::MediaEgressStats(stats) => self.measured.sent(stats),
-            Event::MediaIngressStats(stats) => self.measured.received(stats),
+            Event::PeerStats(stats) => self.path_measured(stats.selected_candidate_pair),
             _ => {}
         }
     }
@@ -426,4 +441,12 @@ impl Peer {
     pub(crate) fn transceiver_ids(&self) -> impl Iterator<Item = TransceiverId> + use<> {
         (0..self.transceivers.len()).map(TransceiverId::new)
     }
+}
+
+/// What [`rtp`] does for the other side: packets of audio are sent again, and no bandwidth is estimated.
+fn with_own_feedback(mut codec: PayloadParams) -> PayloadParams {
+    codec.set_fb_transport_cc(false);
+    codec.set_fb_remb(false);
+    codec.set_fb_nack(codec.spec().codec == Codec::Opus);
+    codec
 }

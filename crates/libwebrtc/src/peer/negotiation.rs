@@ -186,6 +186,7 @@ impl Peer {
                 self.announce(&description);
                 self.negotiation.current_local = Some(description);
                 self.set_signaling(SignalingState::Stable);
+                self.agree_lines();
             }
             SdpType::PrAnswer => return Err(PeerError::Unsupported("a provisional answer")),
             SdpType::Rollback => self.roll_back(),
@@ -223,9 +224,9 @@ impl Peer {
             }
         }
         self.use_candidates_of(&description);
-        self.routes.clear();
         self.negotiation.remote_candidates = 0;
         self.negotiation.current_remote = Some(description);
+        self.agree_lines();
         Ok(())
     }
 

@@ -15,35 +15,21 @@ impl Peer {
     pub(crate) fn stats(&mut self) -> Vec<RtcStats> {
         let mut report = vec![connection_stats(&self.counters), self.transport_stats()];
         report.extend(self.path_stats(TRANSPORT_ID));
-        for transceiver in &self.transceivers {
-            report.extend(transceiver.outbound_stats());
+        for (index, transceiver) in self.transceivers.iter().enumerate() {
+            let mut sent = transceiver.outbound_stats();
+            if let Some(RtcStats::OutboundRtp(sent)) = sent.first_mut() {
+                sent.outbound.nack_count = self.rtp.asked_again(index);
+            }
+            report.extend(sent);
             report.extend(transceiver.inbound_stats());
-        }
-        for entry in &mut report {
-            self.add_measured(entry);
-        }
-        for mid in self.transceivers.iter().filter_map(Transceiver::mid) {
-            report.extend(self.measured.remote_inbound(mid));
-            report.extend(self.measured.remote_outbound(mid));
+            report.extend(self.remote_inbound(index));
+            report.extend(self.remote_outbound(transceiver));
         }
         for index in 0..self.channels.len() {
             let stream = self.stream_id(self.channels[index].key);
             report.push(channel_stats(&self.channels[index], stream));
         }
         report
-    }
-
-    /// Adds to the entry of a stream what only the connection knows of it.
-    fn add_measured(&self, entry: &mut RtcStats) {
-        if let RtcStats::OutboundRtp(outbound) = entry {
-            let mid = outbound.outbound.mid.as_str();
-            outbound.outbound.nack_count = self.measured.nacks_received(mid.into());
-            outbound.outbound.remote_id = format!("RI{mid}");
-        } else if let RtcStats::InboundRtp(inbound) = entry {
-            let mid = inbound.inbound.mid.as_str();
-            inbound.inbound.nack_count = self.measured.nacks_sent(mid.into());
-            inbound.inbound.remote_id = format!("RO{mid}");
-        }
     }
 
     fn transport_stats(&self) -> RtcStats {
@@ -88,6 +74,7 @@ impl Transceiver {
         stats.stream.transport_id = TRANSPORT_ID.into();
         stats.sent.packets_sent = sent.packets;
         stats.sent.bytes_sent = sent.bytes;
+        stats.outbound.remote_id = format!("RI{mid}");
         stats.outbound.mid = mid;
         stats.outbound.active = self.is_active();
         vec![RtcStats::OutboundRtp(stats)]
@@ -117,6 +104,7 @@ impl Transceiver {
         stats.inbound.jitter_buffer_delay = received.jitter_buffer_delay;
         stats.inbound.jitter_buffer_emitted_count = received.jitter_buffer_emitted;
         stats.inbound.track_identifier = self.remote_track().id();
+        stats.inbound.remote_id = format!("RO{mid}");
         stats.inbound.mid = mid;
         vec![RtcStats::InboundRtp(stats)]
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use str0m::{
     change::SdpApi,
-    media::{Direction, MediaKind, Mid, Pt},
+    media::{Direction, MediaKind, Mid},
 };
 
 use super::Hub;
@@ -142,8 +142,8 @@ impl Transceiver {
     }
 
     /// The payload type to send Opus with, once known.
-    pub(super) fn opus_payload_type(&self) -> Option<Pt> {
-        self.opus.map(|opus| Pt::from(opus.payload_type))
+    pub(super) fn opus_payload_type(&self) -> Option<u8> {
+        self.opus.map(|opus| opus.payload_type)
     }
 
     pub(super) fn receives(&self) -> bool {

@@ -1,0 +1,118 @@
+//! The vectors of the standards, and both ends against each other.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::rtp::keys;
+
+const PROFILES: [SrtpProfile; 3] =
+    [SrtpProfile::AES128_CM_SHA1_80, SrtpProfile::AEAD_AES_128_GCM, SrtpProfile::AEAD_AES_256_GCM];
+
+fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> =
+        text.chars().filter_map(|c| c.to_digit(16)).map(|d| u8::try_from(d).unwrap()).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+/// Client and server after a handshake.
+fn ends(profile: SrtpProfile) -> [(Sealing, Opening); 2] {
+    let (key, salt) = shape(profile).unwrap();
+    let material: Vec<u8> = (0..2 * (key + salt)).map(|n| u8::try_from(n).unwrap()).collect();
+    [true, false].map(|is_client| {
+        let keys = Keys { profile, is_client, material: material.clone() };
+        contexts(&keys::provider(), &keys).unwrap()
+    })
+}
+
+#[test]
+fn keys_are_derived_as_in_appendix_b_3_of_rfc_3711() {
+    let crypto = keys::provider();
+    let key = hex("E1F97A0D3E018BE0D64FA32C06DE4139");
+    let salt = hex("0EC675AD498AFEEBB6960B3AABE6");
+    let master = Master { crypto: &crypto, key: &key, salt: &salt };
+    assert_eq!(master.derived::<16>(0).to_vec(), hex("C61E7A93744F39EE10734AFE3FF7A087"));
+    assert_eq!(master.derived::<14>(2).to_vec(), hex("30CBBC08863D8C85D49DB34A9AE1"));
+    let signing = "CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4";
+    assert_eq!(master.derived::<20>(1).to_vec(), hex(signing));
+}
+
+/// The session keys of RFC 7714's examples, which do not begin at a master key.
+fn of_rfc_7714() -> Cipher {
+    let crypto = keys::provider();
+    let key = hex("000102030405060708090a0b0c0d0e0f").try_into().unwrap();
+    Cipher::Gcm128 {
+        cipher: crypto.srtp_provider.aead_aes_128_gcm().create_cipher(key, true),
+        salt: hex("517569642070726f2071756f").try_into().unwrap(),
+    }
+}
+
+#[test]
+fn rtp_is_encrypted_as_in_16_1_1_of_rfc_7714() {
+    let mut packet = hex("8040f17b 8041f8d3 5501a0b2");
+    let payload = hex(
+        "47616c6c 69612065 7374206f 6d6e6973 20646976 69736120 696e2070 61727465 73207472 6573",
+    );
+    let sealed = hex(
+        "8040f17b 8041f8d3 5501a0b2 f24de3a3 fb34de6c acba861c 9d7e4bca be633bd5 0d294e6f 42a5f47a 51c7d19b \
+         36de3adf 8833899d 7f27beb1 6a9152cf 765ee439 0cce",
+    );
+    let ciphers = || Ciphers { rtp: of_rfc_7714(), rtcp: of_rfc_7714() };
+    let mut sealing = Sealing { ciphers: ciphers(), index: 0 };
+    sealing.rtp(&mut packet, &payload, 0x5501_a0b2, 0xf17b).unwrap();
+    assert_eq!(packet, sealed);
+    let (rtcp_window, plain) = (Window::default(), Vec::new());
+    let mut opening = Opening { ciphers: ciphers(), rtcp_window, plain };
+    assert_eq!(opening.rtp(&sealed, 12, 0x5501_a0b2, 0xf17b), Some(&payload[..]));
+}
+
+#[test]
+fn what_one_side_seals_the_other_opens() {
+    for profile in PROFILES {
+        let [(mut sealing, mut own), (_, mut opening)] = ends(profile);
+        for number in [7, 65_535, 65_536, 1 << 33] {
+            let header = [0x80; 12];
+            let mut packet = header.to_vec();
+            sealing.rtp(&mut packet, b"hello", 9, number).unwrap();
+            assert_eq!(opening.rtp(&packet, 12, 9, number), Some(&b"hello"[..]), "{profile:?}");
+            assert_eq!(opening.rtp(&packet, 12, 9, number + 65_536), None, "another round");
+            assert_eq!(own.rtp(&packet, 12, 9, number), None, "its own direction");
+        }
+        for plain in [&[0x80, 201, 0, 1, 0, 0, 0, 9][..], &[0x81; 40]] {
+            let packet = sealing.rtcp(plain).unwrap();
+            assert_eq!(opening.rtcp(&packet), Some(plain), "{profile:?}");
+            assert_eq!(opening.rtcp(&packet), None, "it came before");
+        }
+    }
+}
+
+#[test]
+fn every_bit_counts() {
+    for profile in PROFILES {
+        let [(mut sealing, _), (_, mut opening)] = ends(profile);
+        let mut packet = vec![0x80; 12];
+        sealing.rtp(&mut packet, b"hello", 9, 1).unwrap();
+        let report = sealing.rtcp(&[0x81; 16]).unwrap();
+        for bit in 0..packet.len() * 8 {
+            packet[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(opening.rtp(&packet, 12, 9, 1), None, "{profile:?} {bit}");
+            packet[bit / 8] ^= 1 << (bit % 8);
+        }
+        for bit in 0..report.len() * 8 {
+            let mut forged = report.clone();
+            forged[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(opening.rtcp(&forged), None, "{profile:?} {bit}");
+        }
+        assert!(opening.rtcp(&report).is_some(), "forgeries take no number");
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_comes_panics(packet in prop::collection::vec(any::<u8>(), 0..64), header in 0usize..70) {
+        for profile in PROFILES {
+            let [(_, mut opening), _] = ends(profile);
+            prop_assert_eq!(opening.rtp(&packet, header, 1, 1), None);
+            prop_assert_eq!(opening.rtcp(&packet), None);
+        }
+    }
+}
