@@ -52,15 +52,17 @@ const MASKED_BEHIND: Masking = Masking { db: MASKED_BEHIND_DB, ms: MASKED_BEHIND
 /// at least 20 dB under the voice and disappears in any room; the noise of dither, codecs and
 /// good microphones (−90 to −60 dBFS) is below it by a clear distance.
 pub(super) const THRESHOLD_MIN_DBFS: f64 = -50.0;
+/// Its mean square, written out because it is needed for each block; so are the next two.
+const THRESHOLD_MIN: f64 = FULL_POWER * 1e-5;
 
-/// The distance of the threshold from the noise. The noise level is a minimum, so it lies a few dB
+/// The distance of the threshold from the noise, as a factor. The noise level is a minimum, so it lies a few dB
 /// under the mean of an uneven noise; 10 dB keeps those peaks out and still lets in a voice 15 dB above
 /// the noise, at which point speech starts to be hard to follow.
-const MARGIN_DB: f64 = 10.0;
+const MARGIN: f64 = 10.0;
 
-/// The loudest that counts as background noise. A louder sound is something the caller listens to,
+/// The loudest that counts as background noise, −40 dBFS. A louder sound is something the caller listens to,
 /// even when it never pauses: a held tone, music on hold.
-const NOISE_MAX_DBFS: f64 = -40.0;
+const NOISE_MAX: f64 = FULL_POWER * 1e-4;
 
 /// How far the noise of a recording lies below its loudest 30 ms at least. What is closer is a quiet
 /// sound of a clip without pauses, such as the "s" of a "yes" that was cut tightly.
@@ -79,13 +81,18 @@ pub(super) fn power(pcm: &[i16]) -> f64 {
 }
 
 /// Sum of the squares. It is a whole number far below 2^53, so it is exact however it is added up; whole
-/// numbers are added several at a time, which the processor may not do with fractions.
+/// numbers are added several at a time, which the processor may not do with fractions. Two squares are at
+/// most 2^31, and processors have an instruction for such pairs.
 #[expect(
     clippy::cast_precision_loss,
     reason = "exact below 2^53, which is 8 million loudest samples"
 )]
 fn energy(pcm: &[i16]) -> f64 {
-    pcm.iter().map(|s| i64::from(i32::from(*s) * i32::from(*s))).sum::<i64>() as f64
+    let squared = |sample: i16| (i32::from(sample) * i32::from(sample)).cast_unsigned();
+    let (pairs, rest) = pcm.as_chunks();
+    let of_pairs: u64 = pairs.iter().map(|[a, b]| u64::from(squared(*a) + squared(*b))).sum();
+    let of_rest: u64 = rest.iter().map(|sample| u64::from(squared(*sample))).sum();
+    (of_pairs + of_rest) as f64
 }
 
 /// The level of a mean square in dBFS, never below [`SILENCE_DBFS`].
@@ -144,7 +151,7 @@ pub(super) struct Threshold {
 impl Threshold {
     /// The threshold where nothing is known of the noise.
     pub(super) fn lowest() -> Self {
-        Self { power: power_of(THRESHOLD_MIN_DBFS) }
+        Self { power: THRESHOLD_MIN }
     }
 
     /// The threshold above noise of this mean square.
@@ -154,8 +161,7 @@ impl Threshold {
 
     /// The same with another lowest mean square.
     pub(super) fn above_from(noise: f64, lowest: f64) -> Self {
-        let noise = noise.min(power_of(NOISE_MAX_DBFS));
-        Self { power: (noise * power_of(MARGIN_DB) / FULL_POWER).max(lowest) }
+        Self { power: (noise.min(NOISE_MAX) * MARGIN).max(lowest) }
     }
 
     /// The threshold of a recording, from the mean square of its quietest and its loudest 30 ms.
@@ -310,6 +316,25 @@ mod tests {
         assert!((dbfs(power(&[0; 100])) - SILENCE_DBFS).abs() < 1e-9);
         assert!((dbfs(power(&[])) - SILENCE_DBFS).abs() < 1e-9);
         assert!((dbfs(power_of(-33.0)) + 33.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn constants_are_those_of_their_levels() {
+        for (level, power) in
+            [(THRESHOLD_MIN_DBFS, THRESHOLD_MIN), (-40.0, NOISE_MAX), (10.0, MARGIN * FULL_POWER)]
+        {
+            assert!((power_of(level) / power - 1.0).abs() < 1e-12, "{level}");
+        }
+    }
+
+    #[test]
+    fn sums_of_squares_are_exact() {
+        for pcm in [&[][..], &[i16::MIN], &[i16::MIN; 2], &[i16::MIN, 3, -5], &[i16::MAX; 961]] {
+            let each: i64 = pcm.iter().map(|s| i64::from(*s) * i64::from(*s)).sum();
+            #[expect(clippy::cast_precision_loss, reason = "small")]
+            let expected = each as f64;
+            assert!((energy(pcm) - expected).abs() < 0.5, "{pcm:?}");
+        }
     }
 
     #[test]
