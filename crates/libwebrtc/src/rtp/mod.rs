@@ -156,8 +156,7 @@ impl Session {
             self.incoming.insert(parsed.ssrc, stream);
             packet
         };
-        // Padding alone keeps a stream going, and is no sound.
-        (!packet.payload.is_empty()).then_some(Opened { line, packet })
+        Some(Opened { line, packet })
     }
 
     /// Takes a datagram that is RTCP. The answer is whether the other side sent it.
