@@ -59,6 +59,10 @@ use crate::{
     session_description::SessionDescription,
 };
 
+/// How often a path that works is checked (RFC 7675 asks for each five seconds, pion and livekit-server do it each two).
+/// One that does not answer is checked sooner, and given up after so many checks, which is about eight seconds.
+const CHECK_EVERY: Duration = Duration::from_secs(2);
+const CHECKS_MAX: usize = 5;
 /// How long a connection may stay disconnected before it counts as failed.
 pub(crate) const FAILED_AFTER: Duration = Duration::from_secs(10);
 /// How long the goodbye of a closed connection may take.
@@ -214,8 +218,8 @@ impl Peer {
         *codecs = CodecConfig::new_from_payload_params(
             codecs.params().iter().copied().map(with_own_feedback).collect(),
         );
-        rtc_config.set_max_stun_rto(Duration::from_secs(1));
-        rtc_config.set_max_stun_retransmits(5);
+        rtc_config.set_max_stun_rto(CHECK_EVERY);
+        rtc_config.set_max_stun_retransmits(CHECKS_MAX);
         let (rtc, keys) = rtp::with_keys(|| rtc_config.build(now));
         let mut peer = Self {
             rtc,
