@@ -10,7 +10,8 @@
 //! call, which has left the caches meanwhile, is fetched from memory. So a thread does not wake for packets: it has one
 //! tick of 5 ms for all its connections, on the grid of the microphones' deadlines, and there is one thread for up to 128
 //! of them. And a quiet connection is looked after once for a few packets of its microphone, if that says how many
-//! ([`driven`]): they are encrypted, what has arrived is decrypted, and the timers are passed the time, all in one go.
+//! ([`driven`]): they are encrypted and what has arrived is decrypted, all in one go. str0m has no part in that
+//! ([`rtp`](crate::rtp)): it is passed the time when it wants to be, once or twice a second.
 //! Packets that are not due yet stay with the thread and leave at their time; those that have arrived are read in the next
 //! tick and wait there, unless they belong to data channels. That takes nothing of the connection but its socket. The
 //! moment of arrival does not suffer either, because the kernel stamps each datagram when it comes in ([`socket`]). While a
@@ -18,11 +19,9 @@
 //! every millisecond and nothing waits.
 //!
 //! Where the CPU time of a process with a hundred calls goes that speak, listen and look for edges (`make bench-calls`,
-//! sampled on two cores): 51 % to the engine, which is 16 % the kernel (more than half of it sending), 12 % str0m under
-//! its own name, 6 % this crate, 5 % allocating and copying, 2 % encryption; the rest is inlined and spread thinly. By what
-//! it is for, 18 % is str0m sealing and passing the time, 9 % str0m opening what arrived, and nothing in either stands out.
-//! 49 % go to the application: 28 % decoding Opus near edges of speech, 3 % the ear, the rest tasks, signalling, wake-ups
-//! and the kernel.
+//! sampled on two cores): 51 % to the engine, which is 21 % the kernel (more than half of it sending), 16 % this crate
+//! (encryption not counted, 3 %), 6 % str0m under its own name, 5 % copying and libc. 49 % go to the application: 25 %
+//! decoding Opus near edges of speech, 4 % the ear, the rest tasks, signalling, wake-ups and the kernel.
 //!
 //! Every connection has a socket of its own. One for all calls of a thread would save little, as a system call is the
 //! smaller part of sending a datagram, and servers that tell their clients apart by address would mix them up.
