@@ -59,7 +59,7 @@ use crate::{
     session_description::SessionDescription,
 };
 
-/// How often a path that works is checked (RFC 7675 asks for each five seconds, pion and livekit-server do it each two).
+/// How often a path that works is checked (RFC 7675 asks for each five seconds, pion does it each two).
 /// One that does not answer is checked sooner, and given up after so many checks, which is about eight seconds.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
 const CHECKS_MAX: usize = 5;
