@@ -84,7 +84,7 @@ impl Sealing {
         let header = packet.len();
         packet.resize(header + payload.len() + self.ciphers.rtp.tag(), 0);
         let (aad, rest) = packet.split_at_mut(header);
-        self.ciphers.rtp.encrypt(Nonce::rtp(ssrc, number), aad, payload, rest)?;
+        self.ciphers.rtp.encrypt(Nonce { ssrc, number }, aad, payload, rest)?;
         self.ciphers.rtp.sign(packet, &roll_over(number));
         Some(())
     }
@@ -98,7 +98,7 @@ impl Sealing {
         self.index = self.index.checked_add(1).filter(|index| index & ENCRYPTED == 0)?;
         let word = (ENCRYPTED | index).to_be_bytes();
         let aad = [clear, &word].concat();
-        let nonce = Nonce::rtcp(ssrc, index);
+        let nonce = Nonce { ssrc, number: index.into() };
         let mut packet = clear.to_vec();
         if self.ciphers.rtcp.is_aead() {
             packet.resize(plain.len() + self.ciphers.rtcp.tag(), 0);
@@ -128,7 +128,7 @@ impl Opening {
         let length = packet.len().checked_sub(header + self.ciphers.rtp.tag())?;
         let (aad, rest) = packet.split_at_checked(header)?;
         self.plain.resize(length, 0);
-        self.ciphers.rtp.decrypt(Nonce::rtp(ssrc, number), aad, rest, &mut self.plain)?;
+        self.ciphers.rtp.decrypt(Nonce { ssrc, number }, aad, rest, &mut self.plain)?;
         Some(&self.plain)
     }
 
@@ -157,7 +157,7 @@ impl Opening {
         self.plain.extend_from_slice(clear);
         self.plain.resize(length, 0);
         let aad = [clear, &word].concat();
-        let nonce = Nonce::rtcp(ssrc, index);
+        let nonce = Nonce { ssrc, number: index.into() };
         self.ciphers.rtcp.decrypt(nonce, &aad, sealed, &mut self.plain[RTCP_CLEAR..])?;
         self.rtcp_window.record(index.into());
         Some(&self.plain)
@@ -176,26 +176,14 @@ struct Nonce {
     ssrc: u32,
     /// The sequence number counted on, or the number of an RTCP packet.
     number: u64,
-    is_rtcp: bool,
 }
 
 impl Nonce {
-    fn rtp(ssrc: u32, number: u64) -> Self {
-        Self { ssrc, number, is_rtcp: false }
-    }
-
-    fn rtcp(ssrc: u32, index: u32) -> Self {
-        Self { ssrc, number: index.into(), is_rtcp: true }
-    }
-
-    /// RFC 7714, 8.1 and 9.1; they differ in name only, as an RTCP number has 31 bits.
+    /// RFC 7714, 8.1. That of RTCP (9.1) is the same, as its numbers have 31 bits.
     fn gcm(self, salt: [u8; 12]) -> [u8; 12] {
         let [_, _, r0, r1, r2, r3, s0, s1] = self.number.to_be_bytes();
-        let seq = u16::from_be_bytes([s0, s1]);
-        if self.is_rtcp {
-            return AeadAes128Gcm::rtcp_iv(salt, self.ssrc, u32::from_be_bytes([r2, r3, s0, s1]));
-        }
-        AeadAes128Gcm::rtp_iv(salt, self.ssrc, u32::from_be_bytes([r0, r1, r2, r3]), seq)
+        let (roll_over, seq) = (u32::from_be_bytes([r0, r1, r2, r3]), u16::from_be_bytes([s0, s1]));
+        AeadAes128Gcm::rtp_iv(salt, self.ssrc, roll_over, seq)
     }
 }
 

@@ -66,6 +66,15 @@ fn rtp_is_encrypted_as_in_16_1_1_of_rfc_7714() {
 }
 
 #[test]
+fn a_number_of_rtcp_makes_the_nonce_of_9_1_of_rfc_7714() {
+    let salt = hex("517569642070726f2071756f").try_into().unwrap();
+    for index in [0, 1, 0xffff, 0x1_0000, 0x7fff_ffff] {
+        let nonce = Nonce { ssrc: 0x4d61_7273, number: index.into() };
+        assert_eq!(nonce.gcm(salt), AeadAes128Gcm::rtcp_iv(salt, nonce.ssrc, index));
+    }
+}
+
+#[test]
 fn what_one_side_seals_the_other_opens() {
     for profile in PROFILES {
         let [(mut sealing, mut own), (_, mut opening)] = ends(profile);
