@@ -118,7 +118,7 @@ impl Incoming {
             let sent = i64::from(rtp_time.wrapping_sub(last_time).cast_signed());
             let off =
                 u32::try_from(between.saturating_sub(sent).unsigned_abs()).unwrap_or(u32::MAX);
-            let settled = (self.jitter + 8) >> 4;
+            let settled = self.jitter.saturating_add(8) >> 4;
             self.jitter = self.jitter.saturating_add(off).saturating_sub(settled);
         }
         self.newest = Some((rtp_time, arrival));
