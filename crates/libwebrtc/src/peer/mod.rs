@@ -63,6 +63,8 @@ use crate::{
 /// One that does not answer is checked sooner, and given up after so many checks, which is about eight seconds.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
 const CHECKS_MAX: usize = 5;
+/// How often the engine reports about audio, which [`rtp`] does.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
 /// How long a connection may stay disconnected before it counts as failed.
 pub(crate) const FAILED_AFTER: Duration = Duration::from_secs(10);
 /// How long the goodbye of a closed connection may take.
@@ -211,6 +213,8 @@ impl Peer {
             .set_extension(1, Extension::AudioLevel)
             .set_extension(2, Extension::RtpMid)
             .set_stats_interval(Some(measured::EVERY))
+            .set_rtcp_report_interval_audio(NEVER)
+            .set_rtcp_report_interval_video(NEVER)
             .set_snap_enabled(config.sctp_snap)
             .set_sctp_max_buffered_amount(SCTP_BUFFER)
             .set_sctp_max_message_size(u32::try_from(MESSAGE_MAX).unwrap_or(u32::MAX));
