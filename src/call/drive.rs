@@ -15,6 +15,7 @@ use crate::scenario::Scenario;
 use crate::stats::Histogram;
 use futures_util::future::OptionFuture;
 use livekit::webrtc::encoded::{EncodedFrame, Pacing, Playback};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -115,7 +116,7 @@ fn not_dialled(error: &DialError) -> (Outcome, String) {
 struct Saying {
     step: u32,
     /// Resolves to the capture time of the clip's first sample.
-    started: OptionFuture<std::pin::Pin<Box<dyn Future<Output = Option<Instant>> + Send>>>,
+    started: OptionFuture<Pin<Box<dyn Future<Output = Option<Instant>> + Send>>>,
     /// When the clip's last voiced sample is on the wire, once it plays.
     ends: Option<Offset>,
 }
@@ -152,6 +153,9 @@ impl<'a> Drive<'a> {
     async fn until_hung_up(&mut self, mut stop: watch::Receiver<bool>) -> CallEnd {
         let clock = self.calling.clock;
         let mut stopping = false;
+        // Both are kept, because setting them up is dearer than what most turns of the loop do.
+        let mut stopped = pin!(stop.wait_for(|stop| *stop));
+        let mut timer = pin!(sleep_until(clock.instant(clock.now()).into()));
         loop {
             let now = clock.now();
             self.hearing.look_at_the_clock(now);
@@ -167,7 +171,7 @@ impl<'a> Drive<'a> {
                 }
             }
             self.take_notes();
-            let wake = clock.instant(self.wake_at(now));
+            timer.as_mut().reset(clock.instant(self.wake_at(now)).into());
             let started: OptionFuture<_> =
                 self.saying.as_mut().map(|saying| &mut saying.started).into();
             tokio::select! {
@@ -176,11 +180,11 @@ impl<'a> Drive<'a> {
                 Some(Some(at)) = started => self.started(at),
                 news = self.line.news() => self.take_news(news),
                 Some(stamped) = self.read.recv() => self.take_read(stamped),
-                _ = stop.wait_for(|stop| *stop), if !stopping => {
+                _ = &mut stopped, if !stopping => {
                     stopping = true;
                     self.script.handle(clock.now(), Heard::Stop);
                 }
-                () = sleep_until(wake.into()) => {}
+                () = &mut timer => {}
             }
         }
     }
@@ -364,7 +368,7 @@ impl<'a> Drive<'a> {
     }
 }
 
-fn started(playback: Playback) -> std::pin::Pin<Box<dyn Future<Output = Option<Instant>> + Send>> {
+fn started(playback: Playback) -> Pin<Box<dyn Future<Output = Option<Instant>> + Send>> {
     Box::pin(playback.started())
 }
 

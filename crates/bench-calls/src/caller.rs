@@ -1,6 +1,7 @@
 //! The callers: loadcall's line and ears, a call in a room of its own each.
 
 use std::{
+    pin::pin,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -114,6 +115,8 @@ async fn converse(
     let mut hearing = Hearing::new(clock);
     let (mut stream, mut is_up) = (None, false);
     let mut speak_at = clock.now().plus(PAUSE);
+    let mut stopped = pin!(stop.wait_for(|stop| *stop));
+    let mut timer = pin!(sleep_until(clock.instant(speak_at).into()));
     loop {
         let now = clock.now();
         hearing.look_at_the_clock(now);
@@ -125,6 +128,7 @@ async fn converse(
         }
         let wake = [hearing.wake_at(), Some(speak_at)].into_iter().flatten();
         let wake = wake.filter(|at| *at > now).fold(now.plus(TICK), Ord::min);
+        timer.as_mut().reset(clock.instant(wake).into());
         tokio::select! {
             biased;
             frame = hearing.next_packet() => {
@@ -143,8 +147,8 @@ async fn converse(
                 News::AgentJoined { .. } | News::AgentState(_) | News::Reconnected => {}
             },
             Some(_) = read.recv() => {}
-            _ = stop.wait_for(|stop| *stop) => return,
-            () = sleep_until(clock.instant(wake).into()) => {}
+            _ = &mut stopped => return,
+            () = &mut timer => {}
         }
     }
 }
