@@ -239,7 +239,7 @@ struct Rest {
 impl Rest {
     /// Silent packets that are the same after which what was before has faded. What was decoded later was the
     /// same to the bit from 2 on, with 9 clips, each twice, in 10 settings of the encoder.
-    const SETTLED: u32 = 4;
+    const SETTLED: u32 = 3;
     /// The largest sample of silence, −72 dBFS: the codec makes some noise of its own.
     const QUIET: u16 = 8;
 
