@@ -75,18 +75,17 @@ impl Bursts {
     }
 
     /// Takes in the block that begins at position `at`; samples come in the order of their positions. A
-    /// block shorter than 10 ms is one that ends in silence.
-    ///
-    /// `threshold` judges the block, `onset` finds the first audible sample when a burst begins in it.
-    /// The answer is the burst the block belongs to as far as it is known, once it is voice.
-    pub(super) fn block(
-        &mut self,
-        at: u64,
-        pcm: &[i16],
-        threshold: Threshold,
-        onset: Threshold,
-    ) -> Option<Burst> {
+    /// block shorter than 10 ms is one that ends in silence. The answer is the mean square of the block.
+    pub(super) fn take_in(&mut self, at: u64, pcm: &[i16]) -> f64 {
         self.shift(at, pcm);
+        self.window.last_power()
+    }
+
+    /// Judges the block that was taken in last by `threshold`; `onset` finds the first audible sample when a
+    /// burst begins in it. The answer is the burst the block belongs to as far as it is known, once it is
+    /// voice.
+    pub(super) fn judge(&mut self, threshold: Threshold, onset: Threshold) -> Option<Burst> {
+        let at = self.next - BLOCK as u64;
         let is_active = threshold.reached_by(self.window.last_power());
         // The last sample may lie in a block too quiet to be active, but only right behind one.
         let last_at =
@@ -108,7 +107,7 @@ impl Bursts {
                 open.find_first(at, &self.window);
             }
         }
-        self.judge()
+        self.decide()
     }
 
     /// Goes on at a position, in the burst that is open: it lasted until there.
@@ -140,7 +139,7 @@ impl Bursts {
     }
 
     /// Decides what the open burst is, and closes it when it is over.
-    fn judge(&mut self) -> Option<Burst> {
+    fn decide(&mut self) -> Option<Burst> {
         let open = self.open.as_mut()?;
         // What reaches the threshold for three blocks has a first sample, unless all of it is masked.
         let overdue = (open.active >= VOICE_MIN_BLOCKS).then_some(open.at);
@@ -166,13 +165,17 @@ mod tests {
     use super::*;
     use crate::audio::testing::{burst, silence};
 
+    fn taken(bursts: &mut Bursts, at: u64, pcm: &[i16]) -> Option<Burst> {
+        bursts.take_in(at, pcm);
+        bursts.judge(Threshold::lowest(), Threshold::lowest())
+    }
+
     /// The bursts in a signal, by their first and last audible sample in ms.
     fn found(pcm: &[i16]) -> Vec<(u64, u64)> {
         let mut bursts = Bursts::new();
         let mut all: Vec<Burst> = Vec::new();
         for (i, block) in pcm.chunks(BLOCK).enumerate() {
-            let lowest = Threshold::lowest();
-            if let Some(burst) = bursts.block((i * BLOCK) as u64, block, lowest, lowest) {
+            if let Some(burst) = taken(&mut bursts, (i * BLOCK) as u64, block) {
                 all.retain(|known| known.first != burst.first);
                 all.push(burst);
             }
@@ -241,19 +244,18 @@ mod tests {
 
     #[test]
     fn what_does_not_follow_is_not_looked_at() {
-        let lowest = Threshold::lowest();
         let mut bursts = Bursts::new();
         let loud = burst(10, -20.0);
         for i in 0..4 {
-            bursts.block(i * 480, &loud, lowest, lowest);
+            taken(&mut bursts, i * 480, &loud);
         }
         for i in 4..8 {
-            bursts.block(i * 480, &[], lowest, lowest);
+            taken(&mut bursts, i * 480, &[]);
         }
         assert!(!bursts.undecided());
         // The burst behind the hole must not be dated back into the block before the hole.
         for i in 0..4 {
-            let found = bursts.block(48_000 + i * 480, &loud, lowest, lowest);
+            let found = taken(&mut bursts, 48_000 + i * 480, &loud);
             assert!(found.is_none_or(|burst| burst.first >= 48_000), "{found:?}");
         }
     }

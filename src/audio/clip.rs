@@ -197,7 +197,8 @@ impl Voice {
                 sum += level;
                 active += 1.0;
             }
-            if let Some(burst) = bursts.block((i * BLOCK) as u64, block, threshold, threshold) {
+            bursts.take_in((i * BLOCK) as u64, block);
+            if let Some(burst) = bursts.judge(threshold, threshold) {
                 voice.extend(burst);
             }
         }

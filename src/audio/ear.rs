@@ -33,7 +33,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::burst::{Burst, Bursts, HOLE_BLOCKS};
-use super::level::{BLOCK, Noise, Threshold, dbfs, power, power_of};
+use super::level::{BLOCK, FULL_POWER, Noise, Threshold, dbfs, power};
 use super::{RATE, duration_of};
 
 /// Silence after which a voice has ended. Longer than the closure of a plosive (120 ms) and the gaps
@@ -47,6 +47,8 @@ pub const NO_PACKETS: Duration = Duration::from_millis(400);
 
 /// The level (RMS) from which a packet is not silent. Comfort noise and dither lie below.
 pub const SOUND_DBFS: f64 = -60.0;
+/// Its mean square, written out because it is needed for each packet.
+const SOUND: f64 = FULL_POWER * 1e-6;
 
 /// A packet older than this by its RTP time is not late but the beginning of another stream.
 const LATE_MAX: u32 = 2 * RATE;
@@ -174,7 +176,7 @@ impl Ear {
     /// Notes when packets that are not silent set in. A voice keeps its row going to its own end.
     fn listen_for_sound(&mut self, at: Duration, position: u64, pcm: &[i16]) {
         let power = power(pcm);
-        let above_noise = Threshold::above_from(self.noise.power(), power_of(SOUND_DBFS));
+        let above_noise = Threshold::above_from(self.noise.power(), SOUND);
         if pcm.is_empty() || !above_noise.reached_by(power) {
             return;
         }
@@ -255,14 +257,15 @@ impl Ear {
     /// Judges the block as far as it is filled; the rest of it is silence that was not sent.
     fn finish_block(&mut self, events: &mut Vec<Event>) {
         let block_at = self.block_at;
+        let power = self.bursts.take_in(block_at, &self.block);
         if self.block.len() == BLOCK {
-            self.noise.learn(power(&self.block));
+            self.noise.learn(power);
         }
         let threshold = Threshold::above(self.noise.power());
         // What is known of the noise from the beginning of a voice only would set its edge too late.
         let onset =
             if self.noise.learned() > NOISE_KNOWN_BLOCKS { threshold } else { Threshold::lowest() };
-        let found = self.bursts.block(block_at, &self.block, threshold, onset);
+        let found = self.bursts.judge(threshold, onset);
         self.block.clear();
         self.block_at += BLOCK as u64;
         self.is_audible = found.is_some_and(|burst| burst.last >= block_at);

@@ -17,9 +17,11 @@ const MS_SAMPLES: f64 = 48.0;
 const LASTING_MS: usize = 5;
 const LASTING_SAMPLES: f64 = 240.0;
 
-/// Milliseconds in a block and in a window.
+/// Milliseconds in a block; blocks, milliseconds and samples in a window.
 const BLOCK_MS: usize = 10;
-const WINDOW_MS: usize = 40;
+const BLOCKS: usize = 4;
+const WINDOW_MS: usize = BLOCKS * BLOCK_MS;
+const LENGTH: usize = BLOCKS * BLOCK;
 
 /// A sound this much weaker than one that follows closely is masked by it: nobody hears it, and it
 /// need not even be there, because codecs smear. Before a step in a tone, Opus at 32 kbit/s puts noise
@@ -72,7 +74,7 @@ const NOISE_DISTANCE_DB: f64 = 35.0;
 pub(super) const SILENCE_DBFS: f64 = -100.0;
 
 /// Full scale squared.
-const FULL_POWER: f64 = 32_768.0 * 32_768.0;
+pub(super) const FULL_POWER: f64 = 32_768.0 * 32_768.0;
 
 /// Mean square of the samples, 0 for none.
 #[expect(clippy::cast_precision_loss, reason = "nobody counts 2^53 samples")]
@@ -113,32 +115,45 @@ fn square(sample: i16) -> f64 {
 /// windows, so the energies its milliseconds have are added up once and stay with it.
 #[derive(Debug)]
 pub(super) struct Window {
-    pcm: [i16; 4 * BLOCK],
-    each_ms: [f64; WINDOW_MS],
+    /// A ring: most blocks come and go without an edge, and need not be moved for it.
+    blocks: [[i16; BLOCK]; BLOCKS],
+    each_ms: [[f64; BLOCK_MS]; BLOCKS],
+    /// Which block is the last one.
+    last: usize,
 }
 
 impl Window {
     pub(super) fn silent() -> Self {
-        Self { pcm: [0; 4 * BLOCK], each_ms: [0.0; WINDOW_MS] }
+        Self { blocks: [[0; BLOCK]; BLOCKS], each_ms: [[0.0; BLOCK_MS]; BLOCKS], last: 0 }
     }
 
     /// Puts a block behind the others and lets go of the first. One shorter than 10 ms ends in silence.
     pub(super) fn push(&mut self, block: &[i16]) {
-        self.pcm.copy_within(BLOCK.., 0);
-        let last = &mut self.pcm[3 * BLOCK..];
+        self.last = (self.last + 1) % BLOCKS;
+        let last = &mut self.blocks[self.last];
         let (filled, rest) = last.split_at_mut(block.len().min(BLOCK));
         filled.copy_from_slice(&block[..filled.len()]);
         rest.fill(0);
-        self.each_ms.copy_within(BLOCK_MS.., 0);
-        let energies = last.chunks_exact(MS).map(energy);
-        for (of_ms, energy) in self.each_ms[3 * BLOCK_MS..].iter_mut().zip(energies) {
-            *of_ms = energy;
+        for (of_ms, pcm) in self.each_ms[self.last].iter_mut().zip(last.chunks_exact(MS)) {
+            *of_ms = energy(pcm);
         }
     }
 
     /// Mean square of the last block.
     pub(super) fn last_power(&self) -> f64 {
-        self.each_ms[3 * BLOCK_MS..].iter().sum::<f64>() / BLOCK_SAMPLES
+        self.each_ms[self.last].iter().sum::<f64>() / BLOCK_SAMPLES
+    }
+
+    /// Silence behind the last block.
+    fn sample(&self, index: usize) -> i16 {
+        let place = (self.last + 1 + index / BLOCK) % BLOCKS;
+        if index < LENGTH { self.blocks[place][index % BLOCK] } else { 0 }
+    }
+
+    fn each_ms(&self) -> [f64; WINDOW_MS] {
+        let (newer, older) = self.each_ms.split_at(self.last + 1);
+        let mut all = older.iter().chain(newer).flatten().copied();
+        std::array::from_fn(|_| all.next().unwrap_or_default())
     }
 }
 
@@ -180,18 +195,19 @@ impl Threshold {
 
     /// Index of the first audible sample in the second and third block of a window.
     pub(super) fn first_audible(self, window: &Window) -> Option<usize> {
-        let sample = |i| window.pcm.get(BLOCK + i).copied().unwrap_or_default();
-        let mut each_ms = [0.0; WINDOW_MS];
-        each_ms[..3 * BLOCK_MS].copy_from_slice(&window.each_ms[BLOCK_MS..]);
+        let mut each_ms = window.each_ms();
+        each_ms.rotate_left(BLOCK_MS);
+        each_ms[3 * BLOCK_MS..].fill(0.0);
+        let sample = |i| window.sample(BLOCK + i);
         self.search(2 * BLOCK, MASKED_BEFORE, sample, &each_ms).map(|i| BLOCK + i)
     }
 
     /// Index of the last audible sample in the last block of a window.
     pub(super) fn last_audible(self, window: &Window) -> Option<usize> {
-        let last = window.pcm.len() - 1;
-        let mut each_ms = window.each_ms;
+        let last = LENGTH - 1;
+        let mut each_ms = window.each_ms();
         each_ms.reverse();
-        self.search(BLOCK, MASKED_BEHIND, |i| window.pcm[last - i], &each_ms).map(|i| last - i)
+        self.search(BLOCK, MASKED_BEHIND, |i| window.sample(last - i), &each_ms).map(|i| last - i)
     }
 
     /// The first of `count` samples that is audible with the milliseconds it begins, in the direction

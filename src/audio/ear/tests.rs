@@ -1,5 +1,6 @@
 use super::*;
 use crate::audio::FRAME;
+use crate::audio::level::power_of;
 use crate::audio::testing::{burst, noise, silence, tone};
 
 mod properties;
@@ -55,6 +56,11 @@ fn rounded(events: &[Event]) -> Vec<(bool, u128)> {
 
 fn assert_events(found: &[Event], expected: &[Event]) {
     assert_eq!(rounded(found), rounded(expected));
+}
+
+#[test]
+fn the_constant_is_that_of_its_level() {
+    assert!((power_of(SOUND_DBFS) / SOUND - 1.0).abs() < 1e-12);
 }
 
 #[test]
