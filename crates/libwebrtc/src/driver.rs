@@ -19,8 +19,8 @@
 //! every millisecond and nothing waits.
 //!
 //! Where the CPU time of a process with a hundred calls goes that speak, listen and look for edges (`make bench-calls`,
-//! sampled on two cores): 51 % to the engine, which is 21 % the kernel (more than half of it sending), 16 % this crate
-//! (encryption not counted, 3 %), 6 % str0m under its own name, 5 % copying and libc. 49 % go to the application: 25 %
+//! sampled on two cores): 50 % to the engine, which is 24 % the kernel (more than half of it sending), 16 % this crate
+//! (encryption not counted, 3 %), 3 % str0m under its own name, 4 % copying and libc. 50 % go to the application: 22 %
 //! decoding Opus near edges of speech, 4 % the ear, the rest tasks, signalling, wake-ups and the kernel.
 //!
 //! Every connection has a socket of its own. One for all calls of a thread would save little, as a system call is the
