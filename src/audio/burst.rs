@@ -75,18 +75,21 @@ impl Bursts {
     }
 
     /// Takes in the block that begins at position `at`; samples come in the order of their positions. A
-    /// block shorter than 10 ms is one that ends in silence. The answer is the mean square of the block.
-    pub(super) fn take_in(&mut self, at: u64, pcm: &[i16]) -> f64 {
+    /// block shorter than 10 ms is one that ends in silence.
+    ///
+    /// `thresholds` is told the mean square of the block. The first threshold judges the block, the second
+    /// finds the first audible sample when a burst begins in it. The answer is the burst the block belongs to
+    /// as far as it is known, once it is voice.
+    pub(super) fn block(
+        &mut self,
+        at: u64,
+        pcm: &[i16],
+        thresholds: impl FnOnce(f64) -> (Threshold, Threshold),
+    ) -> Option<Burst> {
         self.shift(at, pcm);
-        self.window.last_power()
-    }
-
-    /// Judges the block that was taken in last by `threshold`; `onset` finds the first audible sample when a
-    /// burst begins in it. The answer is the burst the block belongs to as far as it is known, once it is
-    /// voice.
-    pub(super) fn judge(&mut self, threshold: Threshold, onset: Threshold) -> Option<Burst> {
-        let at = self.next - BLOCK as u64;
-        let is_active = threshold.reached_by(self.window.last_power());
+        let power = self.window.last_power();
+        let (threshold, onset) = thresholds(power);
+        let is_active = threshold.reached_by(power);
         // The last sample may lie in a block too quiet to be active, but only right behind one.
         let last_at =
             |window: &Window| threshold.last_audible(window).map(|i| at + (i - LAST) as u64);
@@ -107,7 +110,7 @@ impl Bursts {
                 open.find_first(at, &self.window);
             }
         }
-        self.decide()
+        self.judge()
     }
 
     /// Goes on at a position, in the burst that is open: it lasted until there.
@@ -139,7 +142,7 @@ impl Bursts {
     }
 
     /// Decides what the open burst is, and closes it when it is over.
-    fn decide(&mut self) -> Option<Burst> {
+    fn judge(&mut self) -> Option<Burst> {
         let open = self.open.as_mut()?;
         // What reaches the threshold for three blocks has a first sample, unless all of it is masked.
         let overdue = (open.active >= VOICE_MIN_BLOCKS).then_some(open.at);
@@ -166,8 +169,7 @@ mod tests {
     use crate::audio::testing::{burst, silence};
 
     fn taken(bursts: &mut Bursts, at: u64, pcm: &[i16]) -> Option<Burst> {
-        bursts.take_in(at, pcm);
-        bursts.judge(Threshold::lowest(), Threshold::lowest())
+        bursts.block(at, pcm, |_| (Threshold::lowest(), Threshold::lowest()))
     }
 
     /// The bursts in a signal, by their first and last audible sample in ms.

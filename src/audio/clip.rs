@@ -197,8 +197,8 @@ impl Voice {
                 sum += level;
                 active += 1.0;
             }
-            bursts.take_in((i * BLOCK) as u64, block);
-            if let Some(burst) = bursts.judge(threshold, threshold) {
+            let found = bursts.block((i * BLOCK) as u64, block, |_| (threshold, threshold));
+            if let Some(burst) = found {
                 voice.extend(burst);
             }
         }

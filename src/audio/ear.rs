@@ -257,15 +257,17 @@ impl Ear {
     /// Judges the block as far as it is filled; the rest of it is silence that was not sent.
     fn finish_block(&mut self, events: &mut Vec<Event>) {
         let block_at = self.block_at;
-        let power = self.bursts.take_in(block_at, &self.block);
-        if self.block.len() == BLOCK {
-            self.noise.learn(power);
-        }
-        let threshold = Threshold::above(self.noise.power());
-        // What is known of the noise from the beginning of a voice only would set its edge too late.
-        let onset =
-            if self.noise.learned() > NOISE_KNOWN_BLOCKS { threshold } else { Threshold::lowest() };
-        let found = self.bursts.judge(threshold, onset);
+        let is_full = self.block.len() == BLOCK;
+        let noise = &mut self.noise;
+        let found = self.bursts.block(block_at, &self.block, |power| {
+            if is_full {
+                noise.learn(power);
+            }
+            let threshold = Threshold::above(noise.power());
+            // What is known of the noise from the beginning of a voice only would set its edge too late.
+            let is_known = noise.learned() > NOISE_KNOWN_BLOCKS;
+            (threshold, if is_known { threshold } else { Threshold::lowest() })
+        });
         self.block.clear();
         self.block_at += BLOCK as u64;
         self.is_audible = found.is_some_and(|burst| burst.last >= block_at);

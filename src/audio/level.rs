@@ -146,14 +146,16 @@ impl Window {
 
     /// Silence behind the last block.
     fn sample(&self, index: usize) -> i16 {
-        let place = (self.last + 1 + index / BLOCK) % BLOCKS;
-        if index < LENGTH { self.blocks[place][index % BLOCK] } else { 0 }
+        if index < LENGTH { self.blocks[self.place(index / BLOCK)][index % BLOCK] } else { 0 }
     }
 
     fn each_ms(&self) -> [f64; WINDOW_MS] {
-        let (newer, older) = self.each_ms.split_at(self.last + 1);
-        let mut all = older.iter().chain(newer).flatten().copied();
-        std::array::from_fn(|_| all.next().unwrap_or_default())
+        std::array::from_fn(|ms| self.each_ms[self.place(ms / BLOCK_MS)][ms % BLOCK_MS])
+    }
+
+    /// Where a block is, counted from the first.
+    fn place(&self, block: usize) -> usize {
+        (self.last + 1 + block) % BLOCKS
     }
 }
 
