@@ -13,9 +13,10 @@ use crate::record::{
 };
 use crate::scenario::Scenario;
 use crate::stats::Histogram;
-use futures_util::future::OptionFuture;
-use livekit::webrtc::encoded::{EncodedFrame, Pacing, Playback};
-use std::pin::{Pin, pin};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, OptionFuture};
+use livekit::webrtc::encoded::{EncodedFrame, Pacing};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -116,7 +117,7 @@ fn not_dialled(error: &DialError) -> (Outcome, String) {
 struct Saying {
     step: u32,
     /// Resolves to the capture time of the clip's first sample.
-    started: OptionFuture<Pin<Box<dyn Future<Output = Option<Instant>> + Send>>>,
+    started: OptionFuture<BoxFuture<'static, Option<Instant>>>,
     /// When the clip's last voiced sample is on the wire, once it plays.
     ends: Option<Offset>,
 }
@@ -209,7 +210,7 @@ impl<'a> Drive<'a> {
         let at = self.calling.clock.instant(not_before);
         match self.line.microphone.play(Arc::clone(&clip.frames), at) {
             Ok(playback) => {
-                let started = Some(started(playback)).into();
+                let started = Some(playback.started().boxed()).into();
                 self.saying = Some(Saying { step, started, ends: None });
             }
             Err(e) => {
@@ -366,10 +367,6 @@ impl<'a> Drive<'a> {
             }
         }
     }
-}
-
-fn started(playback: Playback) -> Pin<Box<dyn Future<Output = Option<Instant>> + Send>> {
-    Box::pin(playback.started())
 }
 
 /// Lateness of every packet in microseconds, as recordings keep it.
