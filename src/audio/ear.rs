@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use super::burst::{Burst, Bursts, HOLE_BLOCKS};
 use super::level::{BLOCK, FULL_POWER, Noise, Threshold, dbfs, power};
-use super::{RATE, duration_of};
+use super::{FRAME, RATE, duration_of};
 
 /// Silence after which a voice has ended. Longer than the closure of a plosive (120 ms) and the gaps
 /// between words of fluent speech, shorter than a pause between sentences.
@@ -108,6 +108,8 @@ pub struct Ear {
     sound: Option<Sound>,
     /// The time of the last event, before which none can be.
     last_event: Duration,
+    /// Packets in a row that had the samples of the one before, each 20 ms and full blocks.
+    repeats: u32,
 }
 
 /// A row of packets that are not silent.
@@ -146,6 +148,7 @@ impl Ear {
             last_audible: None,
             sound: None,
             last_event: Duration::ZERO,
+            repeats: 0,
         }
     }
 
@@ -156,6 +159,7 @@ impl Ear {
     /// seconds, is a new stream that follows the old one.
     pub fn hear(&mut self, heard: Heard<'_>) -> Vec<Event> {
         let mut events = Vec::new();
+        self.repeats = 0;
         let arrival = self.timeline.arrive(&heard);
         if arrival.hole > 0 {
             self.pass_hole(arrival.position, &mut events);
@@ -170,6 +174,29 @@ impl Ear {
                 self.finish_block(&mut events);
             }
         }
+        events
+    }
+
+    /// Takes in a packet that has the samples of the one before. As [`Self::hear`], but silence that goes on, which is
+    /// most of what is heard, costs next to nothing.
+    pub(super) fn hear_again(&mut self, heard: Heard<'_>) -> Vec<Event> {
+        let follows = self.block.is_empty()
+            && heard.pcm.len() == FRAME
+            && self.timeline.expects(heard.rtp_time);
+        let repeats = if follows { self.repeats.saturating_add(1) } else { 0 };
+        let mut events = Vec::new();
+        // Below this limit nothing is sound or voice, whatever the noise is.
+        let silent = if repeats > 1 { self.bursts.again(SOUND) } else { None };
+        if let Some(powers) = silent {
+            self.timeline.arrive(&heard);
+            for power in powers {
+                self.noise.learn(power);
+            }
+            self.pass(FRAME, false, &mut events);
+        } else {
+            events = self.hear(heard);
+        }
+        self.repeats = repeats;
         events
     }
 
@@ -209,6 +236,11 @@ impl Ear {
         self.is_speaking
     }
 
+    /// Whether no voice is on, nor can be before something else comes than the silence of the last packet.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.repeats > 0 && !self.is_speaking && self.bursts.are_over()
+    }
+
     /// Whether the last packet ended in the middle of something that is voice for certain, with no noise behind it that
     /// moves the threshold.
     pub(super) fn is_in_a_clear_voice(&self) -> bool {
@@ -221,6 +253,7 @@ impl Ear {
     /// silence in it that would have been an end. Call it only in a clear voice ([`Self::is_in_a_clear_voice`]).
     pub(super) fn pass_over_voice(&mut self, at: Duration, rtp_time: u32) {
         let position = self.timeline.pass_to(rtp_time);
+        self.repeats = 0;
         self.noise.hole();
         self.bursts.pass_to(position);
         self.block_at = position;
@@ -238,6 +271,7 @@ impl Ear {
     /// Silence that was not sent: ends the block before it and lets any burst end, then goes on at
     /// `position`.
     fn pass_hole(&mut self, position: u64, events: &mut Vec<Event>) {
+        self.repeats = 0;
         if !self.block.is_empty() {
             self.finish_block(events);
         }
@@ -269,11 +303,16 @@ impl Ear {
             (threshold, if is_known { threshold } else { Threshold::lowest() })
         });
         self.block.clear();
-        self.block_at += BLOCK as u64;
-        self.is_audible = found.is_some_and(|burst| burst.last >= block_at);
         if let Some(burst) = found {
             self.voice(burst, events);
         }
+        self.pass(BLOCK, found.is_some_and(|burst| burst.last >= block_at), events);
+    }
+
+    /// Goes on behind so many samples, which were judged.
+    fn pass(&mut self, samples: usize, is_audible: bool, events: &mut Vec<Event>) {
+        self.block_at += samples as u64;
+        self.is_audible = is_audible;
         self.end_if_silent(events);
         self.timeline.forget_before(self.block_at.saturating_sub(HISTORY));
     }
@@ -374,6 +413,11 @@ impl Timeline {
         self.next = Some((rtp_next, arrival.position + fresh));
         self.last_heard = Some(at.saturating_add(duration_of(fresh)));
         arrival
+    }
+
+    /// Whether a packet of this RTP time follows the last one.
+    fn expects(&self, rtp_time: u32) -> bool {
+        self.next.is_some_and(|(next, _)| next == rtp_time)
     }
 
     /// The stream has stopped: what comes next is no continuation even where its RTP time is one. The

@@ -141,7 +141,16 @@ impl Window {
 
     /// Mean square of the last block.
     pub(super) fn last_power(&self) -> f64 {
-        self.each_ms[self.last].iter().sum::<f64>() / BLOCK_SAMPLES
+        self.power_at(self.last)
+    }
+
+    /// Mean squares of the last two blocks.
+    pub(super) fn last_two(&self) -> [f64; 2] {
+        [BLOCKS - 2, BLOCKS - 1].map(|block| self.power_at(self.place(block)))
+    }
+
+    fn power_at(&self, place: usize) -> f64 {
+        self.each_ms[place].iter().sum::<f64>() / BLOCK_SAMPLES
     }
 
     /// Silence behind the last block.

@@ -159,6 +159,11 @@ impl Listener {
         events
     }
 
+    /// Whether nothing becomes certain before a packet comes that is not the silence of the last one, or none comes.
+    pub fn is_at_rest(&self) -> bool {
+        self.passing.is_none() && self.ear.is_at_rest()
+    }
+
     /// Packets that were empty or no Opus.
     pub fn undecodable(&self) -> u64 {
         self.undecodable
@@ -183,6 +188,7 @@ impl Listener {
 
     fn decode(&mut self, packet: &Packet, loud: Option<&Loud>) -> Vec<Event> {
         let Packet { at, rtp_time, .. } = *packet;
+        let repeats = self.decoder.as_ref().is_some_and(|decoder| decoder.repeats(&packet.payload));
         let decoded = self.decoder.as_mut().map(|decoder| decoder.decode(&packet.payload));
         let Some(Ok(pcm)) = decoded else {
             self.undecodable += 1;
@@ -190,6 +196,9 @@ impl Listener {
             return Vec::new();
         };
         self.rtp_end = Some(rtp_after(rtp_time, pcm.len()));
+        if repeats {
+            return self.ear.hear_again(Heard { at, rtp_time, pcm });
+        }
         if let Some(loud) = loud {
             self.proof.learn(loud, pcm);
         }

@@ -282,6 +282,11 @@ impl Decoder {
         }
     }
 
+    /// Whether the samples of this packet are those of the last one, which are still there.
+    pub(super) fn repeats(&self, payload: &[u8]) -> bool {
+        self.rest.is_settled_on(payload)
+    }
+
     /// The samples of a packet, 48 kHz mono, 2.5 to 120 ms of them. Stereo is mixed down.
     ///
     /// # Errors
@@ -291,8 +296,7 @@ impl Decoder {
             // libopus would take it for a loss.
             return Err(CodecError::Empty);
         }
-        if self.rest.is_settled_on(payload) {
-            // The samples of the packet before are still there.
+        if self.repeats(payload) {
             return Ok(&self.pcm[..self.packet]);
         }
         let samples = self
