@@ -208,6 +208,7 @@ impl<'a> Attending<'a> {
         let clock = self.job.clock;
         let give_up = clock.now().plus(CALLER_TIMEOUT);
         loop {
+            self.hearing.take_waiting(|_| {});
             let now = clock.now();
             self.hearing.look_at_the_clock(now);
             self.hear(now);

@@ -158,6 +158,7 @@ impl<'a> Drive<'a> {
         let mut stopped = pin!(stop.wait_for(|stop| *stop));
         let mut timer = pin!(sleep_until(clock.instant(clock.now()).into()));
         loop {
+            self.hearing.take_waiting(|_| {});
             let now = clock.now();
             self.hearing.look_at_the_clock(now);
             self.pass_on_what_is_heard(now);
@@ -177,7 +178,7 @@ impl<'a> Drive<'a> {
                 self.saying.as_mut().map(|saying| &mut saying.started).into();
             tokio::select! {
                 biased;
-                frame = self.hearing.next_packet() => self.hearing.take_all(frame, |_| {}),
+                frame = self.hearing.next_packet() => self.hearing.take(&frame),
                 Some(Some(at)) = started => self.started(at),
                 news = self.line.news() => self.take_news(news),
                 Some(stamped) = self.read.recv() => self.take_read(stamped),

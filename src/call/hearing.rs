@@ -17,6 +17,10 @@ use std::time::Duration;
 const STALL: Duration = Duration::from_secs(2);
 /// How long the ear may go without being asked whether silence has lasted long enough.
 const LOOK: Duration = Duration::from_millis(100);
+/// The same while nothing is waited for but a sound, and how many packets of silence may wait meanwhile: 200 ms.
+/// Most of what is heard is silence, and waking for it is dearer than hearing it.
+const LOOK_AT_REST: Duration = Duration::from_millis(300);
+const PACKETS_AT_REST: usize = 10;
 
 /// The listening half of a call.
 pub struct Hearing {
@@ -26,6 +30,7 @@ pub struct Hearing {
     heard: Vec<(Offset, Option<Heard>, Observation)>,
     last: Option<Last>,
     stalled: bool,
+    is_at_rest: bool,
     looked: Offset,
     counts: Counts,
 }
@@ -56,6 +61,7 @@ impl Hearing {
             heard: Vec::new(),
             last: None,
             stalled: false,
+            is_at_rest: false,
             looked: Offset::default(),
             counts: Counts::default(),
         }
@@ -64,6 +70,7 @@ impl Hearing {
     /// Listens to this track from now on; one that was listened to before has been replaced.
     pub fn listen_to(&mut self, stream: EncodedAudioStream) {
         self.stream = Some(stream);
+        self.is_at_rest = false;
         self.stream_ended();
     }
 
@@ -79,13 +86,18 @@ impl Hearing {
         std::future::pending().await
     }
 
-    /// Hears a packet and those that wait behind it, and shows each to `seen`.
-    pub fn take_all(&mut self, first: Frame, mut seen: impl FnMut(&Frame)) {
-        let mut next = Some(first);
-        while let Some(frame) = next {
+    /// Hears the packets that wait, and shows each to `seen`. Before the clock is looked at, or it would seem that none
+    /// came.
+    pub fn take_waiting(&mut self, mut seen: impl FnMut(&Frame)) {
+        while let Some(frame) = self.next_packet().now_or_never() {
             seen(&frame);
             self.take(&frame);
-            next = self.next_packet().now_or_never();
+        }
+        let is_at_rest = self.listener.is_at_rest() && !self.stalled;
+        if is_at_rest != std::mem::replace(&mut self.is_at_rest, is_at_rest)
+            && let Some(stream) = &self.stream
+        {
+            stream.wake_for_repeats(if is_at_rest { PACKETS_AT_REST } else { 1 });
         }
     }
 
@@ -144,7 +156,8 @@ impl Hearing {
 
     /// When the clock has to be looked at next.
     pub fn wake_at(&self) -> Option<Offset> {
-        self.last.map(|_| self.looked.plus(LOOK))
+        let look = if self.is_at_rest { LOOK_AT_REST } else { LOOK };
+        self.last.map(|_| self.looked.plus(look))
     }
 
     /// What was heard since the last call: when it happened, what it means to the script if anything,

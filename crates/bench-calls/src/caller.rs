@@ -118,6 +118,7 @@ async fn converse(
     let mut stopped = pin!(stop.wait_for(|stop| *stop));
     let mut timer = pin!(sleep_until(clock.instant(speak_at).into()));
     loop {
+        hearing.take_waiting(|frame| meter.packet(&mut stream, frame));
         let now = clock.now();
         hearing.look_at_the_clock(now);
         meter.edges(hearing.take_heard().len() as u64);
@@ -135,7 +136,8 @@ async fn converse(
                 if !std::mem::replace(&mut is_up, true) {
                     shared.up.send_modify(|up| *up += 1);
                 }
-                hearing.take_all(frame, |frame| meter.packet(&mut stream, frame));
+                meter.packet(&mut stream, &frame);
+                hearing.take(&frame);
             }
             news = line.news() => match news {
                 News::Audio(audio) => hearing.listen_to(audio),

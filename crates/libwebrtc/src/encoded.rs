@@ -206,6 +206,13 @@ impl EncodedAudioStream {
         self
     }
 
+    /// More than that may wait from now on, while each holds the same as the one before it: silence, of a sender that
+    /// does not pause. What holds something else wakes the reader as always, so one that has heard the silence and waits
+    /// for a sound misses nothing. With 1, no more than else.
+    pub fn wake_for_repeats(&self, packets: usize) {
+        self.tap.wake_for_repeats(packets);
+    }
+
     /// How many packets were dropped, oldest first, because the reader was ten seconds behind.
     pub fn overflowed(&self) -> u64 {
         self.tap.dropped()

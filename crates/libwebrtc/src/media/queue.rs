@@ -19,6 +19,10 @@ struct State<T> {
     items: VecDeque<T>,
     /// So many wake the reader, or one fewer.
     enough: usize,
+    /// The same while all that wait are repeats.
+    enough_repeats: usize,
+    /// Whether something that is no repeat came since the reader last found nothing.
+    has_news: bool,
     waker: Option<Waker>,
     ended: bool,
     dropped: u64,
@@ -26,8 +30,15 @@ struct State<T> {
 
 impl<T> Queue<T> {
     pub(crate) fn new(capacity: usize) -> Self {
-        let state =
-            State { items: VecDeque::new(), enough: 1, waker: None, ended: false, dropped: 0 };
+        let state = State {
+            items: VecDeque::new(),
+            enough: 1,
+            enough_repeats: 1,
+            has_news: false,
+            waker: None,
+            ended: false,
+            dropped: 0,
+        };
         Self { capacity: capacity.max(1), state: Mutex::new(state) }
     }
 
@@ -35,6 +46,11 @@ impl<T> Queue<T> {
     /// as many are there otherwise. Whenever it looks by itself, it gets what is there.
     pub(crate) fn wake_for(&self, items: usize) {
         self.state.lock().enough = items.clamp(1, self.capacity);
+    }
+
+    /// More than that, while all that wait are [repeats](Self::put_repeat).
+    pub(crate) fn wake_for_repeats(&self, items: usize) {
+        self.state.lock().enough_repeats = items.clamp(1, self.capacity);
     }
 
     /// See [`wake_for`](Self::wake_for).
@@ -52,24 +68,21 @@ impl<T> Queue<T> {
     /// As [`push`](Self::push), for a reader that is woken later.
     pub(crate) fn put(&self, items: impl IntoIterator<Item = T>) -> u64 {
         let mut state = self.state.lock();
-        if state.ended {
-            return 0;
-        }
-        let before = state.dropped;
-        for item in items {
-            if state.items.len() >= self.capacity {
-                state.items.pop_front();
-                state.dropped += 1;
-            }
-            state.items.push_back(item);
-        }
-        state.dropped - before
+        state.has_news = true;
+        state.put(items, self.capacity)
+    }
+
+    /// Adds an item that tells nothing which the one before did not tell.
+    pub(crate) fn put_repeat(&self, item: T) {
+        self.state.lock().put([item], self.capacity);
     }
 
     /// Wakes a reader for whom enough is waiting.
     pub(crate) fn wake(&self) {
         let mut state = self.state.lock();
-        let is_enough = !state.items.is_empty() && state.items.len() + 1 >= state.enough;
+        let repeats = if state.has_news { 0 } else { state.enough_repeats };
+        let enough = repeats.max(state.enough);
+        let is_enough = !state.items.is_empty() && state.items.len() + 1 >= enough;
         let waker = if is_enough { state.waker.take() } else { None };
         drop(state);
         if let Some(waker) = waker {
@@ -104,6 +117,7 @@ impl<T> Queue<T> {
         if state.ended {
             return Poll::Ready(None);
         }
+        state.has_news = false;
         match &mut state.waker {
             Some(waker) => waker.clone_from(cx.waker()),
             waker @ None => *waker = Some(cx.waker().clone()),
@@ -114,6 +128,23 @@ impl<T> Queue<T> {
     /// How many items were dropped unread since the beginning.
     pub(crate) fn dropped(&self) -> u64 {
         self.state.lock().dropped
+    }
+}
+
+impl<T> State<T> {
+    fn put(&mut self, items: impl IntoIterator<Item = T>, capacity: usize) -> u64 {
+        if self.ended {
+            return 0;
+        }
+        let before = self.dropped;
+        for item in items {
+            if self.items.len() >= capacity {
+                self.items.pop_front();
+                self.dropped += 1;
+            }
+            self.items.push_back(item);
+        }
+        self.dropped - before
     }
 }
 
@@ -195,6 +226,34 @@ mod tests {
         assert!(queue.poll(&cx).is_pending());
         queue.end();
         assert_eq!(count.of_wakes(), 2);
+    }
+
+    #[test]
+    fn repeats_wait_for_more_of_them_or_for_something_else() {
+        let count = Arc::new(Count::default());
+        let (queue, waker) = (Queue::new(9), Waker::from(count.clone()));
+        let cx = Context::from_waker(&waker);
+        queue.wake_for(3);
+        queue.wake_for_repeats(5);
+        assert!(queue.poll(&cx).is_pending());
+        let repeat = |n| {
+            (0..n).for_each(|_| queue.put_repeat(0));
+            queue.wake();
+        };
+        repeat(3);
+        assert_eq!(count.of_wakes(), 0);
+        repeat(1);
+        assert_eq!(count.of_wakes(), 1, "one may be late");
+        assert_eq!(drain(&queue), [0; 4]);
+        assert!(queue.poll(&cx).is_pending());
+        queue.push([1]);
+        assert_eq!(count.of_wakes(), 1);
+        repeat(1);
+        assert_eq!(count.of_wakes(), 2, "something else waits as well");
+        assert_eq!(drain(&queue), [1, 0]);
+        assert!(queue.poll(&cx).is_pending());
+        repeat(2);
+        assert_eq!(count.of_wakes(), 2, "that has been read");
     }
 
     #[test]

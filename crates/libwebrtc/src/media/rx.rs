@@ -62,6 +62,8 @@ pub(crate) struct AudioRx {
     generation: u64,
     decoders: Vec<SinkDecoder>,
     arrivals: Arrivals,
+    /// What the last packet held, for taps that care whether the next one holds the same.
+    last: Option<Arc<[u8]>>,
     buffer: JitterBuffer,
     grid: Grid,
     /// The first period that was not played.
@@ -91,6 +93,7 @@ impl AudioRx {
             generation: 0,
             decoders: Vec::new(),
             arrivals: Arrivals::default(),
+            last: None,
             buffer: JitterBuffer::default(),
             grid,
             next: grid.current(now),
@@ -105,6 +108,7 @@ impl AudioRx {
         self.look_for_listeners();
         if self.stats.ssrc != packet.ssrc {
             self.arrivals.restart();
+            self.last = None;
             self.buffer = JitterBuffer::default();
             self.stats.ssrc = packet.ssrc;
         }
@@ -112,17 +116,30 @@ impl AudioRx {
         self.stats.packets += 1;
         self.stats.bytes += packet.payload.len() as u64;
         self.stats.last_arrival = Some(packet.arrival);
+        self.tap(&packet);
+        if !self.lists.sinks.is_empty() {
+            self.stats.discarded += self.buffer.insert(packet);
+        }
+    }
+
+    fn tap(&mut self, packet: &IncomingPacket) {
+        let repeats = self.last.as_ref() == Some(&packet.payload);
+        if !repeats {
+            self.last = Some(Arc::clone(&packet.payload));
+        }
         for tap in &self.lists.taps {
-            tap.put([ReceivedFrame {
+            let frame = ReceivedFrame {
                 ssrc: packet.ssrc,
                 seq: packet.seq,
                 rtp_time: packet.rtp_time,
                 payload: Arc::clone(&packet.payload),
                 arrival: packet.arrival,
-            }]);
-        }
-        if !self.lists.sinks.is_empty() {
-            self.stats.discarded += self.buffer.insert(packet);
+            };
+            if repeats {
+                tap.put_repeat(frame);
+            } else {
+                tap.put([frame]);
+            }
         }
     }
 

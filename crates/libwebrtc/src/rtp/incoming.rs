@@ -24,6 +24,8 @@ pub(super) struct Incoming {
     jitter: u32,
     newest: Option<(u32, Instant)>,
     sender: Option<(SenderSaid, Instant)>,
+    /// What the last packet held.
+    payload: Arc<[u8]>,
 }
 
 /// What the other side says it sent.
@@ -67,11 +69,15 @@ impl Incoming {
         self.received += 1;
         self.line = Some(line);
         self.measure_jitter(parsed.rtp_time, arrival);
+        // Silence is the same over and over, and one copy of it serves all packets.
+        if *self.payload != *payload {
+            self.payload = Arc::from(payload);
+        }
         Some(IncomingPacket {
             ssrc: parsed.ssrc,
             seq: number,
             rtp_time: parsed.rtp_time,
-            payload: Arc::from(payload),
+            payload: Arc::clone(&self.payload),
             arrival,
         })
     }

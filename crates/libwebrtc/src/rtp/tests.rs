@@ -206,18 +206,24 @@ fn the_end_is_told_where_something_was_sent() {
 }
 
 #[test]
-fn a_packet_allocates_its_datagram_and_its_payload() {
+fn a_packet_allocates_its_datagram_and_a_payload_that_is_another_than_before() {
     let [mut near, mut far] = sides();
-    let sent = packet(1);
-    let mut exchange = |seqs: std::ops::Range<u64>| {
-        for seq in seqs {
-            let datagram = near.seal(2, &OutgoingPacket { seq, ..sent.clone() }).expect("sealed");
-            assert!(far.open(&datagram, sent.deadline).is_some());
+    let payloads: [Arc<[u8]>; 2] = [Arc::from([0xf8, 1, 2, 3, 4]), Arc::from([0xf8, 5, 6, 7, 8])];
+    let (sent, mut next) = (packet(1), 0);
+    let mut exchange = |packets: u64, is_repeated: bool| {
+        for seq in next..next + packets {
+            let payload = Arc::clone(&payloads[usize::from(!is_repeated && seq % 2 == 1)]);
+            let datagram = near.seal(2, &OutgoingPacket { payload, seq, ..sent.clone() });
+            assert!(far.open(&datagram.expect("sealed"), sent.deadline).is_some());
         }
+        next += packets;
     };
-    exchange(0..200);
-    let counted = allocation_counter::measure(|| exchange(200..1_200));
+    exchange(200, false);
+    let counted = allocation_counter::measure(|| exchange(1_000, false));
     assert_eq!(counted.count_total, 2 * 1_000);
+    exchange(1, true);
+    let counted = allocation_counter::measure(|| exchange(1_000, true));
+    assert_eq!(counted.count_total, 1_000);
 }
 
 proptest! {
