@@ -17,9 +17,10 @@ use std::time::Duration;
 const STALL: Duration = Duration::from_secs(2);
 /// How long the ear may go without being asked whether silence has lasted long enough.
 const LOOK: Duration = Duration::from_millis(100);
-/// The same while nothing is waited for but a sound, and how many packets of silence may wait meanwhile: 200 ms.
-/// Most of what is heard is silence, and waking for it is dearer than hearing it.
-const LOOK_AT_REST: Duration = Duration::from_millis(300);
+/// All calls look in such steps of the clock, because a thread that wakes for many of them is cheaper.
+const LOOK_STEP_US: i64 = 20_000;
+/// How many packets of silence may wait while nothing is waited for but a sound: 200 ms. Most of what is heard is silence,
+/// and waking for it is dearer than hearing it.
 const PACKETS_AT_REST: usize = 10;
 
 /// The listening half of a call.
@@ -156,8 +157,12 @@ impl Hearing {
 
     /// When the clock has to be looked at next.
     pub fn wake_at(&self) -> Option<Offset> {
-        let look = if self.is_at_rest { LOOK_AT_REST } else { LOOK };
-        self.last.map(|_| self.looked.plus(look))
+        let last = self.last?;
+        if self.is_at_rest {
+            return Some(last.at.plus(STALL));
+        }
+        let steps = self.looked.plus(LOOK).micros() / LOOK_STEP_US + 1;
+        Some(Offset::from_micros(steps * LOOK_STEP_US))
     }
 
     /// What was heard since the last call: when it happened, what it means to the script if anything,
