@@ -25,7 +25,7 @@ pub(crate) struct Bench {
     /// Seconds measured each time, after everybody is connected.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub(crate) window: u64,
-    /// Seconds of bare packets each time, in each of the three ways to pace them.
+    /// Seconds of bare packets each time, in each of the three ways to pace them and beside the calls.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub(crate) floor_window: u64,
     /// The official load tester, to be measured in turn.

@@ -34,6 +34,9 @@ pub(crate) struct Calls {
     pub(crate) agents: Cost,
     /// By the callers; the official tester does not tell.
     pub(crate) heard: Option<Measured>,
+    /// Bare packets while these calls went on, at the callers' pace: on a machine as busy as theirs. Not beside the
+    /// official tester.
+    pub(crate) beside: Option<Cost>,
 }
 
 /// Everything at one number of calls, in turn.
@@ -113,6 +116,10 @@ async fn with_server(
         Tool::Ours => Some(callers.end().await?),
         Tool::Official(_) => None,
     };
+    let beside = match tool {
+        Tool::Ours => Some(floor(bench, room.calls, Pace::Four).await?),
+        Tool::Official(_) => None,
+    };
     callers.stop().await;
     agents.stop().await;
     let cost = |begin: Reading, end| Cost::of(begin.until(end), room.calls);
@@ -121,6 +128,7 @@ async fn with_server(
         server: cost(begin.1, end.1),
         agents: cost(begin.2, end.2),
         heard,
+        beside,
     })
 }
 

@@ -17,6 +17,7 @@ pub(crate) fn print(calls: u32, rounds: &[Round]) {
     page += &cost("  stand-in agents", rounds, ours(|calls| calls.agents));
     page += &cost("bare packets, a burst each 20 ms", rounds, |round| Some(round.burst));
     page += &cost("bare packets, a burst each 5 ms", rounds, |round| Some(round.four));
+    page += &cost("  the same beside the calls", rounds, |round| round.ours.beside);
     page += &cost("bare packets, some each 1 ms", rounds, |round| Some(round.spread));
     page += &cost("official tester", rounds, lk(|calls| calls.tool));
     page += &cost("  livekit-server", rounds, lk(|calls| calls.server));
@@ -24,6 +25,7 @@ pub(crate) fn print(calls: u32, rounds: &[Round]) {
     page += "  how many times as much CPU the callers take as\n";
     page += &line("  the bare packets each 20 ms", ratio(rounds, |round| Some(round.burst)));
     page += &line("  the bare packets each 5 ms", ratio(rounds, |round| Some(round.four)));
+    page += &line("    the same beside the calls", ratio(rounds, |round| round.ours.beside));
     page += &line("  the bare packets each 1 ms", ratio(rounds, |round| Some(round.spread)));
     page += &line("  the official tester", ratio(rounds, |round| Some(round.official?.tool)));
     page += "  what the callers heard and sent\n";
