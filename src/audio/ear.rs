@@ -29,12 +29,15 @@
 //! may be several voices here. Whether a reply is over is for the script to say, with
 //! [`Ear::silent_since`] and a patience of its own.
 
-use std::collections::VecDeque;
+mod timeline;
+
 use std::time::Duration;
 
+use timeline::{Edge, Timeline};
+
+use super::FRAME;
 use super::burst::{Burst, Bursts, HOLE_BLOCKS};
 use super::level::{BLOCK, FULL_POWER, Noise, Threshold, dbfs, power};
-use super::{FRAME, RATE, duration_of};
 
 /// Silence after which a voice has ended. Longer than the closure of a plosive (120 ms) and the gaps
 /// between words of fluent speech, shorter than a pause between sentences.
@@ -49,11 +52,6 @@ pub const NO_PACKETS: Duration = Duration::from_millis(400);
 pub const SOUND_DBFS: f64 = -60.0;
 /// Its mean square, written out because it is needed for each packet.
 const SOUND: f64 = FULL_POWER * 1e-6;
-
-/// A packet older than this by its RTP time is not late but the beginning of another stream.
-const LATE_MAX: u32 = 2 * RATE;
-/// A hole longer than this by its RTP time is none but the beginning of another stream.
-const HOLE_MAX: u32 = 60 * RATE;
 
 /// Samples whose moment may still be asked for: a burst is decided on within 80 ms.
 const HISTORY: u64 = 10 * BLOCK as u64;
@@ -119,13 +117,6 @@ struct Sound {
     at: Duration,
     /// The position behind the last of them.
     until: u64,
-}
-
-/// A sample by its position and its moment.
-#[derive(Clone, Copy, Debug)]
-struct Edge {
-    position: u64,
-    at: Duration,
 }
 
 impl Default for Ear {
@@ -218,7 +209,7 @@ impl Ear {
     /// for example; it does nothing while packets come.
     pub fn advance(&mut self, now: Duration) -> Vec<Event> {
         let mut events = Vec::new();
-        if self.timeline.last_heard.is_some_and(|last| now >= last.saturating_add(NO_PACKETS)) {
+        if self.timeline.last_heard().is_some_and(|last| now >= last.saturating_add(NO_PACKETS)) {
             let position = self.timeline.pause();
             self.pass_hole(position, &mut events);
         }
@@ -351,110 +342,6 @@ impl Ear {
             self.is_speaking = false;
             self.last_event = self.last_event.max(edge.at);
             events.push(Event::VoiceEnded { at: self.last_event });
-        }
-    }
-}
-
-/// Which moment a position in the stream has: positions count samples from the first packet on, holes
-/// included.
-#[derive(Debug)]
-struct Timeline {
-    /// The packets whose samples may still be asked for, oldest first.
-    packets: VecDeque<Edge>,
-    /// RTP time and position of the sample after the last packet.
-    next: Option<(u32, u64)>,
-    /// When the last sample of the last packet was heard; `None` before the first and in a pause.
-    last_heard: Option<Duration>,
-}
-
-/// Where a packet goes.
-struct Arrival {
-    /// Position of its first sample that is new.
-    position: u64,
-    /// Samples at its beginning that were heard before.
-    skip: usize,
-    /// Samples that are missing in front of it.
-    hole: u64,
-}
-
-impl Timeline {
-    fn new() -> Self {
-        Self { packets: VecDeque::new(), next: None, last_heard: None }
-    }
-
-    fn arrive(&mut self, heard: &Heard<'_>) -> Arrival {
-        let (expected, next) = self.next.unwrap_or((heard.rtp_time, 0));
-        let ahead = heard.rtp_time.wrapping_sub(expected);
-        let behind = expected.wrapping_sub(heard.rtp_time);
-        let (skip, hole) = if ahead <= HOLE_MAX {
-            (0, ahead)
-        } else if behind <= LATE_MAX {
-            (behind, 0)
-        } else {
-            // Another stream: it follows, and what lies between is as good as nothing.
-            (0, 0)
-        };
-        let arrival = Arrival {
-            position: next + u64::from(hole),
-            skip: skip.try_into().unwrap_or(usize::MAX),
-            hole: hole.into(),
-        };
-        let Some(fresh) = heard.pcm.get(arrival.skip..).filter(|fresh| !fresh.is_empty()) else {
-            return Arrival { position: next, hole: 0, ..arrival };
-        };
-        let length = heard.pcm.len() as u64;
-        let at = heard.at.saturating_add(duration_of(arrival.skip as u64));
-        // A clock that goes back is none; its packet came with the one before.
-        let at = self.packets.back().map_or(at, |before| before.at.max(at));
-        self.packets.push_back(Edge { position: arrival.position, at });
-        let fresh = fresh.len() as u64;
-        #[expect(clippy::cast_possible_truncation, reason = "RTP time wraps around")]
-        let rtp_next = heard.rtp_time.wrapping_add(length as u32);
-        self.next = Some((rtp_next, arrival.position + fresh));
-        self.last_heard = Some(at.saturating_add(duration_of(fresh)));
-        arrival
-    }
-
-    /// Whether a packet of this RTP time follows the last one.
-    fn expects(&self, rtp_time: u32) -> bool {
-        self.next.is_some_and(|(next, _)| next == rtp_time)
-    }
-
-    /// The stream has stopped: what comes next is no continuation even where its RTP time is one. The
-    /// answer is the position it will have, more than [`END_SILENCE`] further.
-    fn pause(&mut self) -> u64 {
-        let pause = END_SILENCE_SAMPLES + BLOCK as u64;
-        self.last_heard = None;
-        let Some((_, position)) = &mut self.next else { return 0 };
-        *position += pause;
-        *position
-    }
-
-    /// What comes next is the packet of this RTP time. The answer is its position.
-    fn pass_to(&mut self, rtp_time: u32) -> u64 {
-        let (expected, position) = self.next.unwrap_or((rtp_time, 0));
-        let position = position + u64::from(rtp_time.wrapping_sub(expected));
-        self.next = Some((rtp_time, position));
-        position
-    }
-
-    /// The moment of a sample.
-    fn moment(&self, position: u64) -> Duration {
-        let packet = self
-            .packets
-            .iter()
-            .rev()
-            .find(|packet| packet.position <= position)
-            .or(self.packets.front());
-        packet.map_or(Duration::ZERO, |packet| {
-            packet.at.saturating_add(duration_of(position.saturating_sub(packet.position)))
-        })
-    }
-
-    /// Lets go of the packets that end before a position.
-    fn forget_before(&mut self, position: u64) {
-        while self.packets.get(1).is_some_and(|second| second.position <= position) {
-            self.packets.pop_front();
         }
     }
 }

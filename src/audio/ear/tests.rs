@@ -1,5 +1,5 @@
 use super::*;
-use crate::audio::FRAME;
+use crate::audio::duration_of;
 use crate::audio::level::power_of;
 use crate::audio::testing::{burst, noise, silence, tone};
 
