@@ -19,9 +19,9 @@
 //! every millisecond and nothing waits.
 //!
 //! Where the CPU time of a process with a hundred calls goes that speak, listen and look for edges (`make bench-calls`,
-//! sampled on two cores): 50 % to the engine, which is 24 % the kernel (more than half of it sending), 16 % this crate
-//! (encryption not counted, 3 %), 3 % str0m under its own name, 4 % copying and libc. 50 % go to the application: 22 %
-//! decoding Opus near edges of speech, 4 % the ear, the rest tasks, signalling, wake-ups and the kernel.
+//! sampled on two cores): 51 % to the engine, which is 24 % the kernel (more than half of it sending), 16 % this crate
+//! (encryption not counted, 3 %), 4 % str0m under its own name, 4 % copying and libc. 49 % go to the application: 27 %
+//! decoding Opus near edges of speech, 2 % the ear, the rest tasks, signalling, wake-ups and the kernel.
 //!
 //! Every connection has a socket of its own. One for all calls of a thread would save little, as a system call is the
 //! smaller part of sending a datagram, and servers that tell their clients apart by address would mix them up.
