@@ -188,7 +188,11 @@ impl Listener {
 
     fn decode(&mut self, packet: &Packet, loud: Option<&Loud>) -> Vec<Event> {
         let Packet { at, rtp_time, .. } = *packet;
-        let repeats = self.decoder.as_ref().is_some_and(|decoder| decoder.repeats(&packet.payload));
+        let again = self.decoder.as_ref().and_then(|decoder| decoder.again(&packet.payload));
+        if let Some(pcm) = again {
+            self.rtp_end = Some(rtp_after(rtp_time, pcm.len()));
+            return self.ear.hear_again(Heard { at, rtp_time, pcm });
+        }
         let decoded = self.decoder.as_mut().map(|decoder| decoder.decode(&packet.payload));
         let Some(Ok(pcm)) = decoded else {
             self.undecodable += 1;
@@ -196,9 +200,6 @@ impl Listener {
             return Vec::new();
         };
         self.rtp_end = Some(rtp_after(rtp_time, pcm.len()));
-        if repeats {
-            return self.ear.hear_again(Heard { at, rtp_time, pcm });
-        }
         if let Some(loud) = loud {
             self.proof.learn(loud, pcm);
         }

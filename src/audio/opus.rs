@@ -282,9 +282,9 @@ impl Decoder {
         }
     }
 
-    /// Whether the samples of this packet are those of the last one, which are still there.
-    pub(super) fn repeats(&self, payload: &[u8]) -> bool {
-        self.rest.is_settled_on(payload)
+    /// The samples of a packet, where they are those of the last one: nothing is to be decoded then.
+    pub(super) fn again(&self, payload: &[u8]) -> Option<&[i16]> {
+        self.rest.is_settled_on(payload).then(|| &self.pcm[..self.packet])
     }
 
     /// The samples of a packet, 48 kHz mono, 2.5 to 120 ms of them. Stereo is mixed down.
@@ -296,7 +296,8 @@ impl Decoder {
             // libopus would take it for a loss.
             return Err(CodecError::Empty);
         }
-        if self.repeats(payload) {
+        if self.rest.is_settled_on(payload) {
+            // The samples of the packet before are still there.
             return Ok(&self.pcm[..self.packet]);
         }
         let samples = self

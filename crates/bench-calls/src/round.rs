@@ -112,13 +112,12 @@ async fn with_server(
     let begin = read()?;
     sleep(Duration::from_secs(bench.window)).await;
     let end = read()?;
-    let heard = match tool {
-        Tool::Ours => Some(callers.end().await?),
-        Tool::Official(_) => None,
-    };
-    let beside = match tool {
-        Tool::Ours => Some(floor(bench, room.calls, Pace::Four).await?),
-        Tool::Official(_) => None,
+    let (heard, beside) = match tool {
+        Tool::Ours => {
+            let heard = callers.end().await?;
+            (Some(heard), Some(floor(bench, room.calls, Pace::Four).await?))
+        }
+        Tool::Official(_) => (None, None),
     };
     callers.stop().await;
     agents.stop().await;
