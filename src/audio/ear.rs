@@ -227,6 +227,16 @@ impl Ear {
         self.is_speaking
     }
 
+    /// How many packets of 20 ms have to come before anything can become certain: in a voice, those of the silence that makes
+    /// its end.
+    pub(super) fn certain_in(&self) -> usize {
+        let Some(edge) = self.last_audible.filter(|_| self.is_speaking) else { return 1 };
+        let heard = self.block_at + self.block.len() as u64;
+        let silent = heard.saturating_sub(edge.position);
+        let missing = END_SILENCE_SAMPLES.saturating_sub(silent).div_ceil(FRAME as u64);
+        usize::try_from(missing).unwrap_or_default().max(1)
+    }
+
     /// Whether no voice is on, nor can be before something else comes than the silence of the last packet.
     pub(super) fn is_at_rest(&self) -> bool {
         self.repeats > 0 && !self.is_speaking && self.bursts.are_over()

@@ -30,6 +30,8 @@ use super::opus::loudness::{Layer, Loud, Loudness};
 /// Packets of 20 ms without proof in a row that cannot hide a silence of 200 ms. What proves a packet may lie in the one
 /// before it, so from the beginning of that to the end of the next proven one it is 180 ms.
 const UNPROVEN_MAX: usize = 6;
+/// Packets behind a proven one until an end can be certain, at least: with it and the one before, 200 ms.
+const CERTAIN_IN: usize = UNPROVEN_MAX + 2;
 /// The most packets that bring a decoder back into step: 400 ms. RFC 7845, 4.6, asks for 80 ms, after which nobody hears
 /// the difference. But a vowel repeats its last period over and over, and what a decoder does not know of it fades as
 /// slowly: with 140 ms the end of a loud one was found up to 20 ms late, with 280 ms up to 3 ms.
@@ -157,6 +159,14 @@ impl Listener {
         let mut events = self.catch_up();
         events.extend(self.ear.advance(now));
         events
+    }
+
+    /// How many packets have to come before anything can become certain. With 1, the next may do.
+    pub fn certain_in(&self) -> usize {
+        match &self.passing {
+            Some(passing) => CERTAIN_IN - passing.unproven,
+            None => self.ear.certain_in(),
+        }
     }
 
     /// Whether nothing becomes certain before a packet comes that is not the silence of the last one, or none comes.

@@ -5,6 +5,7 @@ use super::script::Heard;
 use super::sequence::{Arrival, Sequence};
 use crate::audio::ear::Event;
 use crate::audio::listener::{Listener, Packet};
+use crate::audio::{FRAME, duration_of};
 use crate::clock::Clock;
 use crate::record::{MediaFacts, Observation, Offset};
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -15,7 +16,8 @@ use std::time::Duration;
 /// How long no packet may come before the agent's audio counts as stopped. Silence that is not sent
 /// (DTX) still gives a packet each 400 ms.
 const STALL: Duration = Duration::from_secs(2);
-/// How long the ear may go without being asked whether silence has lasted long enough.
+/// How long the ear may go without being asked whether silence has lasted long enough, counted from when the packets were
+/// due that could tell.
 const LOOK: Duration = Duration::from_millis(100);
 /// All calls look in such steps of the clock, because a thread that wakes for many of them is cheaper.
 const LOOK_STEP_US: i64 = 20_000;
@@ -31,9 +33,18 @@ pub struct Hearing {
     heard: Vec<(Offset, Option<Heard>, Observation)>,
     last: Option<Last>,
     stalled: bool,
-    is_at_rest: bool,
+    awaits: Awaits,
     looked: Offset,
     counts: Counts,
+}
+
+/// What has to come before anything can become certain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaits {
+    /// So many packets.
+    Packets(usize),
+    /// A packet that is not the silence of the last one.
+    Sound,
 }
 
 /// The latest packet.
@@ -62,7 +73,7 @@ impl Hearing {
             heard: Vec::new(),
             last: None,
             stalled: false,
-            is_at_rest: false,
+            awaits: Awaits::Packets(1),
             looked: Offset::default(),
             counts: Counts::default(),
         }
@@ -71,7 +82,7 @@ impl Hearing {
     /// Listens to this track from now on; one that was listened to before has been replaced.
     pub fn listen_to(&mut self, stream: EncodedAudioStream) {
         self.stream = Some(stream);
-        self.is_at_rest = false;
+        self.awaits = Awaits::Packets(1);
         self.stream_ended();
     }
 
@@ -94,11 +105,20 @@ impl Hearing {
             seen(&frame);
             self.take(&frame);
         }
-        let is_at_rest = self.listener.is_at_rest() && !self.stalled;
-        if is_at_rest != std::mem::replace(&mut self.is_at_rest, is_at_rest)
+        let awaits = if self.stalled {
+            Awaits::Packets(1)
+        } else if self.listener.is_at_rest() {
+            Awaits::Sound
+        } else {
+            Awaits::Packets(self.listener.certain_in())
+        };
+        if awaits != std::mem::replace(&mut self.awaits, awaits)
             && let Some(stream) = &self.stream
         {
-            stream.wake_for_repeats(if is_at_rest { PACKETS_AT_REST } else { 1 });
+            match awaits {
+                Awaits::Packets(packets) => stream.wake_for(packets, packets),
+                Awaits::Sound => stream.wake_for(1, PACKETS_AT_REST),
+            }
         }
     }
 
@@ -158,10 +178,11 @@ impl Hearing {
     /// When the clock has to be looked at next.
     pub fn wake_at(&self) -> Option<Offset> {
         let last = self.last?;
-        if self.is_at_rest {
-            return Some(last.at.plus(STALL));
-        }
-        let steps = self.looked.plus(LOOK).micros() / LOOK_STEP_US + 1;
+        let expected = match self.awaits {
+            Awaits::Packets(packets) => last.at.plus(duration_of((packets * FRAME) as u64)),
+            Awaits::Sound => return Some(last.at.plus(STALL)),
+        };
+        let steps = self.looked.max(expected).plus(LOOK).micros() / LOOK_STEP_US + 1;
         Some(Offset::from_micros(steps * LOOK_STEP_US))
     }
 

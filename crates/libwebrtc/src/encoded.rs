@@ -199,18 +199,18 @@ impl EncodedAudioStream {
     /// done with a packet.
     #[must_use]
     pub fn woken_for(self, packets: usize) -> Self {
-        self.tap.wake_for(packets);
+        self.tap.be_patient(packets);
         if let Some(listeners) = self.track.listeners() {
             listeners.changed();
         }
         self
     }
 
-    /// More than that may wait from now on, while each holds the same as the one before it: silence, of a sender that
-    /// does not pause. What holds something else wakes the reader as always, so one that has heard the silence and waits
-    /// for a sound misses nothing. With 1, no more than else.
-    pub fn wake_for_repeats(&self, packets: usize) {
-        self.tap.wake_for_repeats(packets);
+    /// More than that may wait from now on: `packets` of any kind, and `repeats` while each holds the same as the one before
+    /// it, which is silence of a sender that does not pause. For a reader that knows how much has to come before it can
+    /// have anything to say: it misses nothing.
+    pub fn wake_for(&self, packets: usize, repeats: usize) {
+        self.tap.wake_for(packets, repeats);
     }
 
     /// How many packets were dropped, oldest first, because the reader was ten seconds behind.

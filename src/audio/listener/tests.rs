@@ -17,13 +17,15 @@ fn packets(pcm: &[i16]) -> Vec<Packet> {
     encoded.frames().iter().zip(0u32..).map(packet).collect()
 }
 
-/// What is told of packets, of which some may be missing, and how many were never decoded.
+/// What is told of packets, of which some may be missing, and how many were never decoded. Nothing may be told earlier
+/// than was said.
 fn listen(packets: &[Packet]) -> (Vec<Event>, usize) {
     let mut listener = Listener::new();
     let (mut events, mut dropped) = (listener.begin_stream(), 0);
-    let mut expected = 0;
+    let (mut expected, mut certain_from) = (0, 0);
     for packet in packets {
         let missing = packet.rtp_time.saturating_sub(expected) / 960;
+        let told = events.len();
         if missing > 0 {
             events.extend(listener.lost(missing.into(), packet.at));
         }
@@ -31,6 +33,9 @@ fn listen(packets: &[Packet]) -> (Vec<Event>, usize) {
         let kept = |listener: &Listener| listener.passing.as_ref().map(|p| p.kept.len());
         let before = kept(&listener);
         events.extend(listener.hear(packet.clone()));
+        let place = packet.rtp_time as usize / 960;
+        assert!(events.len() == told || place >= certain_from, "{place}: {:?}", &events[told..]);
+        certain_from = certain_from.max(place + listener.certain_in());
         if let (Some(before), Some(after)) = (before, kept(&listener)) {
             dropped += before + 1 - after;
         }
@@ -100,6 +105,24 @@ fn edges_are_those_of_a_listener_that_decodes_everything() {
                 assert!(dropped * 100 > packets.len() * 15, "{which}: {dropped} left out");
             }
         }
+    }
+}
+
+#[test]
+fn in_a_voice_nothing_is_certain_before_the_silence_that_ends_it() {
+    for noise in [None, Some(-52.0)] {
+        let mut listener = Listener::new();
+        listener.begin_stream();
+        let (mut waits, mut at_rest) = (Vec::new(), 0);
+        for packet in packets(&speech(&[700], noise)) {
+            listener.hear(packet);
+            waits.push(listener.certain_in());
+            at_rest += usize::from(listener.is_at_rest());
+        }
+        let long = waits.iter().filter(|packets| **packets >= 7).count();
+        assert!(long * 3 > waits.len(), "{noise:?}: {long} of {}", waits.len());
+        assert!(waits.contains(&1) && waits.iter().all(|packets| (1..=10).contains(packets)));
+        assert_eq!(at_rest > 0, noise.is_none());
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Queue<T> {
 #[derive(Debug)]
 struct State<T> {
     items: VecDeque<T>,
+    /// See [`Queue::patience`].
+    patience: usize,
     /// So many wake the reader, or one fewer.
     enough: usize,
     /// The same while all that wait are repeats.
@@ -32,6 +34,7 @@ impl<T> Queue<T> {
     pub(crate) fn new(capacity: usize) -> Self {
         let state = State {
             items: VecDeque::new(),
+            patience: 1,
             enough: 1,
             enough_repeats: 1,
             has_news: false,
@@ -42,20 +45,22 @@ impl<T> Queue<T> {
         Self { capacity: capacity.max(1), state: Mutex::new(state) }
     }
 
-    /// The reader need not be woken for fewer items than this, but for one, which may be late: it would be woken when twice
-    /// as many are there otherwise. Whenever it looks by itself, it gets what is there.
-    pub(crate) fn wake_for(&self, items: usize) {
-        self.state.lock().enough = items.clamp(1, self.capacity);
+    /// The reader never needs to be woken for fewer items than this, but for one, which may be late: it would be woken when
+    /// twice as many are there otherwise. Whenever it looks by itself, it gets what is there.
+    pub(crate) fn be_patient(&self, items: usize) {
+        self.state.lock().patience = items.clamp(1, self.capacity);
     }
 
-    /// More than that, while all that wait are [repeats](Self::put_repeat).
-    pub(crate) fn wake_for_repeats(&self, items: usize) {
-        self.state.lock().enough_repeats = items.clamp(1, self.capacity);
+    /// How many items may be held back before they are put here.
+    pub(crate) fn patience(&self) -> usize {
+        self.state.lock().patience
     }
 
-    /// See [`wake_for`](Self::wake_for).
-    pub(crate) fn enough(&self) -> usize {
-        self.state.lock().enough
+    /// More than that from now on, and while all that wait are [repeats](Self::put_repeat).
+    pub(crate) fn wake_for(&self, items: usize, repeats: usize) {
+        let mut state = self.state.lock();
+        state.enough = items.min(self.capacity);
+        state.enough_repeats = repeats.min(self.capacity);
     }
 
     /// Adds items and wakes the reader once. Returns how many older ones had to go.
@@ -81,7 +86,7 @@ impl<T> Queue<T> {
     pub(crate) fn wake(&self) {
         let mut state = self.state.lock();
         let repeats = if state.has_news { 0 } else { state.enough_repeats };
-        let enough = repeats.max(state.enough);
+        let enough = repeats.max(state.enough).max(state.patience);
         let is_enough = !state.items.is_empty() && state.items.len() + 1 >= enough;
         let waker = if is_enough { state.waker.take() } else { None };
         drop(state);
@@ -214,7 +219,7 @@ mod tests {
         let count = Arc::new(Count::default());
         let (queue, waker) = (Queue::new(9), Waker::from(count.clone()));
         let cx = Context::from_waker(&waker);
-        queue.wake_for(3);
+        queue.be_patient(3);
         assert!(queue.poll(&cx).is_pending());
         queue.push([1]);
         assert_eq!(count.of_wakes(), 0);
@@ -223,9 +228,16 @@ mod tests {
         assert_eq!(drain(&queue), [1, 2]);
         queue.push([3]);
         assert_eq!(drain(&queue), [3], "it may look by itself");
+        queue.wake_for(5, 5);
+        assert!(queue.poll(&cx).is_pending());
+        queue.push([4, 5, 6]);
+        assert_eq!(count.of_wakes(), 1, "it asked for more");
+        queue.push([7]);
+        assert_eq!(count.of_wakes(), 2);
+        assert_eq!(drain(&queue), [4, 5, 6, 7]);
         assert!(queue.poll(&cx).is_pending());
         queue.end();
-        assert_eq!(count.of_wakes(), 2);
+        assert_eq!(count.of_wakes(), 3);
     }
 
     #[test]
@@ -233,8 +245,8 @@ mod tests {
         let count = Arc::new(Count::default());
         let (queue, waker) = (Queue::new(9), Waker::from(count.clone()));
         let cx = Context::from_waker(&waker);
-        queue.wake_for(3);
-        queue.wake_for_repeats(5);
+        queue.be_patient(3);
+        queue.wake_for(1, 5);
         assert!(queue.poll(&cx).is_pending());
         let repeat = |n| {
             (0..n).for_each(|_| queue.put_repeat(0));

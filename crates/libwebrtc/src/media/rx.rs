@@ -147,7 +147,7 @@ impl AudioRx {
     /// packets; what is decoded has deadlines of its own.
     pub(crate) fn patience(&mut self) -> Option<usize> {
         self.look_for_listeners();
-        self.lists.taps.iter().map(|tap| tap.enough()).min()
+        self.lists.taps.iter().map(|tap| tap.patience()).min()
     }
 
     pub(crate) fn wake_taps(&self) {
