@@ -17,9 +17,9 @@
 mod proof;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use proof::Proof;
 
 use super::FRAME;
@@ -55,7 +55,7 @@ pub struct Packet {
     /// A clock of 48 kHz with any beginning that wraps around.
     pub rtp_time: u32,
     /// One Opus packet.
-    pub payload: Arc<[u8]>,
+    pub payload: Bytes,
 }
 
 /// The ear and what brings it the samples.

@@ -10,7 +10,6 @@ use crate::clock::Clock;
 use crate::record::{MediaFacts, Observation, Offset};
 use futures_util::{FutureExt as _, StreamExt as _};
 use livekit::webrtc::encoded::{EncodedAudioStream, ReceivedFrame as Frame};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long no packet may come before the agent's audio counts as stopped. Silence that is not sent
@@ -148,7 +147,7 @@ impl Hearing {
             self.stream_ended();
         }
         let Frame { ssrc, rtp_time, .. } = *frame;
-        let payload = Arc::clone(&frame.payload);
+        let payload = frame.payload.clone();
         let events = self.listener.hear(Packet { at: at.since_start(), rtp_time, payload });
         self.note(&events);
         self.last = Some(Last { ssrc, sequence, rtp_time, at });

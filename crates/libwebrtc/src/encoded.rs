@@ -33,6 +33,7 @@ use std::{
     time::Instant,
 };
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -161,7 +162,7 @@ pub struct ReceivedFrame {
     /// In ticks of 48 kHz; wraps around.
     pub rtp_time: u32,
     /// One Opus packet, of any length.
-    pub payload: Arc<[u8]>,
+    pub payload: Bytes,
     /// When the engine read the packet from its socket.
     pub arrival: Instant,
 }

@@ -12,7 +12,7 @@ fn packets(pcm: &[i16]) -> Vec<Packet> {
     let packet = |(frame, i): (&crate::audio::opus::EncodedFrame, u32)| Packet {
         at: MS(20) * i,
         rtp_time: i * 960,
-        payload: Arc::clone(&frame.payload),
+        payload: Bytes::copy_from_slice(&frame.payload),
     };
     encoded.frames().iter().zip(0u32..).map(packet).collect()
 }

@@ -1,5 +1,5 @@
 //! That a ready-made packet on its way through this module takes nothing from the allocator, once everything has its
-//! size. What sealing and sending it takes is str0m's.
+//! size. Nor does sealing and opening it: see the tests of [`rtp`](crate::rtp).
 
 use std::{
     pin::Pin,
@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use bytes::Bytes;
 use tokio_stream::Stream;
 
 use crate::{
@@ -46,17 +47,18 @@ fn a_packet_that_is_received_and_read_allocates_nothing() {
     let track = RtcAudioTrack::remote("far".into(), Waker::noop().clone());
     let mut rx = AudioRx::new(&track, Grid::new(start), start).expect("a remote track");
     let mut stream = EncodedAudioStream::new(track);
-    let payload: Arc<[u8]> = Arc::new([0xf8, 0xff, 0xfe]);
+    let payload = Bytes::from_static(&[0xf8, 0xff, 0xfe]);
     let mut cx = Context::from_waker(Waker::noop());
     let mut receive = |packets: std::ops::Range<u32>| {
         for k in packets {
             assert!(Pin::new(&mut stream).poll_next(&mut cx).is_pending());
-            let (payload, arrival) = (Arc::clone(&payload), start + PERIOD * k);
+            let (payload, arrival) = (payload.clone(), start + PERIOD * k);
             rx.receive(IncomingPacket {
                 ssrc: 7,
                 seq: k.into(),
                 rtp_time: k * 960,
                 payload,
+                repeats: k % 2 == 1,
                 arrival,
             });
             rx.wake_taps();

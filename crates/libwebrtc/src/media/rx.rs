@@ -4,9 +4,10 @@ mod arrivals;
 mod decoder;
 mod jitter;
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use arrivals::Arrivals;
+use bytes::Bytes;
 use decoder::SinkDecoder;
 use jitter::{JitterBuffer, Stretch};
 
@@ -20,7 +21,9 @@ pub(crate) struct IncomingPacket {
     /// Counts on beyond 16 bits.
     pub(crate) seq: u64,
     pub(crate) rtp_time: u32,
-    pub(crate) payload: Arc<[u8]>,
+    pub(crate) payload: Bytes,
+    /// Whether that is what the packet of this stream held that came before.
+    pub(crate) repeats: bool,
     /// When it was read from the socket.
     pub(crate) arrival: Instant,
 }
@@ -62,8 +65,6 @@ pub(crate) struct AudioRx {
     generation: u64,
     decoders: Vec<SinkDecoder>,
     arrivals: Arrivals,
-    /// What the last packet held, for taps that care whether the next one holds the same.
-    last: Option<Arc<[u8]>>,
     buffer: JitterBuffer,
     grid: Grid,
     /// The first period that was not played.
@@ -93,7 +94,6 @@ impl AudioRx {
             generation: 0,
             decoders: Vec::new(),
             arrivals: Arrivals::default(),
-            last: None,
             buffer: JitterBuffer::default(),
             grid,
             next: grid.current(now),
@@ -106,9 +106,9 @@ impl AudioRx {
     /// Takes a packet: any one, in any order. Taps are woken by [`wake_taps`](Self::wake_taps).
     pub(crate) fn receive(&mut self, packet: IncomingPacket) {
         self.look_for_listeners();
+        let repeats = packet.repeats && self.stats.ssrc == packet.ssrc;
         if self.stats.ssrc != packet.ssrc {
             self.arrivals.restart();
-            self.last = None;
             self.buffer = JitterBuffer::default();
             self.stats.ssrc = packet.ssrc;
         }
@@ -116,23 +116,19 @@ impl AudioRx {
         self.stats.packets += 1;
         self.stats.bytes += packet.payload.len() as u64;
         self.stats.last_arrival = Some(packet.arrival);
-        self.tap(&packet);
+        self.tap(&packet, repeats);
         if !self.lists.sinks.is_empty() {
             self.stats.discarded += self.buffer.insert(packet);
         }
     }
 
-    fn tap(&mut self, packet: &IncomingPacket) {
-        let repeats = self.last.as_ref() == Some(&packet.payload);
-        if !repeats {
-            self.last = Some(Arc::clone(&packet.payload));
-        }
+    fn tap(&self, packet: &IncomingPacket, repeats: bool) {
         for tap in &self.lists.taps {
             let frame = ReceivedFrame {
                 ssrc: packet.ssrc,
                 seq: packet.seq,
                 rtp_time: packet.rtp_time,
-                payload: Arc::clone(&packet.payload),
+                payload: packet.payload.clone(),
                 arrival: packet.arrival,
             };
             if repeats {

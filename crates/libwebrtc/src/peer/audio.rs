@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use str0m::media::Mid;
 
-use super::{Due, Output, Peer, Transceiver, TransceiverId, datagrams::is_rtcp};
+use super::{Contents, Due, Output, Peer, Transceiver, TransceiverId, datagrams::is_rtcp};
 use crate::{
     media::{AudioRx, AudioTx},
     rtp::Line,
@@ -29,7 +29,10 @@ impl Peer {
                 }
                 if let Some(datagram) = self.rtp.seal(index, &packet) {
                     let microphone = TransceiverId::new(index);
-                    self.send_audio(datagram, Some(Due { at: packet.deadline, microphone }));
+                    self.send_audio(
+                        Contents::Sealed(datagram),
+                        Some(Due { at: packet.deadline, microphone }),
+                    );
                 }
             }
         }
@@ -88,7 +91,7 @@ impl Peer {
         if is_rtcp(datagram) {
             let is_theirs = self.rtp.open_report(datagram, arrival);
             while let Some(again) = self.rtp.poll_again() {
-                self.send_audio(again, None);
+                self.send_audio(Contents::Sealed(again), None);
             }
             return is_theirs;
         }
@@ -103,7 +106,7 @@ impl Peer {
     /// Sends the reports that are due.
     pub(super) fn report(&mut self, now: Instant) {
         for report in self.rtp.report(now) {
-            self.send_audio(report, None);
+            self.send_audio(Contents::Own(report), None);
         }
     }
 

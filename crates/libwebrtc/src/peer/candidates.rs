@@ -7,10 +7,10 @@ use std::{
 
 use str0m::{
     Candidate, CandidateKind,
-    net::{Protocol, TcpType, Transmit},
+    net::{Protocol, TcpType},
 };
 
-use super::{Peer, PeerError, PeerEvent};
+use super::{Peer, PeerError, PeerEvent, Route};
 use crate::{
     ice_candidate::IceCandidate,
     peer_connection::{IceGatheringState, PeerConnectionState},
@@ -69,8 +69,8 @@ impl Locals {
 impl Peer {
     /// What claims to come from one of our addresses and leaves by another would arrive with a source that the other
     /// side does not expect.
-    pub(super) fn is_routable(&self, transmit: &Transmit) -> bool {
-        self.locals.towards(transmit.proto, transmit.destination) == Some(transmit.source)
+    pub(super) fn is_routable(&self, route: &Route) -> bool {
+        self.locals.towards(route.proto, route.destination) == Some(route.source)
     }
 
     /// Makes the engine use one of our addresses. The other side need not be told of those that only turn up later: it

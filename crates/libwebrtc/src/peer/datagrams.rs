@@ -1,6 +1,6 @@
 //! The ways of datagrams, to the engine and from it.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{net::SocketAddr, ops::Deref, time::Instant};
 
 use str0m::{
     Input,
@@ -9,14 +9,33 @@ use str0m::{
 };
 
 use super::{Due, Link, Output, Peer, streams};
+use crate::rtp::Sealed;
+
+/// What a datagram holds.
+pub(crate) enum Contents {
+    /// Nobody else has it.
+    Own(Vec<u8>),
+    Sealed(Sealed),
+}
+
+impl Deref for Contents {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Own(contents) => contents,
+            Self::Sealed(contents) => contents,
+        }
+    }
+}
 
 /// Where audio is sent: to where the engine sends its own, and from where the other side's came, whatever is newer. The
 /// engine tells of another pair of candidates now and then only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Route {
-    proto: Protocol,
-    source: SocketAddr,
-    destination: SocketAddr,
+    pub(super) proto: Protocol,
+    pub(super) source: SocketAddr,
+    pub(super) destination: SocketAddr,
 }
 
 impl Peer {
@@ -89,22 +108,22 @@ impl Peer {
 
     /// The way of a datagram of the engine's; `None` when there is none.
     pub(super) fn output(&mut self, transmit: Transmit) -> Option<Output> {
+        let Transmit { proto, source, destination, contents } = transmit;
         // What the engine has to say of audio is not its business.
-        if is_media(&transmit.contents) {
+        if is_media(&contents) {
             return None;
         }
-        if is_dtls(&transmit.contents) {
-            let Transmit { proto, source, destination, .. } = transmit;
-            self.route = Some(Route { proto, source, destination });
+        let route = Route { proto, source, destination };
+        if is_dtls(&contents) {
+            self.route = Some(route);
         }
-        self.way(transmit)
+        self.way(&route, Contents::Own(contents.into()))
     }
 
     /// Sends audio, or a report about it, the way that everything goes; nowhere as long as there is none.
-    pub(super) fn send_audio(&mut self, datagram: Vec<u8>, when: Option<Due>) {
-        let Some(Route { proto, source, destination }) = self.route else { return };
-        let transmit = Transmit { proto, source, destination, contents: datagram.into() };
-        if let Some(mut output) = self.way(transmit) {
+    pub(super) fn send_audio(&mut self, datagram: Contents, when: Option<Due>) {
+        let Some(route) = self.route else { return };
+        if let Some(mut output) = self.way(&route, datagram) {
             if let Output::Datagram { due, .. } | Output::Stream { due, .. } = &mut output {
                 *due = when;
             }
@@ -124,17 +143,17 @@ impl Peer {
         self.measured.path(pair);
     }
 
-    fn way(&mut self, transmit: Transmit) -> Option<Output> {
-        let length = transmit.contents.len() as u64;
-        let destination = transmit.destination;
-        let output = if self.is_relayed(&transmit) {
-            self.send_relayed(&transmit)?
-        } else if !self.relays.allows_hosts() || !self.is_routable(&transmit) {
+    fn way(&mut self, route: &Route, contents: Contents) -> Option<Output> {
+        let length = contents.len() as u64;
+        let destination = route.destination;
+        let output = if self.is_relayed(route) {
+            self.send_relayed(route, &contents)?
+        } else if !self.relays.allows_hosts() || !self.is_routable(route) {
             return None;
-        } else if transmit.proto == Protocol::Udp {
-            Output::Datagram { destination, contents: transmit.contents, due: None }
+        } else if route.proto == Protocol::Udp {
+            Output::Datagram { destination, contents, due: None }
         } else {
-            let contents = streams::framed(&transmit.contents)?;
+            let contents = streams::framed(&contents)?;
             Output::Stream { to: Link::Candidate(destination), contents, due: None }
         };
         self.counters.datagrams_sent += 1;

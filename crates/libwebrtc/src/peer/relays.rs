@@ -6,13 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use str0m::{
-    Candidate,
-    net::{DatagramSend, Protocol, Transmit},
-};
+use str0m::{Candidate, net::Protocol};
 
 use super::{
-    Output, Peer, PeerEvent,
+    Contents, Output, Peer, PeerEvent, Route,
     relay::{Relay, RelayServer, RelayTransport, Step},
 };
 use crate::{
@@ -226,15 +223,15 @@ impl Peer {
     }
 
     /// Whether the engine sends from a relayed address.
-    pub(super) fn is_relayed(&self, transmit: &Transmit) -> bool {
-        self.relays.live.iter().any(|relay| relay.relayed() == Some(transmit.source))
+    pub(super) fn is_relayed(&self, route: &Route) -> bool {
+        self.relays.live.iter().any(|relay| relay.relayed() == Some(route.source))
     }
 
     /// Sends it so.
-    pub(super) fn send_relayed(&mut self, transmit: &Transmit) -> Option<Output> {
-        let is_source = |relay: &&mut Relay| relay.relayed() == Some(transmit.source);
+    pub(super) fn send_relayed(&mut self, route: &Route, contents: &[u8]) -> Option<Output> {
+        let is_source = |relay: &&mut Relay| relay.relayed() == Some(route.source);
         let relay = self.relays.live.iter_mut().find(is_source)?;
-        let message = relay.send(transmit.destination, &transmit.contents, self.now)?;
+        let message = relay.send(route.destination, contents, self.now)?;
         Some(to_server(relay, message))
     }
 
@@ -292,7 +289,7 @@ fn to_server(relay: &Relay, message: Vec<u8>) -> Output {
         Some(to) => Output::Stream { to, contents: message, due: None },
         None => Output::Datagram {
             destination: server.address,
-            contents: DatagramSend::from(message),
+            contents: Contents::Own(message),
             due: None,
         },
     }

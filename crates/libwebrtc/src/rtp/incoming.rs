@@ -1,6 +1,8 @@
 //! A stream of the other side's.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
 
 use super::{
     header::{Parsed, without_padding},
@@ -9,6 +11,9 @@ use super::{
     srtp::Opening,
 };
 use crate::media::IncomingPacket;
+
+/// Bytes that are taken from the allocator at a time: some forty packets of speech.
+const CHUNK: usize = 4096;
 
 #[derive(Default)]
 pub(super) struct Incoming {
@@ -25,7 +30,15 @@ pub(super) struct Incoming {
     newest: Option<(u32, Instant)>,
     sender: Option<(SenderSaid, Instant)>,
     /// What the last packet held.
-    payload: Arc<[u8]>,
+    payload: Bytes,
+    memory: Memory,
+}
+
+/// Where payloads find room: in two chunks in turn, each used again when all that was cut from it has been read.
+#[derive(Default)]
+struct Memory {
+    current: BytesMut,
+    other: BytesMut,
 }
 
 /// What the other side says it sent.
@@ -35,6 +48,17 @@ pub(crate) struct SenderSaid {
     pub(super) time: u32,
     pub(crate) packets: u32,
     pub(crate) bytes: u32,
+}
+
+impl Memory {
+    fn copy(&mut self, payload: &[u8]) -> Bytes {
+        if self.current.capacity() < payload.len() {
+            std::mem::swap(&mut self.current, &mut self.other);
+            self.current.reserve(CHUNK.max(payload.len()));
+        }
+        self.current.extend_from_slice(payload);
+        self.current.split().freeze()
+    }
 }
 
 impl Incoming {
@@ -70,14 +94,16 @@ impl Incoming {
         self.line = Some(line);
         self.measure_jitter(parsed.rtp_time, arrival);
         // Silence is the same over and over, and one copy of it serves all packets.
-        if *self.payload != *payload {
-            self.payload = Arc::from(payload);
+        let repeats = *self.payload == *payload && self.received > 1;
+        if !repeats {
+            self.payload = self.memory.copy(payload);
         }
         Some(IncomingPacket {
             ssrc: parsed.ssrc,
             seq: number,
             rtp_time: parsed.rtp_time,
-            payload: Arc::clone(&self.payload),
+            payload: self.payload.clone(),
+            repeats,
             arrival,
         })
     }

@@ -28,7 +28,7 @@ pub(crate) use self::{
     header::ExtensionIds,
     incoming::SenderSaid,
     keys::{provider, with_keys},
-    outgoing::ReceiverSaid,
+    outgoing::{ReceiverSaid, Sealed},
 };
 use self::{
     header::Parsed,
@@ -71,7 +71,7 @@ pub(crate) struct Session {
     own: u32,
     report_at: Option<Instant>,
     /// Datagrams that were asked for again.
-    again: Vec<Vec<u8>>,
+    again: Vec<Sealed>,
 }
 
 /// What came of a datagram.
@@ -127,7 +127,7 @@ impl Session {
     }
 
     /// The datagram of a packet; `None` before the handshake, and on an m-line that was not negotiated.
-    pub(crate) fn seal(&mut self, number: usize, packet: &OutgoingPacket) -> Option<Vec<u8>> {
+    pub(crate) fn seal(&mut self, number: usize, packet: &OutgoingPacket) -> Option<Sealed> {
         let (sealing, _) = self.contexts.as_mut()?;
         let (line, outgoing) = self.lines.get_mut(number)?.as_mut()?;
         outgoing.seal(sealing, line, packet)
@@ -186,7 +186,7 @@ impl Session {
     }
 
     /// A datagram that is to be sent at once, because it was asked for again.
-    pub(crate) fn poll_again(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn poll_again(&mut self) -> Option<Sealed> {
         self.again.pop()
     }
 

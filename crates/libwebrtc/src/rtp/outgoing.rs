@@ -1,6 +1,9 @@
 //! A stream of this side's.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     Line,
@@ -14,8 +17,9 @@ use crate::media::{OutgoingPacket, PERIOD, PERIOD_TICKS};
 const VOICE_LEVEL: u8 = 60;
 /// Packets that are kept in case they are asked for again: a second of them.
 const KEPT: usize = 50;
-/// What a packet has besides its payload, generously.
-const AROUND: usize = 64;
+
+/// A datagram, sealed. It is kept in case it is asked for again, and its memory is used again when nobody else has it.
+pub(crate) type Sealed = Arc<Vec<u8>>;
 
 #[derive(Default)]
 pub(super) struct Outgoing {
@@ -26,10 +30,16 @@ pub(super) struct Outgoing {
     newest: Option<(u32, Instant)>,
     /// How many packets there were at the last report.
     reported: u32,
-    /// The newest packets by the low bits of their sequence number, as they were sent.
-    kept: Vec<(u16, Vec<u8>)>,
+    /// The newest packets, as they were sent, by what is left of their sequence numbers divided by so many.
+    kept: Vec<Kept>,
     asked_again: u32,
     receiver: Option<ReceiverSaid>,
+}
+
+#[derive(Default)]
+struct Kept {
+    seq: Option<u16>,
+    datagram: Sealed,
 }
 
 /// What the other side says of a stream it receives.
@@ -53,7 +63,7 @@ impl Outgoing {
         sealing: &mut Sealing,
         line: &Line,
         packet: &OutgoingPacket,
-    ) -> Option<Vec<u8>> {
+    ) -> Option<Sealed> {
         let ssrc = line.ssrc?;
         let [.., high, low] = packet.seq.to_be_bytes();
         let seq = u16::from_be_bytes([high, low]);
@@ -68,14 +78,18 @@ impl Outgoing {
             level: (packet.level, packet.level <= VOICE_LEVEL),
             mid,
         };
-        let mut datagram = Vec::with_capacity(packet.payload.len() + AROUND);
-        header.write(line.extensions, &mut datagram);
-        sealing.rtp(&mut datagram, &packet.payload, ssrc, packet.seq)?;
+        self.kept.resize_with(KEPT, Kept::default);
+        let kept = &mut self.kept[usize::from(seq) % KEPT];
+        kept.seq = None;
+        let datagram = kept.room();
+        header.write(line.extensions, datagram);
+        sealing.rtp(datagram, &packet.payload, ssrc, packet.seq)?;
+        kept.seq = Some(seq);
+        let datagram = Arc::clone(&kept.datagram);
         self.packets = self.packets.wrapping_add(1);
         let bytes = u32::try_from(packet.payload.len()).unwrap_or(u32::MAX);
         self.bytes = self.bytes.wrapping_add(bytes);
         self.newest = Some((packet.rtp_time, packet.deadline));
-        self.keep(seq, &datagram);
         Some(datagram)
     }
 
@@ -131,27 +145,29 @@ impl Outgoing {
     }
 
     /// The packets with these numbers, where they are kept.
-    pub(super) fn again(&mut self, seqs: &[u16]) -> Vec<Vec<u8>> {
+    pub(super) fn again(&mut self, seqs: &[u16]) -> Vec<Sealed> {
         self.asked_again = self.asked_again.saturating_add(1);
-        let kept = |seq: &u16| self.kept.iter().find(|(kept, _)| kept == seq);
-        seqs.iter().take(KEPT).filter_map(kept).map(|(_, datagram)| datagram.clone()).collect()
+        let kept = |seq: &u16| {
+            let kept = self.kept.get(usize::from(*seq) % KEPT)?;
+            (kept.seq == Some(*seq)).then(|| Arc::clone(&kept.datagram))
+        };
+        seqs.iter().take(KEPT).filter_map(kept).collect()
     }
 
     pub(super) fn asked_again(&self) -> u32 {
         self.asked_again
     }
+}
 
-    /// Its memory is that of the packet it replaces.
-    fn keep(&mut self, seq: u16, datagram: &[u8]) {
-        let place = usize::from(seq) % KEPT;
-        match self.kept.get_mut(place) {
-            Some((kept, memory)) => {
-                *kept = seq;
-                memory.clear();
-                memory.extend_from_slice(datagram);
-            }
-            None => self.kept.push((seq, datagram.to_vec())),
+impl Kept {
+    /// Room for another datagram: that of the last one, unless that has still not left.
+    fn room(&mut self) -> &mut Vec<u8> {
+        if Arc::get_mut(&mut self.datagram).is_none() {
+            self.datagram = Sealed::default();
         }
+        let room = Arc::make_mut(&mut self.datagram);
+        room.clear();
+        room
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::Arc,
     time::{Duration, Instant},
 };
+
+use bytes::Bytes;
 
 use super::IncomingPacket;
 use crate::media::PERIOD_TICKS;
@@ -37,7 +38,7 @@ pub(super) enum Stretch {
     /// the sender is likely to have sent nothing.
     Conceal {
         samples: u32,
-        recover: Option<Arc<[u8]>>,
+        recover: Option<Bytes>,
         paused: bool,
     },
     /// A period without anything to go on.
@@ -62,7 +63,7 @@ pub(super) struct Buffered {
     pub(super) rtp_time: u32,
     /// Its length at 48 kHz.
     pub(super) samples: u32,
-    pub(super) payload: Arc<[u8]>,
+    pub(super) payload: Bytes,
     pub(super) arrival: Instant,
 }
 
@@ -154,7 +155,7 @@ impl JitterBuffer {
         }
         let samples = gap.min(PERIOD_TICKS) / ROUNDING_TICKS * ROUNDING_TICKS;
         let recover =
-            (!in_sequence && gap <= first.get().samples).then(|| Arc::clone(&first.get().payload));
+            (!in_sequence && gap <= first.get().samples).then(|| first.get().payload.clone());
         if let Some(last) = &mut self.last {
             last.end = last.end.wrapping_add(samples);
         }

@@ -39,8 +39,8 @@ fn ready<S: Stream + Unpin>(stream: &mut S) -> Vec<S::Item> {
 }
 
 fn packet(k: u32, arrival: Instant) -> IncomingPacket {
-    let payload = [0xf8, 0xff, 0xfe].into();
-    IncomingPacket { ssrc: 7, seq: k.into(), rtp_time: k * 960, payload, arrival }
+    let payload = Bytes::from_static(&[0xf8, 0xff, 0xfe]);
+    IncomingPacket { ssrc: 7, seq: k.into(), rtp_time: k * 960, payload, repeats: k > 0, arrival }
 }
 
 /// Sends `input` through both ends in virtual time; returns what a stream of the other shape hears.
@@ -65,25 +65,20 @@ fn carry(from: PcmShape, to: PcmShape, input: &[i16]) -> Vec<AudioFrame<'static>
             .push(before(now, Duration::from_millis(1)), period)
             .expect("in real time there is room");
         while let Some(sent) = tx.tick(now) {
-            let OutgoingParts { seq, rtp_time, payload } = sent.into();
-            rx.receive(IncomingPacket { ssrc: 1, seq, rtp_time, payload, arrival: now });
+            let crate::media::OutgoingPacket { seq, rtp_time, payload, .. } = sent;
+            rx.receive(IncomingPacket {
+                ssrc: 1,
+                seq,
+                rtp_time,
+                payload: Bytes::copy_from_slice(&payload),
+                repeats: false,
+                arrival: now,
+            });
         }
         rx.tick(now);
         heard.extend(ready(&mut stream));
     }
     heard
-}
-
-struct OutgoingParts {
-    seq: u64,
-    rtp_time: u32,
-    payload: Arc<[u8]>,
-}
-
-impl From<crate::media::OutgoingPacket> for OutgoingParts {
-    fn from(sent: crate::media::OutgoingPacket) -> Self {
-        Self { seq: sent.seq, rtp_time: sent.rtp_time, payload: sent.payload }
-    }
 }
 
 fn channel(frames: &[AudioFrame<'static>], channel: usize) -> Vec<i16> {
@@ -296,7 +291,14 @@ proptest! {
         for (k, (ssrc, seq, rtp_time, payload, near)) in (0u32..).zip(steps) {
             let seq = if near { u64::from(k) } else { seq };
             let arrival = start + PERIOD * k;
-            rx.receive(IncomingPacket { ssrc: ssrc / 2, seq, rtp_time, payload: payload.into(), arrival });
+            rx.receive(IncomingPacket {
+                ssrc: ssrc / 2,
+                seq,
+                rtp_time,
+                payload: payload.into(),
+                repeats: near,
+                arrival,
+            });
             rx.tick(start + PERIOD * (k + 1));
             let frames = ready(&mut stream);
             prop_assert_eq!(frames.len(), 2);

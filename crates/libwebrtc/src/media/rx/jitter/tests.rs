@@ -7,7 +7,8 @@ use crate::{clock, media::PERIOD};
 const TWENTY_MS: u8 = 0xf8;
 
 fn packet(seq: u64, rtp_time: u32, arrival: Instant) -> IncomingPacket {
-    IncomingPacket { ssrc: 1, seq, rtp_time, payload: [TWENTY_MS, 0, 0].into(), arrival }
+    let payload = Bytes::from_static(&[TWENTY_MS, 0, 0]);
+    IncomingPacket { ssrc: 1, seq, rtp_time, payload, repeats: false, arrival }
 }
 
 /// The last digit of a number.
@@ -153,7 +154,8 @@ fn a_lasting_surplus_is_taken_out_one_packet_at_a_time() {
 fn what_is_no_opus_is_discarded() {
     let mut buffer = JitterBuffer::default();
     for payload in [&[][..], &[0xff], &[0xfb, 0xff]] {
-        let packet = IncomingPacket { payload: payload.into(), ..steady(1, clock::now()) };
+        let packet =
+            IncomingPacket { payload: Bytes::from_static(payload), ..steady(1, clock::now()) };
         assert_eq!(buffer.insert(packet), 1, "{payload:?}");
     }
 }
@@ -171,8 +173,8 @@ proptest! {
             base += u64::from(ms > 20);
             let seq = base + offset - 20;
             let rtp_time = time.unwrap_or_else(|| u32::try_from(seq).expect("small") * 960);
-            let payload = if ms % 3 == 0 { payload.into() } else { Arc::new([TWENTY_MS, 0, 0]) as Arc<[u8]> };
-            buffer.insert(IncomingPacket { ssrc: 1, seq, rtp_time, payload, arrival: now });
+            let payload = if ms % 3 == 0 { payload.into() } else { Bytes::from_static(&[TWENTY_MS, 0, 0]) };
+            buffer.insert(IncomingPacket { ssrc: 1, seq, rtp_time, payload, repeats: false, arrival: now });
             now += Duration::from_millis(ms);
             for _ in 0..ms / 20 {
                 let stretch = buffer.next(now);
