@@ -71,7 +71,8 @@ pub(crate) struct AudioTx {
     next: u64,
     /// The first period that is not to be dealt with yet.
     until: u64,
-    batch: Batch,
+    /// Periods that are dealt with together.
+    batch: u64,
     position: RtpPosition,
     after_gap: bool,
     stats: TxStats,
@@ -107,7 +108,7 @@ impl AudioTx {
         let next = grid.current(now);
         Ok(Self {
             track: track.clone(),
-            batch: Batch { periods: feed.ahead() + 1, begin: position.seq() },
+            batch: feed.ahead() + 1,
             feed,
             grid,
             next,
@@ -131,7 +132,7 @@ impl AudioTx {
             self.skip(due - 1);
         }
         if due > 0 {
-            self.until = self.batch.end(current);
+            self.until = behind_batch(current, self.batch);
         }
         while self.next < self.until {
             let index = self.next;
@@ -195,20 +196,11 @@ impl AudioTx {
     }
 }
 
-/// Periods that are dealt with together.
-#[derive(Debug, Clone, Copy)]
-struct Batch {
-    periods: u64,
-    /// A period one of them begins with. Each stream has its own, so that not all of a process fall together.
-    begin: u64,
-}
-
-impl Batch {
-    /// The first period behind the batch of the last complete one, where so many are complete.
-    fn end(self, complete: u64) -> u64 {
-        let begin = self.begin % self.periods;
-        (complete + self.periods - 1 - begin) / self.periods * self.periods + begin
-    }
+/// The first period behind the batch of the last complete one, where so many are complete. Streams of the same phase of
+/// the [`Grid`] have their batches together, so that a thread, and the application behind it, has something to do less
+/// often: that is a twenty-fifth of the CPU time of a hundred calls.
+fn behind_batch(complete: u64, periods: u64) -> u64 {
+    complete.div_ceil(periods) * periods
 }
 
 impl TxFeed {

@@ -162,14 +162,9 @@ fn a_wish_is_late_for_what_is_fetched_already() {
 }
 
 #[test]
-fn the_batches_of_streams_begin_apart() {
-    for (periods, begin) in [(1, 7), (3, 0), (3, 1), (3, 5)] {
-        let batch = Batch { periods, begin };
-        for complete in 1..20 {
-            let end = batch.end(complete);
-            assert!((complete..complete + periods).contains(&end));
-            assert_eq!(end % periods, begin % periods);
-        }
+fn batches_of_all_streams_begin_together() {
+    for (periods, complete, end) in [(1, 7, 7), (3, 6, 6), (3, 7, 9), (3, 8, 9), (3, 9, 9)] {
+        assert_eq!(behind_batch(complete, periods), end);
     }
 }
 
