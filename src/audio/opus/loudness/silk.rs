@@ -1,6 +1,8 @@
 //! The level of a SILK frame of 20 ms, from its gains, which are among the first things in it
 //! (RFC 6716, 4.2.7).
 
+use std::sync::LazyLock;
+
 use super::range::Range;
 
 /// Chances of the types of a frame without and with voice activity (RFC 6716, 4.2.7.3).
@@ -27,10 +29,20 @@ const STEP_MIN: i32 = -4;
 
 /// The largest gain.
 const GAIN_MAX: i32 = 63;
+const GAINS: usize = 64;
 
 /// A step of the gain in dB: 86 dB in 63 steps, of which the quantizer keeps 29.1 of 1/128 octave
 /// of amplitude each.
 const STEP_DB: f64 = 1.369;
+
+/// The power of each gain, which would have to be worked out four times for each packet of a voice.
+static POWERS: LazyLock<[f64; GAINS]> = LazyLock::new(|| {
+    let mut powers = [0.0; GAINS];
+    for (gain, power) in (0_u8..).zip(&mut powers) {
+        *power = 10f64.powf(f64::from(gain) * STEP_DB / 10.0);
+    }
+    powers
+});
 
 /// Level of the quieter half of the frame (10 ms) in dB, from a zero of its own. `None` when a copy of
 /// an earlier frame stands in front (LBRR; RFC 6716, 4.2.5), which is as dear to read as the rest.
@@ -42,7 +54,7 @@ pub(super) fn level(frame: &[u8]) -> Option<f64> {
     let gains = gains(frame)?;
     // A sound that begins in the last 5 ms is heard for the greater part behind the packet, and one
     // that ended in the first is over. In both cases the other half says so.
-    let [a, b, c, d] = gains.map(|gain| 10f64.powf(f64::from(gain) * STEP_DB / 10.0));
+    let [a, b, c, d] = gains.map(|gain| POWERS[gain.cast_unsigned() as usize]);
     Some(10.0 * (a + b).min(c + d).log10())
 }
 
