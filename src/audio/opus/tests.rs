@@ -263,3 +263,28 @@ fn real_speech_keeps_its_ends() {
         );
     }
 }
+
+#[test]
+fn samples_are_those_libopus_gives_where_it_bends_none() {
+    let mut reference = opus::Decoder::new(RATE, Channels::Mono).expect("a decoder");
+    let mut decoder = Decoder::new().expect("a decoder");
+    let mut pcm = [0; DECODED_MAX];
+    let mut loudest = 0;
+    for (name, wav) in CLIPS {
+        let clip = Clip::from_wav(wav).expect("a clip");
+        for packet in encode(&clip).expect("an encoder").frames() {
+            let samples =
+                reference.decode(&packet.payload, &mut pcm, false).expect("our own packet");
+            let peak = pcm[..samples].iter().map(|sample| sample.unsigned_abs()).max();
+            let found = decoder.decode(&packet.payload).expect("our own packet");
+            // Bending begins before the packet that is too loud, and ends behind it.
+            assert!(found == &pcm[..samples] || peak > Some(30_000), "{name}");
+            loudest = loudest.max(peak.unwrap_or_default());
+        }
+    }
+    assert!(loudest > 20_000, "the clips are loud enough to tell: {loudest}");
+    assert_eq!(
+        [-2.0, -1.0, -1.5 / 32_768.0, 0.0, 2.5 / 32_768.0, 0.25, 1.0, 9.0].map(rounded),
+        [-32_768, -32_768, -2, 0, 2, 8_192, 32_767, 32_767]
+    );
+}
