@@ -9,8 +9,9 @@
 //! With many calls, what costs is not packets or encryption but how often a thread wakes, and how often the state of a
 //! call, which has left the caches meanwhile, is fetched from memory. So a thread does not wake for packets: it has one
 //! tick of 5 ms for all its connections, on the grid of the microphones' deadlines, and there is one thread for up to 128
-//! of them. And a quiet connection is looked after once for a few packets of its microphone, if that says how many
-//! ([`driven`]): they are encrypted and what has arrived is decrypted, all in one go. str0m has no part in that
+//! of them. And a quiet connection is looked after once for a few packets of its microphone, if that says how many, together
+//! with the others of its phase ([`driven`]): they are encrypted and what has arrived is decrypted, all in one go, and then
+//! the application is woken for those that have waited for it. str0m has no part in that
 //! ([`rtp`](crate::rtp)): it is passed the time when it wants to be, once or twice a second.
 //! Packets that are not due yet stay with the thread and leave at their time; those that have arrived are read in the next
 //! tick and wait there, unless they belong to data channels. That takes nothing of the connection but its socket. The
@@ -19,9 +20,13 @@
 //! every millisecond and nothing waits.
 //!
 //! Where the CPU time of a process with a hundred calls goes that speak, listen and look for edges (`make bench-calls`,
-//! sampled on two cores): 51 % to the engine, which is 24 % the kernel (more than half of it sending), 16 % this crate
-//! (encryption not counted, 3 %), 4 % str0m under its own name, 4 % copying and libc. 49 % go to the application: 27 %
-//! decoding Opus near edges of speech, 2 % the ear, the rest tasks, signalling, wake-ups and the kernel.
+//! sampled on two cores): 55 % to the engine, which is 25 % the kernel (more than half of it sending), 17 % this crate
+//! (encryption not counted, 3 %), 4 % str0m under its own name, 4 % copying and libc. Of this crate's share most is waiting
+//! for the state of a call to come from memory. 45 % go to the application: 25 % decoding Opus near edges of speech, 2 % the
+//! ear, the rest tasks, signalling, wake-ups and the kernel.
+//!
+//! What was tried and made it no cheaper: leaving datagrams with the kernel until there are a few of a call to be read. The
+//! kernel took as much longer as the engine saved, probably because they had left the caches as well.
 //!
 //! Every connection has a socket of its own. One for all calls of a thread would save little, as a system call is the
 //! smaller part of sending a datagram, and servers that tell their clients apart by address would mix them up.
