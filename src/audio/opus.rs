@@ -201,16 +201,6 @@ impl Encoder {
     }
 }
 
-/// A sample of full scale 1 as one of 16 bits, rounded to the nearest, as libopus does it. What is louder than full scale
-/// is cut off; libopus bends what is near it as well.
-fn rounded(sample: f32) -> i16 {
-    /// From here on, neighbouring numbers are 1 apart: what is added to this is rounded, and is in the lowest bits.
-    const WHOLE: f32 = 12_582_912.0;
-    let scaled = (sample * 32_768.0).clamp(-32_768.0, 32_767.0);
-    let [low, high, ..] = (scaled + WHOLE).to_le_bytes();
-    i16::from_le_bytes([low, high])
-}
-
 fn level(pcm: &[i16]) -> u8 {
     let power = power(pcm);
     if power <= 0.0 {
@@ -350,6 +340,16 @@ impl Decoder {
         }
         Ok(&self.pcm[..filled])
     }
+}
+
+/// A sample of full scale 1 as one of 16 bits, rounded to the nearest, as libopus does it. What is louder than full scale
+/// is cut off; libopus bends what is near it as well.
+fn rounded(sample: f32) -> i16 {
+    /// From here on, neighbouring numbers are 1 apart: what is added to this is rounded, and is in the lowest bits.
+    const WHOLE: f32 = 12_582_912.0;
+    let scaled = (sample * 32_768.0).clamp(-32_768.0, 32_767.0);
+    let [low, high, ..] = (scaled + WHOLE).to_le_bytes();
+    i16::from_le_bytes([low, high])
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Two sides of a connection without its network.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use str0m::crypto::dtls::SrtpProfile;
@@ -212,7 +212,7 @@ fn a_packet_allocates_nothing() {
     let [mut near, mut far] = sides();
     let payloads: [Arc<[u8]>; 2] = [Arc::from([1; 80]), Arc::from([2; 80])];
     let (sent, mut next, mut before) = (packet(1), 0, None);
-    let mut waiting = VecDeque::new();
+    let mut waiting = Vec::new();
     let mut exchange = |packets: u64, is_repeated: bool| {
         for seq in next..next + packets {
             let payload = Arc::clone(&payloads[usize::from(!is_repeated && seq % 2 == 1)]);
@@ -222,7 +222,7 @@ fn a_packet_allocates_nothing() {
             assert_eq!(opened.packet.repeats, before.as_ref() == Some(&payload));
             before = Some(payload);
             // As much as is read together.
-            waiting.push_back(opened.packet.payload);
+            waiting.push(opened.packet.payload);
             if waiting.len() > 20 {
                 waiting.clear();
             }

@@ -29,7 +29,7 @@ const STEP_MIN: i32 = -4;
 
 /// The largest gain.
 const GAIN_MAX: i32 = 63;
-const GAINS: usize = 64;
+const GAINS: usize = GAIN_MAX.unsigned_abs() as usize + 1;
 
 /// A step of the gain in dB: 86 dB in 63 steps, of which the quantizer keeps 29.1 of 1/128 octave
 /// of amplitude each.

@@ -17,7 +17,7 @@ use crate::{
     clock,
     encoded::EncodedAudioStream,
     media::{
-        AudioTx, PERIOD, PcmShape, RtpPosition, TxSettings,
+        AudioTx, OutgoingPacket, PERIOD, PcmShape, RtpPosition, TxSettings,
         testing::{before, dominant_frequency, rms, tone},
     },
 };
@@ -65,7 +65,7 @@ fn carry(from: PcmShape, to: PcmShape, input: &[i16]) -> Vec<AudioFrame<'static>
             .push(before(now, Duration::from_millis(1)), period)
             .expect("in real time there is room");
         while let Some(sent) = tx.tick(now) {
-            let crate::media::OutgoingPacket { seq, rtp_time, payload, .. } = sent;
+            let OutgoingPacket { seq, rtp_time, payload, .. } = sent;
             rx.receive(IncomingPacket {
                 ssrc: 1,
                 seq,
