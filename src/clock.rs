@@ -2,7 +2,7 @@
 //! one, and [`Offset`]s from it ever after.
 #![expect(clippy::disallowed_methods, reason = "IO: the only reader of a clock")]
 
-use crate::record::Offset;
+use crate::time::Offset;
 use std::time::{Instant, SystemTime};
 
 /// The caller's one monotonic clock. Copies agree.

@@ -2,15 +2,15 @@
 //! worse and where. The modules stand in the order of the data; ARCHITECTURE.md has the picture and
 //! the invariants.
 
+pub use loadcall_base::{audio, random, secret, stats, text, time};
+
 pub mod scenario;
-pub mod audio;
 pub mod plan;
 pub mod record;
 pub mod call;
 pub mod run;
 pub mod agent;
 pub mod turn;
-pub mod stats;
 pub mod verdict;
 pub mod calibrate;
 pub mod report;
@@ -19,4 +19,3 @@ pub mod cli;
 
 pub mod clock;
 pub mod dev;
-pub mod secret;

@@ -3,7 +3,8 @@
 
 use crate::call::drive::{Calling, call};
 use crate::plan::{Plan, PlannedCall};
-use crate::record::{CallEnd, CallRecord, MediaFacts, Offset, Outcome, Side};
+use crate::record::{CallEnd, CallRecord, MediaFacts, Outcome, Side};
+use crate::time::Offset;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::task::{Id, JoinSet};

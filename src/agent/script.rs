@@ -11,7 +11,7 @@ mod check;
 pub use call::{CallScript, Delays, Line};
 
 use crate::agent::voice::Sound;
-use crate::stats::SplitMix64;
+use crate::random::SplitMix64;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;

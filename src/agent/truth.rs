@@ -1,7 +1,7 @@
 //! What the agent really did, and when, on its own clock: what a measurement of it is checked against.
 
 use crate::agent::voice::Sound;
-use crate::record::Offset;
+use crate::time::Offset;
 use serde::Serialize;
 
 /// One thing that happened in one room.

@@ -4,7 +4,7 @@
 
 use crate::audio::opus::{self, CodecError, EncodedClip, LOOKAHEAD};
 use crate::audio::{FRAME, RATE, audible_span, duration_of};
-use crate::stats::SplitMix64;
+use crate::random::SplitMix64;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;

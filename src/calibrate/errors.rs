@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::agent::truth::{Happened, Truth};
 use crate::agent::voice::Sound;
-use crate::record::{CalibrationError, CallRecord, Observation, Offset, Run};
+use crate::record::{CalibrationError, CallRecord, Observation, Run};
 use crate::scenario::Scenario;
 use crate::stats::{Point, Resampling, Sample, Statistic, deviation, interval_of, mean_interval};
+use crate::time::Offset;
 use crate::turn::{Reply, Span, Turn, turns};
 
 /// How far an edge may be from the truth to be taken for it.

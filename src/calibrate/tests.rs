@@ -5,6 +5,7 @@ use crate::agent::script::Script;
 use crate::agent::truth::{Happened, Truth};
 use crate::record::*;
 use crate::scenario::{Scenario, Step};
+use crate::time::Offset;
 
 fn parsed() -> Scenario {
     Scenario::parse(&scenario(4, 2)).expect("the scenario is valid")

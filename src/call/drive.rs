@@ -8,11 +8,10 @@ use super::session;
 use crate::audio::opus::{self, EncodedClip};
 use crate::clock::Clock;
 use crate::plan::PlannedCall;
-use crate::record::{
-    CallEnd, CallRecord, MediaFacts, Observation, Offset, Outcome, SessionEvent, Stamped,
-};
+use crate::record::{CallEnd, CallRecord, MediaFacts, Observation, Outcome, SessionEvent, Stamped};
 use crate::scenario::Scenario;
 use crate::stats::Histogram;
+use crate::time::Offset;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, OptionFuture};
 use livekit::webrtc::encoded::{EncodedFrame, Pacing};

@@ -4,7 +4,8 @@
 
 use super::session;
 use crate::clock::Clock;
-use crate::record::{Observation, Offset, Speaker, Stamped};
+use crate::record::{Observation, Speaker, Stamped};
+use crate::time::Offset;
 use futures_util::StreamExt as _;
 use livekit::{ByteStreamReader, StreamReader as _, TextStreamReader};
 use std::time::Duration;

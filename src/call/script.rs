@@ -25,8 +25,9 @@ mod tests;
 use step::InStep;
 
 use super::speech::Speech;
-use crate::record::{CallEnd, Observation, Offset, Outcome, Stamped};
+use crate::record::{CallEnd, Observation, Outcome, Stamped};
 use crate::scenario::{Act, Anchor, Scenario, Start, Step};
+use crate::time::Offset;
 use std::sync::Arc;
 use std::time::Duration;
 

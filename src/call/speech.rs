@@ -1,7 +1,8 @@
 //! The agent's speech, made from the voice the ear hears: voice with gaps shorter than
 //! [`SPEECH_GAP`], so that the pause between two sentences ends nothing.
 
-use crate::record::{Offset, SPEECH_GAP};
+use crate::record::SPEECH_GAP;
+use crate::time::Offset;
 
 /// The agent's latest speech.
 #[derive(Debug, Clone, Copy, Default)]

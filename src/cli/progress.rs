@@ -3,8 +3,8 @@
 use super::exit::tell;
 use crate::plan::Plan;
 use crate::record::{CallRecord, Outcome, Side};
-use crate::report::safe;
 use crate::run::Progress;
+use crate::text::safe;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::time::Duration;

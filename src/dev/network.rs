@@ -7,8 +7,8 @@
 
 use super::DevError;
 use crate::clock::Clock;
-use crate::record::Offset;
-use crate::stats::SplitMix64;
+use crate::random::SplitMix64;
+use crate::time::Offset;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -23,8 +23,9 @@ use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use sha2::{Digest as _, Sha256};
 
-use crate::record::{CallRecord, Observation, Offset, Outcome, RunHead};
+use crate::record::{CallRecord, Observation, Outcome, RunHead};
 use crate::scenario::Scenario;
+use crate::time::Offset;
 use crate::turn::Turn;
 use attributes::{Attributes, Kind, Level};
 

@@ -7,9 +7,9 @@
 //! falls on both alike, and neither is always the one that is called first. Both share one
 //! concurrency: at any time the calls in progress are of both.
 
+use crate::random::SplitMix64;
 use crate::record::{CallId, Side};
 use crate::scenario::{Load, Scenario};
-use crate::stats::SplitMix64;
 
 /// The order of blocks is drawn apart from everything else that a seed decides.
 const PURPOSE: u64 = 0xAB;

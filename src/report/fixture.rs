@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use super::{Report, summary};
 use crate::record::{
-    CallEnd, CallId, CallRecord, ClipFact, Host, MediaFacts, Observation, Offset, Outcome,
-    ReportedMetrics, Run, RunHead, RunTail, SessionEvent, Stamped,
+    CallEnd, CallId, CallRecord, ClipFact, Host, MediaFacts, Observation, Outcome, ReportedMetrics,
+    Run, RunHead, RunTail, SessionEvent, Stamped,
 };
 use crate::scenario::{
     Act, Agent, Aggregate, Anchor, BaselineRule, ClipRef, Content, Expect, Load, Metric, Op,
     Scenario, Start, Step, Threshold, TurnTaking,
 };
 use crate::stats::{Histogram, Interval, Rate, Statistic, rate_difference};
+use crate::time::Offset;
 use crate::turn::{
     Analysis, CallFacts, Cause, Failure, Measures, Overlap, Part, Path, Reply, Span, Turn, Value,
 };

@@ -5,7 +5,6 @@ pub mod json;
 mod definitions;
 mod notes;
 pub mod paired;
-mod safe;
 mod summary;
 pub mod text;
 
@@ -14,22 +13,23 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
+use crate::text::clipped;
 pub use definitions::{Window, windows};
-pub use safe::{clipped, safe};
 pub use summary::{Pacing, Summary};
 
 use std::collections::BTreeMap;
 
 use crate::record::{
-    Calibration, CallId, CallRecord, Host, Observation, Offset, Outcome, ReportedMetrics, Run,
+    Calibration, CallId, CallRecord, Host, Observation, Outcome, ReportedMetrics, Run,
 };
 use crate::scenario::{Kind, Metric, Scenario};
 use crate::stats::{Interval, Rate};
+use crate::time::Offset;
 use crate::turn::{Analysis, CallFacts, Cause, Failure, Measures, Overlap, Path, Reply, Turn};
 use crate::verdict::Verdict;
 
 /// A run as it is reported. Text in it is as it was recorded: each document escapes it by its own
-/// rules (the terminal with [`safe`]).
+/// rules (the terminal with [`crate::text::safe`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     pub run_id: String,

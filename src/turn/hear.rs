@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use super::voices::{Voice, Voices};
 use super::{Disturbance, Reply, Span};
-use crate::record::{CallRecord, Observation, Offset, Outcome, SessionEvent};
+use crate::record::{CallRecord, Observation, Outcome, SessionEvent};
 use crate::scenario::{Expect, IGNORES_ANSWER_WINDOW, IGNORES_STOP_WINDOW, Step};
+use crate::time::Offset;
 
 /// The moments of a call that turns are made of.
 pub(super) struct Heard {

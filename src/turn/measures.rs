@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::reported::REPORTED;
 use super::{CallFacts, EOT_EARLY_MS, Measures, Reply, Turn, Value};
-use crate::record::{CallId, CallRecord, Observation, Offset, Outcome, Run};
+use crate::record::{CallId, CallRecord, Observation, Outcome, Run};
 use crate::scenario::{Expect, Metric, Scenario, TurnTaking};
+use crate::time::Offset;
 
 pub(super) fn of(run: &Run, scenario: &Scenario, turns: &[Turn], calls: &[CallFacts]) -> Measures {
     let mut measures = Measures::default();

@@ -15,8 +15,9 @@ mod measures;
 
 use std::collections::BTreeMap;
 
-use crate::record::{CallId, CallRecord, Offset, ReportedMetrics, Run};
+use crate::record::{CallId, CallRecord, ReportedMetrics, Run};
 use crate::scenario::{Content, Metric, Scenario, Source};
+use crate::time::Offset;
 
 pub use cause::{Cause, Failure};
 pub use overlap::Overlap;

@@ -1,7 +1,7 @@
 //! How much of the speech of a call is of both at once.
 
 use super::Span;
-use crate::record::Offset;
+use crate::time::Offset;
 
 /// Speech of a call in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

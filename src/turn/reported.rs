@@ -7,8 +7,9 @@
 
 use super::hear::Heard;
 use super::{LONGEST_REPORTED_MS, Reply, Turn};
-use crate::record::{CallRecord, Observation, Offset, ReportedMetrics, SessionEvent, Speaker};
+use crate::record::{CallRecord, Observation, ReportedMetrics, SessionEvent, Speaker};
 use crate::scenario::{Act, Metric, Scenario};
+use crate::time::Offset;
 
 /// Audio outruns data by no more than this: a committed utterance that reaches us so much after a
 /// reply began can still be what the reply answers.

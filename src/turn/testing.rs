@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::{Measures, Turn, measure, turns};
 use crate::record::{
-    CallEnd, CallId, CallRecord, ClipFact, Host, MediaFacts, Observation, Offset, Outcome,
-    ReportedMetrics, Run, RunHead, RunTail, SessionEvent, Stamped,
+    CallEnd, CallId, CallRecord, ClipFact, Host, MediaFacts, Observation, Outcome, ReportedMetrics,
+    Run, RunHead, RunTail, SessionEvent, Stamped,
 };
 use crate::scenario::{
     Act, Agent, Anchor, BaselineRule, ClipRef, Content, Expect, Load, Metric, Scenario, Start,
     Step, TurnTaking,
 };
+use crate::time::Offset;
 
 pub(crate) const WITHIN: Duration = Duration::from_secs(8);
 pub(crate) const YIELD_WITHIN: Duration = Duration::from_secs(2);

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::hear::Heard;
 use super::{Reply, Span, Turn};
-use crate::record::{CallRecord, Observation, Offset, SessionEvent};
+use crate::record::{CallRecord, Observation, SessionEvent};
+use crate::time::Offset;
 
 /// The messages about the tools of one turn. Agents send some or all of them.
 #[derive(Default)]

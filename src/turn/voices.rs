@@ -1,7 +1,8 @@
 //! The agent's voice in a call, from its edges, and which voices are one speech.
 
 use super::Span;
-use crate::record::{CallRecord, Observation, Offset, SPEECH_GAP, SessionEvent};
+use crate::record::{CallRecord, Observation, SPEECH_GAP, SessionEvent};
+use crate::time::Offset;
 
 /// The agent's word that it resumes a speech reaches us no further than this from the voice itself.
 const RESUME_LAG_US: i64 = 500_000;

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::words::{count, number, number_of};
 use super::{Judging, Outcome};
 use crate::record::{CallRecord, Observation, Outcome as CallOutcome, Run};
 use crate::stats::Histogram;
+use crate::text::{count, number, number_of};
 
 /// A caller whose microphone packets are later than this at the 99th percentile disturbs the agent's
 /// end-of-turn detection and measures itself. Milliseconds.

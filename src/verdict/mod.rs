@@ -4,7 +4,6 @@
 //! scenario's thresholds, which are absolute, and the baseline. A regression outranks a failed
 //! threshold because it says where the failure comes from; both are always listed.
 
-pub(crate) mod words;
 mod health;
 mod thresholds;
 mod fingerprint;

@@ -1,9 +1,9 @@
 //! Runs of a simulated agent for tests: two questions a call, each reply delayed by known stages.
 
 use super::{Baseline, Different, Judging, Verdict, judge};
+use crate::random::SplitMix64;
 use crate::record::{CallRecord, Observation, Outcome, ReportedMetrics, Run, SessionEvent};
 use crate::scenario::{Aggregate, Metric, Op, Scenario, Threshold};
-use crate::stats::SplitMix64;
 use crate::turn::Analysis;
 use crate::turn::testing as make;
 

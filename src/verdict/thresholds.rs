@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::words::{count, number, number_of, quantile};
 use super::{Judging, ThresholdResult, values_needed};
 use crate::record::{CallId, Outcome as CallOutcome};
 use crate::scenario::{Aggregate, Kind, Metric, Op, Scenario, Threshold};
 use crate::stats::{Point, Quantile, Rate, Sample};
+use crate::text::{count, number, number_of, quantile};
 use crate::turn::{Analysis, Value};
 
 /// Every threshold of the scenario, and that every call must succeed when it sets none on `calls_ok`.

@@ -3,7 +3,8 @@
 use super::speaking::Speaking;
 use super::{Action, AgentState, Caller, Conversation, Due, ms};
 use crate::agent::script::{Delays, FaultKind};
-use crate::record::{Offset, ReportedMetrics, SessionEvent, Speaker};
+use crate::record::{ReportedMetrics, SessionEvent, Speaker};
+use crate::time::Offset;
 use std::time::Duration;
 
 /// A retry of the model takes this long, as that of livekit-agents.

@@ -5,7 +5,8 @@
 use super::Action;
 use crate::agent::script::Line;
 use crate::agent::voice::Voice;
-use crate::record::{Offset, ReportedMetrics, SessionEvent};
+use crate::record::{ReportedMetrics, SessionEvent};
+use crate::time::Offset;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use super::{BargeIn, Fault, FaultKind, LONGEST_MS, Script, Stage};
 use crate::agent::voice::Sound;
-use crate::stats::SplitMix64;
+use crate::random::SplitMix64;
 use std::time::Duration;
 
 /// How fast the agent speaks when no length is given.

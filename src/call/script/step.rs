@@ -1,10 +1,11 @@
 //! A step of the script: when its clip starts, what counts as its reply, and when it is given up.
 
 use super::{ANCHOR_LIMIT, Action, DETECTION_SLACK, Phase, Script, VANISH_LIMIT};
-use crate::record::{Observation, Offset, Outcome, SPEECH_GAP};
+use crate::record::{Observation, Outcome, SPEECH_GAP};
 use crate::scenario::{
     Act, Anchor, Expect, IGNORES_ANSWER_WINDOW, IGNORES_STOP_WINDOW, Start, Step,
 };
+use crate::time::Offset;
 use std::sync::Arc;
 
 #[derive(Debug, Clone, PartialEq)]

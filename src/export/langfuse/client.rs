@@ -11,7 +11,7 @@ use reqwest::header::{
 };
 
 use super::{Settings, SettingsError};
-use crate::report::{clipped, safe};
+use crate::text::{clipped, safe};
 
 /// Without it Langfuse queues spans for minutes and leaves attributes out.
 const VERSION: (HeaderName, HeaderValue) =

@@ -4,7 +4,6 @@ use opentelemetry::{Array, KeyValue, StringValue, Value};
 use serde_json::json;
 
 use crate::record::{CallRecord, Observation, RunHead};
-use crate::report;
 use crate::scenario::{Act, Scenario};
 use crate::turn::{Reply, Turn};
 
@@ -188,7 +187,7 @@ pub(super) fn clipped(text: &str) -> String {
 
 /// The text within a limit, without NUL, which databases refuse.
 fn limited(text: &str, limit: usize) -> String {
-    report::clipped(text, limit).replace('\0', "\u{fffd}")
+    crate::text::clipped(text, limit).replace('\0', "\u{fffd}")
 }
 
 fn strings<'a>(texts: impl Iterator<Item = &'a String>) -> Value {

@@ -5,8 +5,8 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::{Attributes, Kind, Level, clipped};
 use super::{Draft, Trace};
-use crate::record::Offset;
 use crate::report::stages;
+use crate::time::Offset;
 use crate::turn::{Disturbance, Reply, Span, Turn};
 
 impl Trace<'_> {

@@ -2,11 +2,12 @@
 
 use super::page::{Page, Tone};
 use crate::record::Calibration;
-use crate::report::{OutcomeCount, Report, Share, Summary, clipped};
+use crate::report::{OutcomeCount, Report, Share, Summary};
 use crate::scenario::Metric;
 use crate::stats::{Quantile, Statistic};
+use crate::text::{self, clipped};
 use crate::turn::Part;
-use crate::verdict::{Attribution, Basis, Change, Direction, FailureChange, words};
+use crate::verdict::{Attribution, Basis, Change, Direction, FailureChange};
 
 /// Columns of a metric's name.
 const NAME: usize = 30;
@@ -125,7 +126,7 @@ pub(super) fn turn_taking(page: &mut Page, report: &Report) {
         let tone = if share.count > 0 { Tone::Doubt } else { Tone::Plain };
         let name = format!("  {:<width$}", metric.name(), width = NAME - 2);
         let found = format!("{:>6}", share.count);
-        let of = format!(" of {} turns", words::grouped(&share.of.to_string()));
+        let of = format!(" of {} turns", text::grouped(&share.of.to_string()));
         page.line(&[(Tone::Plain, &name), (tone, &found), (Tone::Plain, &of)]);
     }
     if let Some(overlap) = &report.overlap {
@@ -363,15 +364,15 @@ pub(super) fn instrument(page: &mut Page, report: &Report) {
                 pacing.p50_ms,
                 pacing.p99_ms,
                 pacing.max_ms,
-                words::grouped(&pacing.n.to_string()),
+                text::grouped(&pacing.n.to_string()),
             ),
         ),
     }
     let received = report.received;
     let text = format!(
         "received {} packets of the agent's audio, {} lost ({:.2}\u{a0}%), largest gap {}\u{a0}ms",
-        words::grouped(&received.packets.to_string()),
-        words::grouped(&received.lost.to_string()),
+        text::grouped(&received.packets.to_string()),
+        text::grouped(&received.lost.to_string()),
         received.loss() * 100.0,
         grouped(received.largest_gap_ms),
     );
@@ -418,8 +419,8 @@ pub(super) fn grouped(ms: f64) -> String {
     let text = format!("{ms:.0}");
     match text.strip_prefix('-') {
         Some("0") => "0".to_owned(),
-        Some(number) => format!("\u{2212}{}", words::grouped(number)),
-        None => words::grouped(&text),
+        Some(number) => format!("\u{2212}{}", text::grouped(number)),
+        None => text::grouped(&text),
     }
 }
 

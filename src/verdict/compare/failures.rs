@@ -1,11 +1,11 @@
 //! Whether more calls fail than did in the accepted runs.
 
 use super::super::thresholds::rate_of;
-use super::super::words::chance;
 use super::super::{Baseline, FailureChange};
 use super::{MIN_CALLS, RUNS_FOR_DRIFT};
 use crate::scenario::Metric;
 use crate::stats::{Prediction, Rate, more_misses, power, rate_difference, tarone_level};
+use crate::text::chance;
 use crate::turn::Measures;
 
 /// A smaller drop of the share of calls that are ok does not matter, however sure it is.

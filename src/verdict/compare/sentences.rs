@@ -1,10 +1,10 @@
 //! A comparison in words.
 
-use super::super::words::{chance, number, number_of, quantile, range, signed};
 use super::super::{Basis, Change, Comparison, Direction};
 use super::change::Question;
 use super::{MIN_CALLS, Primary, RUNS_FOR_DRIFT, Standing, has_parts, settle};
 use crate::stats::Statistic;
+use crate::text::{chance, number, number_of, quantile, range, signed};
 use crate::turn::Part;
 
 /// Metrics that are named in one sentence.

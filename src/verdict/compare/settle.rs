@@ -1,9 +1,9 @@
 //! What would settle a comparison that is unclear: more calls, more accepted runs, or another method.
 
-use super::super::words::{number, number_of};
 use super::super::{Basis, Change, RunToRun};
 use super::change::{Errors, count};
 use crate::stats::power;
+use crate::text::{number, number_of};
 
 /// A number of calls above this is not recommended but called very many.
 const MANY_CALLS: f64 = 10_000.0;

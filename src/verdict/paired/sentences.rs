@@ -2,9 +2,9 @@
 
 use super::{MIN_PAIRS, PairedCalls, PairedChange, PairedComparison, Pairing, Standing};
 use crate::stats::Shift;
+use crate::text::{count, number, number_of, quantile, signed};
 use crate::turn::Part;
 use crate::verdict::values_needed;
-use crate::verdict::words::{count, number, number_of, quantile, signed};
 
 /// A number of pairs above this is not recommended but called very many.
 const MANY_PAIRS: u64 = 10_000;

@@ -1,7 +1,7 @@
 //! A/B runs of simulated agents for tests.
 
+use crate::random::SplitMix64;
 use crate::record::{Arm, CallId, Run, Side};
-use crate::stats::SplitMix64;
 use crate::turn::testing::two_questions;
 pub(crate) use crate::verdict::testing::Agent;
 

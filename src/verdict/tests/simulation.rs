@@ -6,9 +6,9 @@
 //! seeded, so the shares never change; what they are held against is their nominal value with 2.6
 //! standard errors of a share of so many trials.
 
+use crate::random::SplitMix64;
 use crate::record::{CallRecord, Outcome as CallOutcome, Run};
 use crate::scenario::{Aggregate, Metric, Op, Scenario};
-use crate::stats::SplitMix64;
 use crate::turn::Analysis;
 use crate::turn::testing as make;
 use crate::verdict::testing::{accepted, threshold};

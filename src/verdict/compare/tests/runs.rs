@@ -2,7 +2,7 @@
 
 use super::super::super::testing::{Agent, accepted};
 use super::*;
-use crate::stats::SplitMix64;
+use crate::random::SplitMix64;
 use crate::verdict::{BASELINE_MAX_BYTES, Different, Verdict};
 
 /// Accepted runs of an agent that differs by up to `drift` milliseconds from night to night.

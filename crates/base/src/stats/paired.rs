@@ -17,7 +17,7 @@
 use statrs::distribution::{Binomial, ContinuousCDF as _, DiscreteCDF as _, Normal, StudentsT};
 
 use super::bootstrap::Resampling;
-use super::random::SplitMix64;
+use crate::random::SplitMix64;
 
 /// An estimate is sought until it is known to this, in the unit of the values.
 const PRECISION: f64 = 1e-5;

@@ -13,7 +13,6 @@ mod multiple;
 mod paired;
 pub mod power;
 mod prediction;
-mod random;
 mod rate;
 mod sample;
 
@@ -26,7 +25,6 @@ pub use histogram::{Histogram, HistogramError};
 pub use multiple::{holm, tarone_level};
 pub use paired::{PairedDifference, Shift, mcnemar, shift};
 pub use prediction::Prediction;
-pub use random::SplitMix64;
 pub use rate::{ExactTest, Rate, more_misses, rate_difference};
 pub use sample::{Mix, Point, Sample, Statistic, alike};
 

@@ -1,5 +1,9 @@
 //! Makes text of others (agents, servers, scenario files) harmless in a terminal, and short.
 
+mod numbers;
+
+pub use numbers::{chance, count, grouped, number, number_of, quantile, range, signed};
+
 /// The text on one line, with everything spelled out that would move the cursor, change colours,
 /// reverse the reading direction or hide.
 ///

@@ -52,7 +52,7 @@ pub const RATE: u32 = 48_000;
 pub const FRAME: usize = 960;
 
 /// How long `samples` samples last, exact to a nanosecond (one sample is 20 833 ns).
-pub(crate) fn duration_of(samples: u64) -> Duration {
+pub fn duration_of(samples: u64) -> Duration {
     let rate = u64::from(RATE);
     Duration::from_secs(samples / rate)
         + Duration::from_nanos(samples % rate * 1_000_000_000 / rate)

@@ -3,7 +3,7 @@
 use crate::stats::Interval;
 
 /// `1,123`; one decimal below 10; a real minus sign.
-pub(super) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     let small = value.abs() < 9.95 && value.fract().abs() > 1e-9;
     let plain = if small { format!("{:.1}", value.abs()) } else { format!("{:.0}", value.abs()) };
     let (whole, rest) = plain.split_once('.').map_or((plain.as_str(), None), |(w, r)| (w, Some(r)));
@@ -17,7 +17,7 @@ pub(super) fn number(value: f64) -> String {
 }
 
 /// Digits with thousands set apart.
-pub(crate) fn grouped(digits: &str) -> String {
+pub fn grouped(digits: &str) -> String {
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
@@ -29,18 +29,18 @@ pub(crate) fn grouped(digits: &str) -> String {
 }
 
 /// As [`number`], with a plus sign for what is not negative.
-pub(super) fn signed(value: f64) -> String {
+pub fn signed(value: f64) -> String {
     let number = number(value);
     if number.starts_with('\u{2212}') { number } else { format!("+{number}") }
 }
 
 /// `+390 to +431`.
-pub(super) fn range(interval: &Interval) -> String {
+pub fn range(interval: &Interval) -> String {
     format!("{} to {}", signed(interval.low), signed(interval.high))
 }
 
 /// `3.2 % of cases`, `fewer than 0.1 % of cases`.
-pub(super) fn chance(p: f64) -> String {
+pub fn chance(p: f64) -> String {
     match p * 100.0 {
         percent if percent < 0.1 => "fewer than 0.1 % of cases".to_owned(),
         percent if percent < 9.95 => format!("{percent:.1} % of cases"),
@@ -49,19 +49,19 @@ pub(super) fn chance(p: f64) -> String {
 }
 
 /// `p50`, `p99.9`.
-pub(super) fn quantile(percent: f64) -> String {
+pub fn quantile(percent: f64) -> String {
     format!("p{percent}")
 }
 
 /// `1 call`, `2 calls`.
-pub(super) fn count(n: usize, what: &str) -> String {
+pub fn count(n: usize, what: &str) -> String {
     let number = number_of(n);
     if n == 1 { format!("{number} {what}") } else { format!("{number} {what}s") }
 }
 
 /// A whole number with separators.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-pub(super) fn number_of(n: usize) -> String {
+pub fn number_of(n: usize) -> String {
     number(n as f64)
 }
 

@@ -149,8 +149,9 @@ fn standard_normal() -> Normal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Point, Sample, SplitMix64};
+    use super::super::{Point, Sample};
     use super::*;
+    use crate::random::SplitMix64;
 
     const DESIGN: Design = Design {
         between_run_sd: 0.0,

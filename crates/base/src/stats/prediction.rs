@@ -71,8 +71,8 @@ impl Prediction {
 
 #[cfg(test)]
 mod tests {
-    use super::super::SplitMix64;
     use super::*;
+    use crate::random::SplitMix64;
 
     #[test]
     fn a_textbook_interval() {

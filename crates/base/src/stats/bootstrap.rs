@@ -4,7 +4,8 @@
 //! A sample is sorted once; a resample is only a count for each cluster, with which the sorted values
 //! are walked until the quantile is reached.
 
-use super::{Interval, Sample, SplitMix64, Statistic, deviation};
+use super::{Interval, Sample, Statistic, deviation};
+use crate::random::SplitMix64;
 
 /// How often a sample is drawn again for an interval unless that would take too long.
 pub const DEFAULT_RESAMPLES: u32 = 2_000;

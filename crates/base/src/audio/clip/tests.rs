@@ -314,7 +314,7 @@ fn all_clips_are_looked_at_and_described() {
     let mut listed = CLIPS.map(|(name, _)| name.to_owned());
     listed.sort();
     assert_eq!(files, listed);
-    let readme = include_str!("../../../scenarios/clips/README.md");
+    let readme = include_str!("../../../../../scenarios/clips/README.md");
     for (name, bytes) in CLIPS {
         let clip = Clip::from_wav(bytes).expect("a committed clip");
         let sha256 = &clip.facts().sha256;

@@ -9,15 +9,15 @@ use std::f64::consts::TAU;
 
 /// The clips that come with the scenarios.
 pub(super) const CLIPS: [(&str, &[u8]); 9] = [
-    ("hours.wav", include_bytes!("../../scenarios/clips/hours.wav")),
-    ("booking.wav", include_bytes!("../../scenarios/clips/booking.wav")),
-    ("price.wav", include_bytes!("../../scenarios/clips/price.wav")),
-    ("order.wav", include_bytes!("../../scenarios/clips/order.wav")),
-    ("wait.wav", include_bytes!("../../scenarios/clips/wait.wav")),
-    ("stop.wav", include_bytes!("../../scenarios/clips/stop.wav")),
-    ("mhm.wav", include_bytes!("../../scenarios/clips/mhm.wav")),
-    ("thanks.wav", include_bytes!("../../scenarios/clips/thanks.wav")),
-    ("cough.wav", include_bytes!("../../scenarios/clips/cough.wav")),
+    ("hours.wav", include_bytes!("../../../../scenarios/clips/hours.wav")),
+    ("booking.wav", include_bytes!("../../../../scenarios/clips/booking.wav")),
+    ("price.wav", include_bytes!("../../../../scenarios/clips/price.wav")),
+    ("order.wav", include_bytes!("../../../../scenarios/clips/order.wav")),
+    ("wait.wav", include_bytes!("../../../../scenarios/clips/wait.wav")),
+    ("stop.wav", include_bytes!("../../../../scenarios/clips/stop.wav")),
+    ("mhm.wav", include_bytes!("../../../../scenarios/clips/mhm.wav")),
+    ("thanks.wav", include_bytes!("../../../../scenarios/clips/thanks.wav")),
+    ("cough.wav", include_bytes!("../../../../scenarios/clips/cough.wav")),
 ];
 
 /// A sine of `hz` Hz with an RMS level of `dbfs`, beginning at phase zero.

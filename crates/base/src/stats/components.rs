@@ -163,8 +163,8 @@ fn count(n: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::SplitMix64;
     use super::*;
+    use crate::random::SplitMix64;
 
     /// About normal, with a standard deviation of 1.
     fn noise(random: &mut SplitMix64) -> f64 {

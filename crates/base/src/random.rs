@@ -42,8 +42,7 @@ impl SplitMix64 {
 
     /// A number of the standard normal distribution (Box and Muller, "A Note on the Generation of
     /// Random Normal Deviates", 1958).
-    #[cfg(test)]
-    pub(crate) fn normal(&mut self) -> f64 {
+    pub fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
         radius * (2.0 * std::f64::consts::PI * self.unit()).cos()
     }
