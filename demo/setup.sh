@@ -14,15 +14,16 @@ fail() {
     exit 1
 }
 
+# The livekit-agents of the requirements runs on 3.10 to 3.14, its numpy and onnxruntime from 3.11 on.
 find_python() {
-    for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11 python3.10; do
+    for candidate in "${PYTHON:-python3}" python3.14 python3.13 python3.12 python3.11; do
         if command -v "$candidate" >/dev/null 2>&1 &&
-            "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+            "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then
             command -v "$candidate"
             return
         fi
     done
-    fail "needs Python 3.10 or newer; install it (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python)"
+    fail "needs Python 3.11 to 3.14; install it (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python)"
 }
 
 wanted=$(cksum <"$requirements")
