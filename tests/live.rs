@@ -1,7 +1,7 @@
 //! The whole tool against a real livekit-server and a real livekit-agents agent, all on loopback.
 //!
 //! Needs what `make tools` installs. Without it the tests say so and pass, unless
-//! `LOADCALL_REQUIRE_LIVE=1` makes that a failure. One test at a time: they measure.
+//! `LOADCALL_REQUIRE_LIVE=1` makes that a failure. Those that measure run one at a time, after the others.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -27,15 +27,24 @@ use std::sync::{Arc, OnceLock};
 /// A test and its name.
 type Case = (&'static str, fn(&Stage) -> Result<(), Failed>);
 
-const CASES: [Case; 18] = [
-    ("reported_stages_are_the_injected_ones", cases::reported_stages_are_the_injected_ones),
-    ("a_slower_llm_is_a_regression_and_named", cases::a_slower_llm_is_a_regression_and_named),
-    ("a_slower_b_is_worse_and_the_same_b_is_not", cases::a_slower_b_is_worse_and_the_same_b_is_not),
+/// Those that look at what happens, and not at how long it takes.
+const UNTIMED: [Case; 7] = [
+    // The longest first, as they run beside each other.
+    ("a_killed_agent_is_named", cases::a_killed_agent_is_named),
+    ("calls_become_traces", cases::calls_become_traces),
+    ("an_interrupt_keeps_what_was_measured", cases::an_interrupt_keeps_what_was_measured),
+    ("an_agent_without_session_is_heard", cases::an_agent_without_session_is_heard),
     ("nobody_joins", cases::nobody_joins),
     ("a_wrong_secret_is_named", cases::a_wrong_secret_is_named),
     ("no_server_answers", cases::no_server_answers),
-    ("a_killed_agent_is_named", cases::a_killed_agent_is_named),
-    ("an_agent_without_session_is_heard", cases::an_agent_without_session_is_heard),
+];
+
+/// Those that compare what was measured with what was to be measured, or start an agent of their own, which takes both
+/// cores for seconds.
+const TIMED: [Case; 11] = [
+    ("reported_stages_are_the_injected_ones", cases::reported_stages_are_the_injected_ones),
+    ("a_slower_llm_is_a_regression_and_named", cases::a_slower_llm_is_a_regression_and_named),
+    ("a_slower_b_is_worse_and_the_same_b_is_not", cases::a_slower_b_is_worse_and_the_same_b_is_not),
     ("an_unanswered_turn_is_a_lower_bound", cases::an_unanswered_turn_is_a_lower_bound),
     ("a_barge_in_is_timed_and_ignoring_it_fails", cases::a_barge_in_is_timed_and_ignoring_it_fails),
     (
@@ -43,7 +52,6 @@ const CASES: [Case; 18] = [
         turns::what_was_added_to_a_stage_is_attributed_to_it,
     ),
     ("a_noise_is_ignored_or_counted", turns::a_noise_is_ignored_or_counted),
-    ("an_interrupt_keeps_what_was_measured", cases::an_interrupt_keeps_what_was_measured),
     ("a_server_that_dies_is_a_lost_connection", cases::a_server_that_dies_is_a_lost_connection),
     ("lost_packets_are_counted", cases::lost_packets_are_counted),
     (
@@ -54,12 +62,13 @@ const CASES: [Case; 18] = [
         "a_calibration_finds_a_small_error_and_reports_carry_it",
         scripted::a_calibration_finds_a_small_error_and_reports_carry_it,
     ),
-    ("calls_become_traces", cases::calls_become_traces),
 ];
 
+/// How many of the untimed tests run beside each other: they mostly wait.
+const BESIDE: usize = 3;
+
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
+    let arguments = Arguments::from_args();
     if let Some(missing) = Stage::missing_tools() {
         if std::env::var_os("LOADCALL_REQUIRE_LIVE").is_some() {
             println!("live tests cannot run: {missing}");
@@ -70,15 +79,25 @@ fn main() -> ExitCode {
     }
     // Set up by the first test that runs, so that listing tests starts nothing.
     let stage: Arc<OnceLock<Stage>> = Arc::default();
-    let trials = CASES
-        .map(|(name, case)| {
-            let stage = Arc::clone(&stage);
-            Trial::test(name, move || case(stage.get_or_init(Stage::set_up)))
-        })
-        .into();
-    let conclusion = libtest_mimic::run(&arguments, trials);
+    let failed = [(&UNTIMED[..], BESIDE), (&TIMED[..], 1)]
+        .map(|(cases, at_a_time)| run(&arguments, cases, at_a_time, &stage));
     if let Some(stage) = Arc::into_inner(stage).and_then(OnceLock::into_inner) {
         stage.tear_down();
     }
-    if conclusion.has_failed() { ExitCode::from(101) } else { ExitCode::SUCCESS }
+    if failed.contains(&true) { ExitCode::from(101) } else { ExitCode::SUCCESS }
+}
+
+/// Runs the cases that the arguments choose, and says whether any failed.
+fn run(
+    arguments: &Arguments,
+    cases: &[Case],
+    at_a_time: usize,
+    stage: &Arc<OnceLock<Stage>>,
+) -> bool {
+    let arguments = Arguments { test_threads: Some(at_a_time), ..arguments.clone() };
+    let trial = |(name, case): &Case| {
+        let (case, stage) = (*case, Arc::clone(stage));
+        Trial::test(*name, move || case(stage.get_or_init(Stage::set_up)))
+    };
+    libtest_mimic::run(&arguments, cases.iter().map(trial).collect()).has_failed()
 }

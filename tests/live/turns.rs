@@ -79,10 +79,20 @@ pub(crate) fn what_was_added_to_a_stage_is_attributed_to_it(stage: &Stage) -> Te
         ("tts", "tts_ttfb_ms: 300", 400, 1, "tts_node_ttfb"),
         ("tool", "", 550, 2, "tool_delay"),
     ];
-    for (name, stages, tool_ms, step, part) in added {
-        let scenario = scenario(&format!("parts-{name}"), &agent(stages, tool_ms), 2);
-        let ran = stage.run(&scenario, &["--baseline", &baseline]);
-        attributed(&ran, name, step, part)?;
+    // Two runs beside each other: four calls, as in other tests.
+    for pair in added.chunks(2) {
+        let ran = std::thread::scope(|scope| {
+            let start = |(name, stages, tool_ms, ..): &(&str, &str, u32, u64, &str)| {
+                let scenario = scenario(&format!("parts-{name}"), &agent(stages, *tool_ms), 2);
+                let baseline = &baseline;
+                scope.spawn(move || stage.run(&scenario, &["--baseline", baseline]))
+            };
+            let started: Vec<_> = pair.iter().map(start).collect();
+            started.into_iter().map(|run| run.join().unwrap()).collect::<Vec<Ran>>()
+        });
+        for ((name, _, _, step, part), ran) in pair.iter().zip(&ran) {
+            attributed(ran, name, *step, part)?;
+        }
     }
     // 75 ms on the caller's way to the agent, and as much on the way back.
     let to_clients = Lane { delay: Duration::from_millis(75), ..Lane::default() };
