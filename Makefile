@@ -1,16 +1,29 @@
 # Everything a checkout needs installs itself into target/ and .tools/, which git ignores.
 #   make demo   real calls to the demo agent on a private LiveKit server, reported and judged
+#               (the first time FIRST)
 #   make test   formatting, lints, unit, property, snapshot and live tests
+#   make lint   formatting and lints alone
 #   make soak   one call of ten minutes, watched for memory that grows
 #   make bench-calls [N="10 50 100 200"] [REPEATS=3] [WINDOW=20] [LK=path]
 #               CPU time and memory of a call, beside the bare cost of its packets and, with LK, the official tester
 #   make conformance   the livekit crate's own end-to-end tests on the media engine
+#   make docs   the book, in target/book
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
 PYTHON := .tools/venv/bin/python
 AGENT := $(PYTHON) demo/agent.py
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+# Clippy as the compiler of the workspace's own crates: one pass lints and builds what cargo then runs. These two
+# variables are what `cargo clippy -- -D warnings` sets, and CLIPPY_ARGS is between it and clippy alone, so `linting`
+# checks first that a warning is still an error. What is built so lies beside what a plain `cargo test` builds.
+LINTED := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
+
+# Runs its goals beside each other: what is downloaded and what is compiled. Cargo would take the two jobs for all
+# that it may start, so make's flags are kept from it.
+BESIDE := $(MAKE) --no-print-directory --jobs=2
 
 .PHONY: help
 help:
@@ -30,18 +43,38 @@ rust:
 	@command -v cargo >/dev/null || { echo "error: there is no cargo: install Rust 1.89 or newer (https://rustup.rs)"; exit 1; }
 	@command -v cmake >/dev/null || { echo "error: there is no cmake, which builds the Opus codec: install cmake and a C compiler"; exit 1; }
 
+# A debug build: what a call passes through is optimised in it too (Cargo.toml), and most of it serves the tests.
+.PHONY: program
+program: rust
+	MAKEFLAGS= cargo build
+
 .PHONY: demo
-demo: rust tools
-	cargo build --release
-	cargo run --quiet --release -- run scenarios/greeting.yaml --dev --agent-command "$(AGENT)"
+demo:
+	@$(BESIDE) tools program
+	$(TARGET)/debug/loadcall run scenarios/greeting.yaml --dev --agent-command "$(AGENT)"
+
+.PHONY: linting
+linting: rust
+	@command -v clippy-driver >/dev/null || { echo "error: there is no clippy: rustup component add clippy"; exit 1; }
+	@echo 'pub fn f() { todo!() }' | { $(LINTED) clippy-driver --crate-type lib --emit metadata -o /dev/null -W clippy::todo - 2>&1 || true; } | \
+		grep -q '^error: .todo' || { echo "error: this clippy-driver does not make errors of warnings: run 'make lint', and mend LINTED"; exit 1; }
+
+.PHONY: tests
+tests: linting
+	MAKEFLAGS= $(LINTED) cargo test --workspace --all-targets --no-run
 
 .PHONY: test
-test: rust tools
+test: rust
+	cargo fmt --all --check
+	@$(BESIDE) tools tests
+	$(PYTHON) -m unittest discover --start-directory demo
+	$(LINTED) LOADCALL_REQUIRE_LIVE=1 cargo test --workspace --all-targets
+	$(LINTED) cargo test --workspace --doc
+
+.PHONY: lint
+lint: rust
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	$(PYTHON) -m unittest discover --start-directory demo
-	cargo test --workspace --doc
-	LOADCALL_REQUIRE_LIVE=1 cargo test --workspace --all-targets
 
 .PHONY: soak
 soak: rust tools
@@ -57,14 +90,22 @@ space := $(subst ,, )
 
 .PHONY: bench-calls
 bench-calls: rust tools
-	cargo build --release --package bench-calls
-	target/release/bench-calls --calls $(subst $(space),$(comma),$(strip $(N))) --repeats $(REPEATS) --window $(WINDOW) $(if $(LK),--lk $(LK))
+	cargo build --profile dist --package bench-calls
+	$(TARGET)/dist/bench-calls --calls $(subst $(space),$(comma),$(strip $(N))) --repeats $(REPEATS) --window $(WINDOW) $(if $(LK),--lk $(LK))
 
-# About two minutes, after a build of five the first time.
+# About two minutes; the build takes one, after `make test`.
 .PHONY: conformance
-conformance: rust tools
-	tools/conformance.sh build
+conformance: linting tools
+	$(LINTED) tools/conformance.sh build
 	tools/conformance.sh run
+
+# The book of docs/, by a builder that is compiled the first time.
+.PHONY: docs
+docs: .tools/bin/mdbook
+	$< build docs
+
+.tools/bin/mdbook: | rust
+	cargo install --locked --quiet --root .tools --no-default-features --features search mdbook@0.5.4
 
 # Licences, sources and duplicate versions of the dependencies (deny.toml). Not part of `make test`:
 # building the checker takes longer than everything else.
