@@ -209,7 +209,7 @@ impl<'a> Attending<'a> {
         let clock = self.job.clock;
         let give_up = clock.now().plus(CALLER_TIMEOUT);
         loop {
-            self.hearing.take_waiting(|_| {});
+            self.hearing.take_waiting();
             let now = clock.now();
             self.hearing.look_at_the_clock(now);
             self.hear(now);

@@ -157,7 +157,7 @@ impl<'a> Drive<'a> {
         let mut stopped = pin!(stop.wait_for(|stop| *stop));
         let mut timer = pin!(sleep_until(clock.instant(clock.now()).into()));
         loop {
-            self.hearing.take_waiting(|_| {});
+            self.hearing.take_waiting();
             let now = clock.now();
             self.hearing.look_at_the_clock(now);
             self.pass_on_what_is_heard(now);

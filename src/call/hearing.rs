@@ -5,7 +5,6 @@ use super::script::Heard;
 use super::sequence::{Arrival, Sequence};
 use crate::audio::ear::Event;
 use crate::audio::listener::{Listener, Packet};
-use crate::audio::{FRAME, duration_of};
 use crate::clock::Clock;
 use crate::record::{MediaFacts, Observation};
 use crate::time::Offset;
@@ -16,14 +15,11 @@ use std::time::Duration;
 /// How long no packet may come before the agent's audio counts as stopped. Silence that is not sent
 /// (DTX) still gives a packet each 400 ms.
 const STALL: Duration = Duration::from_secs(2);
-/// How long the ear may go without being asked whether silence has lasted long enough, counted from when the packets were
-/// due that could tell.
+/// How long the ear may go without being asked whether silence has lasted long enough: longer than a batch of packets takes
+/// to come, so that the clock is looked at only when none does.
 const LOOK: Duration = Duration::from_millis(100);
 /// All calls look in such steps of the clock, because a thread that wakes for many of them is cheaper.
 const LOOK_STEP_US: i64 = 20_000;
-/// How many packets of silence may wait while nothing is waited for but a sound: 200 ms. Most of what is heard is silence,
-/// and waking for it is dearer than hearing it.
-const PACKETS_AT_REST: usize = 10;
 
 /// The listening half of a call.
 pub struct Hearing {
@@ -33,18 +29,8 @@ pub struct Hearing {
     heard: Vec<(Offset, Option<Heard>, Observation)>,
     last: Option<Last>,
     stalled: bool,
-    awaits: Awaits,
     looked: Offset,
     counts: Counts,
-}
-
-/// What has to come before anything can become certain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Awaits {
-    /// So many packets.
-    Packets(usize),
-    /// A packet that is not the silence of the last one.
-    Sound,
 }
 
 /// The latest packet.
@@ -73,7 +59,6 @@ impl Hearing {
             heard: Vec::new(),
             last: None,
             stalled: false,
-            awaits: Awaits::Packets(1),
             looked: Offset::default(),
             counts: Counts::default(),
         }
@@ -82,7 +67,6 @@ impl Hearing {
     /// Listens to this track from now on; one that was listened to before has been replaced.
     pub fn listen_to(&mut self, stream: EncodedAudioStream) {
         self.stream = Some(stream);
-        self.awaits = Awaits::Packets(1);
         self.stream_ended();
     }
 
@@ -98,27 +82,10 @@ impl Hearing {
         std::future::pending().await
     }
 
-    /// Hears the packets that wait, and shows each to `seen`. Before the clock is looked at, or it would seem that none
-    /// came.
-    pub fn take_waiting(&mut self, mut seen: impl FnMut(&Frame)) {
+    /// Hears the packets that wait. Before the clock is looked at, or it would seem that none came.
+    pub fn take_waiting(&mut self) {
         while let Some(frame) = self.next_packet().now_or_never() {
-            seen(&frame);
             self.take(&frame);
-        }
-        let awaits = if self.stalled {
-            Awaits::Packets(1)
-        } else if self.listener.is_at_rest() {
-            Awaits::Sound
-        } else {
-            Awaits::Packets(self.listener.certain_in())
-        };
-        if awaits != std::mem::replace(&mut self.awaits, awaits)
-            && let Some(stream) = &self.stream
-        {
-            match awaits {
-                Awaits::Packets(packets) => stream.wake_for(packets, packets),
-                Awaits::Sound => stream.wake_for(1, PACKETS_AT_REST),
-            }
         }
     }
 
@@ -148,8 +115,8 @@ impl Hearing {
             self.stream_ended();
         }
         let Frame { ssrc, rtp_time, .. } = *frame;
-        let payload = frame.payload.clone();
-        let events = self.listener.hear(Packet { at: at.since_start(), rtp_time, payload });
+        let packet = Packet { at: at.since_start(), rtp_time, payload: &frame.payload };
+        let events = self.listener.hear(packet);
         self.note(&events);
         self.last = Some(Last { ssrc, sequence, rtp_time, at });
     }
@@ -157,8 +124,7 @@ impl Hearing {
     /// Another stream follows, whose numbers have nothing to do with this one's.
     fn stream_ended(&mut self) {
         self.counts.lost += self.last.take().map_or(0, |last| last.sequence.lost());
-        let events = self.listener.begin_stream();
-        self.note(&events);
+        self.listener.begin_stream();
     }
 
     /// Notices silence by the absence of packets.
@@ -178,11 +144,7 @@ impl Hearing {
     /// When the clock has to be looked at next.
     pub fn wake_at(&self) -> Option<Offset> {
         let last = self.last?;
-        let expected = match self.awaits {
-            Awaits::Packets(packets) => last.at.plus(duration_of((packets * FRAME) as u64)),
-            Awaits::Sound => return Some(last.at.plus(STALL)),
-        };
-        let steps = self.looked.max(expected).plus(LOOK).micros() / LOOK_STEP_US + 1;
+        let steps = self.looked.max(last.at).plus(LOOK).micros() / LOOK_STEP_US + 1;
         Some(Offset::from_micros(steps * LOOK_STEP_US))
     }
 

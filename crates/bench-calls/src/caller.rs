@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use loadcall::{
     call::{
         hearing::Hearing,
@@ -118,7 +119,10 @@ async fn converse(
     let mut stopped = pin!(stop.wait_for(|stop| *stop));
     let mut timer = pin!(sleep_until(clock.instant(speak_at).into()));
     loop {
-        hearing.take_waiting(|frame| meter.packet(&mut stream, frame));
+        while let Some(frame) = hearing.next_packet().now_or_never() {
+            meter.packet(&mut stream, &frame);
+            hearing.take(&frame);
+        }
         let now = clock.now();
         hearing.look_at_the_clock(now);
         meter.edges(hearing.take_heard().len() as u64);

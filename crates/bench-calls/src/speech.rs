@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use livekit::webrtc::encoded::EncodedFrame;
 use loadcall::{
-    audio::{Clip, opus},
+    audio::{Clip, FRAME, duration_of, opus},
     call::drive::packet,
 };
 
@@ -31,7 +31,7 @@ impl Speech {
         Ok(Self {
             frames: encoded.frames().iter().map(packet).collect(),
             silence: packet(&silence),
-            duration: encoded.duration(),
+            duration: duration_of((encoded.frames().len() * FRAME) as u64),
         })
     }
 }

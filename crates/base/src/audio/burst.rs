@@ -113,35 +113,9 @@ impl Bursts {
         self.judge()
     }
 
-    /// Takes in the last two blocks once more, behind the same two: their mean squares. `None`, and nothing has happened,
-    /// when a burst is open or one of them is not below this limit, which no threshold may be.
-    pub(super) fn again(&mut self, limit: f64) -> Option<[f64; 2]> {
-        let powers = self.window.last_two();
-        if !self.are_over() || powers.iter().any(|power| *power >= limit) {
-            return None;
-        }
-        self.next += 2 * BLOCK as u64;
-        Some(powers)
-    }
-
-    /// Goes on at a position, in the burst that is open: it lasted until there.
-    pub(super) fn pass_to(&mut self, at: u64) {
-        self.window = Window::silent();
-        self.next = at;
-        if let Some(open) = &mut self.open {
-            open.last = at;
-            open.quiet = 0;
-        }
-    }
-
     /// Whether there is a burst of which it is not known yet if it is voice or a click.
     pub(super) fn undecided(&self) -> bool {
         self.open.as_ref().is_some_and(|open| !open.is_voice)
-    }
-
-    /// Whether no burst may go on.
-    pub(super) fn are_over(&self) -> bool {
-        self.open.is_none()
     }
 
     /// Puts the block behind the one before, or behind silence where it does not follow.

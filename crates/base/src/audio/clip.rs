@@ -14,14 +14,13 @@ use super::{duration_of, resample};
 
 /// What stays of the file behind the last audible sample, fading out: enough that the voice does not
 /// end with a click, too little to count as a pause.
-pub const TAIL: Duration = Duration::from_millis(20);
-const TAIL_SAMPLES: u16 = 960;
+const TAIL: u16 = 960;
 
 /// A mean above this (−60 dBFS) is an offset of the sound card and is taken out, because a level cannot
 /// tell it from a sound; below it the samples of the file are left as they are.
 const OFFSET_MIN: f64 = 0.001;
 
-/// A voice at 48 kHz, cut to its first audible sample in front and to [`TAIL`] behind its last one.
+/// A voice at 48 kHz, cut to its first audible sample in front and to 20 ms behind its last one.
 /// Cloning it copies no samples.
 #[derive(Clone, Debug)]
 pub struct Clip {
@@ -49,7 +48,7 @@ pub struct ClipFacts {
     pub speech: Duration,
     /// What was cut off in front of the voice.
     pub leading_silence: Duration,
-    /// What lay in the file behind the last audible sample; [`TAIL`] is sent of it.
+    /// What lay in the file behind the last audible sample; 20 ms are sent of it.
     pub trailing_silence: Duration,
     /// The longest silence inside. One that is longer than the agent's endpointing delay is taken for
     /// the end of the turn.
@@ -97,7 +96,7 @@ impl Clip {
         let trimmed = trim(&pcm, first, last);
         let facts = facts(bytes, &source, &voice, Burst { first, last }, peak_dbfs, pcm.len());
         Ok(Self {
-            last_voiced: trimmed.len() - 1 - usize::from(TAIL_SAMPLES),
+            last_voiced: trimmed.len() - 1 - usize::from(TAIL),
             pcm: trimmed.into(),
             facts: Arc::new(facts),
         })
@@ -117,11 +116,6 @@ impl Clip {
     /// which heard latency counts.
     pub fn last_voiced(&self) -> usize {
         self.last_voiced
-    }
-
-    /// How long the samples last, [`TAIL`] included.
-    pub fn duration(&self) -> Duration {
-        duration_of(self.pcm.len() as u64)
     }
 
     /// What the file held, for people to look at.
@@ -221,8 +215,8 @@ fn trim(pcm: &[i16], first: u64, last: u64) -> Vec<i16> {
     let (first, end) = (index(first), index(last) + 1);
     let mut trimmed = pcm[first..end].to_vec();
     let rest = pcm[end..].iter().copied().chain(std::iter::repeat(0));
-    trimmed.extend((0..TAIL_SAMPLES).rev().zip(rest).map(|(left, sample)| {
-        let faded = i32::from(sample) * i32::from(left) / i32::from(TAIL_SAMPLES);
+    trimmed.extend((0..TAIL).rev().zip(rest).map(|(left, sample)| {
+        let faded = i32::from(sample) * i32::from(left) / i32::from(TAIL);
         i16::try_from(faded).unwrap_or(sample)
     }));
     trimmed

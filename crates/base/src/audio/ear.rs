@@ -26,8 +26,7 @@
 //! known 30 to 40 ms later, an end [`END_SILENCE`] later.
 //!
 //! Spoken replies have gaps between sentences that last longer than [`END_SILENCE`], so one reply
-//! may be several voices here. Whether a reply is over is for the script to say, with
-//! [`Ear::silent_since`] and a patience of its own.
+//! may be several voices here. Whether a reply is over is for the script to decide.
 
 mod timeline;
 
@@ -35,9 +34,8 @@ use std::time::Duration;
 
 use timeline::{Edge, Timeline};
 
-use super::FRAME;
 use super::burst::{Burst, Bursts, HOLE_BLOCKS};
-use super::level::{BLOCK, FULL_POWER, Noise, Threshold, dbfs, power};
+use super::level::{BLOCK, FULL_POWER, Noise, Threshold, power};
 
 /// Silence after which a voice has ended. Longer than the closure of a plosive (120 ms) and the gaps
 /// between words of fluent speech, shorter than a pause between sentences.
@@ -100,14 +98,10 @@ pub struct Ear {
     block: Vec<i16>,
     block_at: u64,
     is_speaking: bool,
-    /// Whether the last block was part of a voice.
-    is_audible: bool,
     last_audible: Option<Edge>,
     sound: Option<Sound>,
     /// The time of the last event, before which none can be.
     last_event: Duration,
-    /// Packets in a row that had the samples of the one before, each 20 ms and full blocks.
-    repeats: u32,
 }
 
 /// A row of packets that are not silent.
@@ -135,11 +129,9 @@ impl Ear {
             block: Vec::with_capacity(BLOCK),
             block_at: 0,
             is_speaking: false,
-            is_audible: false,
             last_audible: None,
             sound: None,
             last_event: Duration::ZERO,
-            repeats: 0,
         }
     }
 
@@ -150,7 +142,6 @@ impl Ear {
     /// seconds, is a new stream that follows the old one.
     pub fn hear(&mut self, heard: Heard<'_>) -> Vec<Event> {
         let mut events = Vec::new();
-        self.repeats = 0;
         let arrival = self.timeline.arrive(&heard);
         if arrival.hole > 0 {
             self.pass_hole(arrival.position, &mut events);
@@ -165,29 +156,6 @@ impl Ear {
                 self.finish_block(&mut events);
             }
         }
-        events
-    }
-
-    /// Takes in a packet that has the samples of the one before. As [`Self::hear`], but silence that goes on, which is
-    /// most of what is heard, costs next to nothing.
-    pub(super) fn hear_again(&mut self, heard: Heard<'_>) -> Vec<Event> {
-        let follows = self.block.is_empty()
-            && heard.pcm.len() == FRAME
-            && self.timeline.expects(heard.rtp_time);
-        let repeats = if follows { self.repeats.saturating_add(1) } else { 0 };
-        let mut events = Vec::new();
-        // Below this limit nothing is sound or voice, whatever the noise is.
-        let silent = if repeats > 1 { self.bursts.again(SOUND) } else { None };
-        if let Some(powers) = silent {
-            self.timeline.arrive(&heard);
-            for power in powers {
-                self.noise.learn(power);
-            }
-            self.pass(FRAME, false, &mut events);
-        } else {
-            events = self.hear(heard);
-        }
-        self.repeats = repeats;
         events
     }
 
@@ -216,63 +184,9 @@ impl Ear {
         events
     }
 
-    /// The moment of the last audible sample, when there was one and the last 10 ms were silent.
-    /// `None` while the agent is audible and before it ever was.
-    pub fn silent_since(&self) -> Option<Duration> {
-        self.last_audible.filter(|_| !self.is_audible).map(|edge| edge.at)
-    }
-
-    /// Whether a voice has begun and not ended.
-    pub fn is_speaking(&self) -> bool {
-        self.is_speaking
-    }
-
-    /// How many packets of 20 ms have to come before anything can become certain: in a voice, those of the silence that makes
-    /// its end.
-    pub(super) fn certain_in(&self) -> usize {
-        let Some(edge) = self.last_audible.filter(|_| self.is_speaking) else { return 1 };
-        let heard = self.block_at + self.block.len() as u64;
-        let silent = heard.saturating_sub(edge.position);
-        let missing = END_SILENCE_SAMPLES.saturating_sub(silent).div_ceil(FRAME as u64);
-        usize::try_from(missing).unwrap_or_default().max(1)
-    }
-
-    /// Whether no voice is on, nor can be before something else comes than the silence of the last packet.
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.repeats > 0 && !self.is_speaking && self.bursts.are_over()
-    }
-
-    /// Whether the last packet ended in the middle of something that is voice for certain, with no noise behind it that
-    /// moves the threshold.
-    pub(super) fn is_in_a_clear_voice(&self) -> bool {
-        let is_clear = Threshold::above(self.noise.power()) == Threshold::lowest();
-        let is_voice = self.is_speaking && self.is_audible && !self.bursts.undecided();
-        is_clear && is_voice && self.block.is_empty()
-    }
-
-    /// Goes on with a packet that came at `at`, in the voice that was heard last: it was audible from then on, with no
-    /// silence in it that would have been an end. Call it only in a clear voice ([`Self::is_in_a_clear_voice`]).
-    pub(super) fn pass_over_voice(&mut self, at: Duration, rtp_time: u32) {
-        let position = self.timeline.pass_to(rtp_time);
-        self.repeats = 0;
-        self.noise.hole();
-        self.bursts.pass_to(position);
-        self.block_at = position;
-        self.last_audible = Some(Edge { position, at: at.max(self.last_event) });
-        if let Some(sound) = &mut self.sound {
-            sound.until = position;
-        }
-    }
-
-    /// The background noise as it is known now, RMS in dBFS. Above −40 it cannot be told from a voice.
-    pub fn noise_dbfs(&self) -> f64 {
-        dbfs(self.noise.power())
-    }
-
     /// Silence that was not sent: ends the block before it and lets any burst end, then goes on at
     /// `position`.
     fn pass_hole(&mut self, position: u64, events: &mut Vec<Event>) {
-        self.repeats = 0;
         if !self.block.is_empty() {
             self.finish_block(events);
         }
@@ -285,7 +199,6 @@ impl Ear {
         }
         self.noise.hole();
         self.block_at = position;
-        self.is_audible = false;
         self.end_if_silent(events);
     }
 
@@ -307,13 +220,7 @@ impl Ear {
         if let Some(burst) = found {
             self.voice(burst, events);
         }
-        self.pass(BLOCK, found.is_some_and(|burst| burst.last >= block_at), events);
-    }
-
-    /// Goes on behind so many samples, which were judged.
-    fn pass(&mut self, samples: usize, is_audible: bool, events: &mut Vec<Event>) {
-        self.block_at += samples as u64;
-        self.is_audible = is_audible;
+        self.block_at += BLOCK as u64;
         self.end_if_silent(events);
         self.timeline.forget_before(self.block_at.saturating_sub(HISTORY));
     }

@@ -40,7 +40,7 @@ pub mod listener;
 #[cfg(test)]
 mod testing;
 
-pub use clip::{Clip, ClipFacts, TAIL, audible_span};
+pub use clip::{Clip, ClipFacts, audible_span};
 pub use wav::{ClipError, MAX_CLIP};
 
 use std::time::Duration;

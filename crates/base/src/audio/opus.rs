@@ -8,14 +8,12 @@
 //! The codec looks ahead: what is decoded comes [`LOOKAHEAD`] (6.5 ms) later in the stream of packets
 //! than it went in. Sample n of a clip is heard 312 + n samples after the beginning of the first packet.
 //! [`EncodedClip::first_voiced_at`] and [`EncodedClip::last_voiced_at`] have that added, because a
-//! moment is counted when it can be heard, not when it went into the encoder; with
-//! [`EncodedClip::place`] the moment on the wire is "when that packet was sent, plus the place in it".
+//! moment is counted when it can be heard, not when it went into the encoder; the moment on the wire is
+//! "when that packet was sent, plus the place in it".
 //!
 //! In the other direction nothing is to be corrected. The look-ahead of the agent's encoder is part of
 //! the delay the caller really has, and a decoder adds none: what is decoded from a packet is what can
 //! be heard from it, so the moment is "when that packet arrived, plus the place in it".
-
-pub(super) mod loudness;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,24 +88,10 @@ pub struct EncodedClip {
     last_voiced_at: Duration,
 }
 
-/// A moment in a row of packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Index of the packet.
-    pub frame: usize,
-    /// How far into it, less than 20 ms.
-    pub within: Duration,
-}
-
 impl EncodedClip {
     /// The packets in the order they are sent.
     pub fn frames(&self) -> &[EncodedFrame] {
         &self.frames
-    }
-
-    /// How long sending them takes.
-    pub fn duration(&self) -> Duration {
-        duration_of((self.frames.len() * FRAME) as u64)
     }
 
     /// Where the first audible sample is heard, from the beginning of the first packet.
@@ -118,16 +102,6 @@ impl EncodedClip {
     /// Where the last audible sample is heard, from the beginning of the first packet.
     pub fn last_voiced_at(&self) -> Duration {
         self.last_voiced_at
-    }
-
-    /// The packet an offset from the beginning of the first packet falls into. When packets are sent
-    /// late, the moment of a sample is the time its packet was sent plus [`Place::within`].
-    pub fn place(offset: Duration) -> Place {
-        let frame = duration_of(FRAME as u64).as_nanos();
-        Place {
-            frame: usize::try_from(offset.as_nanos() / frame).unwrap_or(usize::MAX),
-            within: Duration::from_nanos(u64::try_from(offset.as_nanos() % frame).unwrap_or(0)),
-        }
     }
 }
 
@@ -219,8 +193,6 @@ fn level(pcm: &[i16]) -> u8 {
 #[derive(Debug)]
 pub struct Decoder {
     inner: opus::Decoder,
-    /// What libopus gives, full scale 1.
-    decoded: Box<[f32]>,
     pcm: Box<[i16; DECODED_MAX]>,
     /// Samples of the last packet, the length a lost one is taken to have had.
     packet: usize,
@@ -273,26 +245,7 @@ impl Decoder {
     /// Only when libopus has no memory.
     pub fn new() -> Result<Self, CodecError> {
         let inner = opus::Decoder::new(RATE, Channels::Mono)?;
-        Ok(Self {
-            inner,
-            decoded: vec![0.0; DECODED_MAX].into(),
-            pcm: Box::new([0; DECODED_MAX]),
-            packet: FRAME,
-            rest: Rest::default(),
-        })
-    }
-
-    /// Forgets what was heard, to go on elsewhere in the stream.
-    pub(super) fn reset(&mut self) {
-        self.rest = Rest::default();
-        if let Err(error) = self.inner.reset_state() {
-            log::error!("libopus cannot begin anew: {error}");
-        }
-    }
-
-    /// The samples of a packet, where they are those of the last one: nothing is to be decoded then.
-    pub(super) fn again(&self, payload: &[u8]) -> Option<&[i16]> {
-        self.rest.is_settled_on(payload).then(|| &self.pcm[..self.packet])
+        Ok(Self { inner, pcm: Box::new([0; DECODED_MAX]), packet: FRAME, rest: Rest::default() })
     }
 
     /// The samples of a packet, 48 kHz mono, 2.5 to 120 ms of them. Stereo is mixed down.
@@ -310,12 +263,8 @@ impl Decoder {
         }
         let samples = self
             .inner
-            .decode_float(payload, &mut self.decoded, false)
+            .decode(payload, &mut self.pcm[..], false)
             .map_err(|source| CodecError::Packet { bytes: payload.len(), source })?;
-        // libopus would do the same one by one, which takes a twentieth of the time of all decoding.
-        for (pcm, decoded) in self.pcm.iter_mut().zip(&self.decoded[..samples]) {
-            *pcm = rounded(*decoded);
-        }
         self.packet = samples;
         self.rest.decoded(payload, &self.pcm[..samples]);
         Ok(&self.pcm[..samples])
@@ -340,16 +289,6 @@ impl Decoder {
         }
         Ok(&self.pcm[..filled])
     }
-}
-
-/// A sample of full scale 1 as one of 16 bits, rounded to the nearest, as libopus does it. What is louder than full scale
-/// is cut off; libopus bends what is near it as well.
-fn rounded(sample: f32) -> i16 {
-    /// From here on, neighbouring numbers are 1 apart: what is added to this is rounded, and is in the lowest bits.
-    const WHOLE: f32 = 12_582_912.0;
-    let scaled = (sample * 32_768.0).clamp(-32_768.0, 32_767.0);
-    let [low, high, ..] = (scaled + WHOLE).to_le_bytes();
-    i16::from_le_bytes([low, high])
 }
 
 #[cfg(test)]

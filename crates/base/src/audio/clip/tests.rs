@@ -95,7 +95,6 @@ fn the_ends_are_exact_and_the_samples_kept() {
     assert_eq!(clip.last_voiced(), voice.len() - 1);
     assert_eq!(&clip.pcm()[..voice.len()], &voice[..]);
     assert_eq!(clip.pcm().len(), voice.len() + 960);
-    assert_eq!(clip.duration(), Duration::from_millis(320));
     assert_eq!(clip.facts().leading_silence, Duration::from_millis(137));
     assert_eq!(clip.facts().trailing_silence, Duration::from_millis(400));
 }
@@ -296,7 +295,8 @@ fn the_clips_of_the_scenarios() {
             facts.file
         );
         assert!(facts.speech > Duration::from_millis(200), "{name}: {:?}", facts.speech);
-        assert_eq!(clip.duration(), facts.speech + TAIL, "{name}");
+        let length = duration_of(clip.pcm().len() as u64);
+        assert_eq!(length, facts.speech + Duration::from_millis(20), "{name}");
         table += &[name, ": ", &facts.to_string(), "\n"].concat();
     }
     insta::assert_snapshot!(table);
@@ -304,7 +304,7 @@ fn the_clips_of_the_scenarios() {
 
 #[test]
 fn all_clips_are_looked_at_and_described() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/clips");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/clips");
     let mut files: Vec<String> = std::fs::read_dir(folder)
         .expect("the folder of the clips")
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())

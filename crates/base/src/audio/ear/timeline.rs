@@ -84,11 +84,6 @@ impl Timeline {
         self.last_heard
     }
 
-    /// Whether a packet of this RTP time follows the last one.
-    pub(super) fn expects(&self, rtp_time: u32) -> bool {
-        self.next.is_some_and(|(next, _)| next == rtp_time)
-    }
-
     /// The stream has stopped: what comes next is no continuation even where its RTP time is one. The
     /// answer is the position it will have, more than [`END_SILENCE`](super::END_SILENCE) further.
     pub(super) fn pause(&mut self) -> u64 {
@@ -97,14 +92,6 @@ impl Timeline {
         let Some((_, position)) = &mut self.next else { return 0 };
         *position += pause;
         *position
-    }
-
-    /// What comes next is the packet of this RTP time. The answer is its position.
-    pub(super) fn pass_to(&mut self, rtp_time: u32) -> u64 {
-        let (expected, position) = self.next.unwrap_or((rtp_time, 0));
-        let position = position + u64::from(rtp_time.wrapping_sub(expected));
-        self.next = Some((rtp_time, position));
-        position
     }
 
     /// The moment of a sample.

@@ -124,8 +124,7 @@ fn a_clip_is_encoded_the_same_each_time() {
     let clip = clip(&room(24_000, -20.0, 5));
     let (a, b) = (encode(&clip).expect("an encoder"), encode(&clip).expect("an encoder"));
     assert_eq!(a.frames(), b.frames());
-    assert_eq!(a.duration(), Duration::from_millis(20 * a.frames().len() as u64));
-    assert!(a.last_voiced_at() < a.duration());
+    assert!(a.last_voiced_at() < Duration::from_millis(20 * a.frames().len() as u64));
     assert!(a.frames().iter().all(|frame| frame.payload.len() < 400));
 }
 
@@ -136,14 +135,6 @@ fn levels_are_those_of_the_samples() {
     assert_eq!(encoded.frames().last().map(|frame| frame.level), Some(127));
     assert_eq!(level(&[i16::MIN; FRAME]), 0);
     assert_eq!(level(&[1; FRAME]), 90);
-}
-
-#[test]
-fn places() {
-    let ms = Duration::from_millis;
-    for (offset, frame, within) in [(0, 0, 0), (19, 0, 19), (20, 1, 0), (1234, 61, 14)] {
-        assert_eq!(EncodedClip::place(ms(offset)), Place { frame, within: ms(within) });
-    }
 }
 
 #[test]
@@ -262,29 +253,4 @@ fn real_speech_keeps_its_ends() {
             name,
         );
     }
-}
-
-#[test]
-fn samples_are_those_libopus_gives_where_it_bends_none() {
-    let mut reference = opus::Decoder::new(RATE, Channels::Mono).expect("a decoder");
-    let mut decoder = Decoder::new().expect("a decoder");
-    let mut pcm = [0; DECODED_MAX];
-    let mut loudest = 0;
-    for (name, wav) in CLIPS {
-        let clip = Clip::from_wav(wav).expect("a clip");
-        for packet in encode(&clip).expect("an encoder").frames() {
-            let samples =
-                reference.decode(&packet.payload, &mut pcm, false).expect("our own packet");
-            let peak = pcm[..samples].iter().map(|sample| sample.unsigned_abs()).max();
-            let found = decoder.decode(&packet.payload).expect("our own packet");
-            // Bending begins before the packet that is too loud, and ends behind it.
-            assert!(found == &pcm[..samples] || peak > Some(30_000), "{name}");
-            loudest = loudest.max(peak.unwrap_or_default());
-        }
-    }
-    assert!(loudest > 20_000, "the clips are loud enough to tell: {loudest}");
-    assert_eq!(
-        [-2.0, -1.0, -1.5 / 32_768.0, 0.0, 2.5 / 32_768.0, 0.25, 1.0, 9.0].map(rounded),
-        [-32_768, -32_768, -2, 0, 2, 8_192, 32_767, 32_767]
-    );
 }

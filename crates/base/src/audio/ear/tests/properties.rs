@@ -164,39 +164,4 @@ proptest! {
         assert_alternating(&events);
         prop_assert_eq!(events.len() % 2, 0);
     }
-
-    #[test]
-    fn what_is_said_to_repeat_is_heard_as_if_it_were_not(
-        parts in proptest::collection::vec((0u32..8, 1usize..40, -95.0..-45.0f64, any::<u64>()), 1..30),
-    ) {
-        let (mut plain, mut told) = (Ear::new(), Ear::new());
-        let (mut at, mut rtp_time, mut before) = (MS(0), 0u32, Vec::new());
-        for (kind, packets, dbfs, seed) in parts {
-            let pcm = match kind {
-                0..=3 => noise(FRAME, dbfs, seed),
-                4 => burst(20, -12.0),
-                5 => silence(5),
-                6 => {
-                    rtp_time = rtp_time.wrapping_add(480 * u32::try_from(packets).expect("small"));
-                    continue;
-                }
-                _ => {
-                    at += MS(500);
-                    prop_assert_eq!(plain.advance(at), told.advance(at));
-                    continue;
-                }
-            };
-            for _ in 0..packets {
-                let heard = Heard { at, rtp_time, pcm: &pcm };
-                let found =
-                    if before == pcm { told.hear_again(heard) } else { told.hear(heard) };
-                prop_assert_eq!(plain.hear(heard), found);
-                prop_assert_eq!(plain.silent_since(), told.silent_since());
-                prop_assert_eq!(plain.noise_dbfs().to_bits(), told.noise_dbfs().to_bits());
-                before.clone_from(&pcm);
-                at += MS(20);
-                rtp_time = rtp_time.wrapping_add(u32::try_from(pcm.len()).expect("small"));
-            }
-        }
-    }
 }
