@@ -26,13 +26,10 @@ const STATE_ATTRIBUTE: &str = "lk.agent.state";
 /// Track name of livekit-agents' background music and thinking sounds: not the agent's voice.
 const BACKGROUND_TRACK: &str = "background_audio";
 
-/// Packets of the agent's voice that are heard at once: 60 ms. They carry the times of their arrival, so no measured time
-/// depends on when they are looked at; only what the caller does next does, by less than a person hesitates.
-const PACKETS: usize = 3;
-/// Packets of the microphone that are encrypted before they are due, with one that is: as many as are heard at once, so
-/// that a call is looked after once for all of them. What the caller says begins up to this much later than it could; it
-/// is measured from when it does begin.
-const FETCHED_AHEAD: u32 = 2;
+/// Packets of a call that are dealt with together, both ways: 60 ms. What is heard carries the time of its arrival, so no
+/// measured time depends on when it is looked at; only what the caller does next does, by less than a person hesitates.
+/// What the caller says begins up to 40 ms later than it could; it is measured from when it does begin.
+const BATCH: u32 = 3;
 
 /// Where the calls go, and with whose permission.
 #[derive(Debug, Clone)]
@@ -208,7 +205,7 @@ impl Line {
         options.join_retries = 0;
         let (room, events) =
             Room::connect(&target.url, &token, options).await.map_err(|e| dial_error(&e))?;
-        let microphone = EncodedAudioSource::new(silence).fetched_ahead(FETCHED_AHEAD);
+        let microphone = EncodedAudioSource::new(silence).batched(BATCH);
         let track = LocalAudioTrack::create_audio_track("microphone", microphone.rtc_source());
         // Agents listen to the source "microphone" only. Every packet carries one frame and none is
         // left out in silence, so that the packets are an unbroken clock.
@@ -319,7 +316,7 @@ impl Line {
                     // an ordinary participant.
                     self.adopt(&participant);
                     if self.is_agent(&participant.identity()) {
-                        let stream = EncodedAudioStream::new(track.rtc_track()).woken_for(PACKETS);
+                        let stream = EncodedAudioStream::batched(track.rtc_track(), BATCH);
                         self.waiting.push(News::Audio(stream));
                     }
                 }

@@ -1,51 +1,40 @@
 //! Threads, sockets and timers: what keeps a [`Peer`] going, and how it reaches the application's callbacks.
 //!
 //! A connection belongs to one of a few threads for its whole life ([`pool`]), which nothing else uses: an application
-//! that keeps its own runtime busy does not delay the microphone. Where the system allows it they go before others
-//! ([`worker`]): beside a server that kept two cores busy, packets left half as late.
-//!
-//! # What it costs
+//! that keeps its own runtime busy does not delay the microphone. Where the system allows it they have a higher priority
+//! than others ([`reactor`]).
 //!
 //! With many calls, what costs is not packets or encryption but how often a thread wakes, and how often the state of a
-//! call, which has left the caches meanwhile, is fetched from memory. So a thread does not wake for packets: it has one
-//! tick of 5 ms for all its connections, on the grid of the microphones' deadlines, and there is one thread for up to 128
-//! of them. And a quiet connection is looked after once for a few packets of its microphone, if that says how many, together
-//! with the others of its phase ([`driven`]): they are encrypted and what has arrived is decrypted, all in one go, and then
-//! the application is woken for those that have waited for it. str0m has no part in that
-//! ([`rtp`](crate::rtp)): it is passed the time when it wants to be, once or twice a second.
-//! Packets that are not due yet stay with the thread and leave at their time; those that have arrived are read in the next
-//! tick and wait there, unless they belong to data channels. That takes nothing of the connection but its socket. The
-//! moment of arrival does not suffer either, because the kernel stamps each datagram when it comes in ([`socket`]). While a
-//! connection is being set up or talks over data channels, which is a conversation of many short turns, its thread ticks
-//! every millisecond and nothing waits.
+//! call, which has left the caches meanwhile, is fetched from memory. Two rules keep both rare:
 //!
-//! Where the CPU time of a process with a hundred calls goes that speak, listen and look for edges (`make bench-calls`,
-//! sampled on two cores): 55 % to the engine, which is 25 % the kernel (more than half of it sending), 17 % this crate
-//! (encryption not counted, 3 %), 4 % str0m under its own name, 4 % copying and libc. Of this crate's share most is waiting
-//! for the state of a call to come from memory. 45 % go to the application: 25 % decoding Opus near edges of speech, 2 % the
-//! ear, the rest tasks, signalling, wake-ups and the kernel.
-//!
-//! What was tried and made it no cheaper: leaving datagrams with the kernel until there are a few of a call to be read. The
-//! kernel took as much longer as the engine saved, probably because they had left the caches as well.
+//! 1. **One tick.** A thread wakes each 5 ms for all its connections, on the grid of the microphones' deadlines, and when
+//!    the application asks for something. It does not wake for packets: the kernel stamps each datagram as it comes in
+//!    ([`socket`]), so the moment of arrival does not depend on when it is read.
+//! 2. **One batch.** A microphone's packets are encrypted a few at a time, as many as its source says, and leave when they
+//!    are due. Audio that has arrived is read at the next tick and stays encrypted until packets of the microphone are
+//!    fetched, but no longer than 20 ms for each packet that its readers take at a time; then the readers are woken.
+//!    Nothing but audio waits ([`task`]).
 //!
 //! Every connection has a socket of its own. One for all calls of a thread would save little, as a system call is the
 //! smaller part of sending a datagram, and servers that tell their clients apart by address would mix them up.
+//!
+//! What a call costs, and what was tried to make it cheaper, is in `docs/performance.md`.
 #![expect(
     clippy::disallowed_methods,
     reason = "IO: this module waits, reads the clock and owns the sockets"
 )]
 
 mod api;
+mod callback;
 mod channel;
-mod driven;
 mod hosts;
 mod pool;
+mod reactor;
 mod resolve;
-mod slot;
 mod socket;
 mod streams;
+mod task;
 mod tls;
-mod worker;
 
 use std::{
     collections::HashMap,
@@ -61,7 +50,7 @@ use std::{
 use parking_lot::{Mutex, MutexGuard};
 
 pub(crate) use self::channel::ChannelShared;
-use self::{slot::Slot, socket::Socket, worker::Worker};
+use self::{callback::Callback, reactor::Worker, socket::Socket};
 use crate::{
     RtcError, clock,
     data_channel::{DataChannel, DataChannelState},
@@ -77,14 +66,14 @@ use crate::{
 
 #[derive(Default)]
 pub(crate) struct Callbacks {
-    pub(crate) connection: Slot<OnConnectionChange>,
-    pub(crate) data_channel: Slot<OnDataChannel>,
-    pub(crate) candidate: Slot<OnIceCandidate>,
-    pub(crate) ice_connection: Slot<OnIceConnectionChange>,
-    pub(crate) gathering: Slot<OnIceGatheringChange>,
-    pub(crate) negotiation: Slot<OnNegotiationNeeded>,
-    pub(crate) signaling: Slot<OnSignalingChange>,
-    pub(crate) track: Slot<OnTrack>,
+    pub(crate) connection: Callback<OnConnectionChange>,
+    pub(crate) data_channel: Callback<OnDataChannel>,
+    pub(crate) candidate: Callback<OnIceCandidate>,
+    pub(crate) ice_connection: Callback<OnIceConnectionChange>,
+    pub(crate) gathering: Callback<OnIceGatheringChange>,
+    pub(crate) negotiation: Callback<OnNegotiationNeeded>,
+    pub(crate) signaling: Callback<OnSignalingChange>,
+    pub(crate) track: Callback<OnTrack>,
 }
 
 /// What the application's handles and the driving thread share.
@@ -94,7 +83,7 @@ pub(crate) struct Connection {
     /// The application's side of the channels, until they are closed.
     channels: Mutex<HashMap<ChannelKey, Arc<ChannelShared>>>,
     /// Raised by calls that may have given the thread something to do.
-    alarm: Arc<Alarm>,
+    wake_flag: Arc<WakeFlag>,
     /// A channel got a message handler, so messages that waited for one can go out.
     has_new_handler: AtomicBool,
     closed: AtomicBool,
@@ -102,23 +91,23 @@ pub(crate) struct Connection {
 
 /// What makes a thread look after a connection before its next tick. Tracks hold it too, so it does not hold the
 /// connection.
-struct Alarm {
+struct WakeFlag {
     raised: AtomicBool,
-    bell: Bell,
+    thread: ThreadWaker,
 }
 
-/// Tells a thread that alarms were raised. It asks for that alone as long as there are none.
+/// Tells a thread that flags were raised. It asks for that alone as long as there are none.
 #[derive(Clone)]
-struct Bell {
-    is_rung: Arc<AtomicBool>,
+struct ThreadWaker {
+    is_woken: Arc<AtomicBool>,
     thread: Thread,
 }
 
-impl Alarm {
+impl WakeFlag {
     fn raise(&self) {
         if !self.raised.swap(true, Ordering::AcqRel) {
-            self.bell.is_rung.store(true, Ordering::Release);
-            self.bell.thread.unpark();
+            self.thread.is_woken.store(true, Ordering::Release);
+            self.thread.thread.unpark();
         }
     }
 
@@ -132,7 +121,7 @@ impl Alarm {
     }
 }
 
-impl Wake for Alarm {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         self.raise();
     }
@@ -164,15 +153,16 @@ impl Owner {
         };
         let socket = Socket::open().map_err(io_error)?;
         let hosts = hosts::find(&socket).map_err(io_error)?;
-        let alarm = Arc::new(Alarm { raised: AtomicBool::new(false), bell: worker.bell() });
-        let hub = Hub { waker: Waker::from(alarm.clone()), grid: clock::grid() };
+        let wake_flag =
+            Arc::new(WakeFlag { raised: AtomicBool::new(false), thread: worker.waker() });
+        let hub = Hub { waker: Waker::from(wake_flag.clone()), grid: clock::grid() };
         let peer_config = PeerConfig { hosts, policy, sctp_snap: config.enable_sctp_snap, hub };
         let peer = Peer::new(peer_config, Instant::now());
         let connection = Arc::new(Connection {
             peer: Mutex::new(peer),
             callbacks: Callbacks::default(),
             channels: Mutex::default(),
-            alarm,
+            wake_flag,
             has_new_handler: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         });
@@ -207,7 +197,7 @@ impl Connection {
     }
 
     fn wake(&self) {
-        self.alarm.raise();
+        self.wake_flag.raise();
     }
 
     /// Tells the application, without holding a lock of the engine.

@@ -44,7 +44,7 @@ use crate::{
     audio_source::{RtcAudioSource, native::NativeAudioSource},
     audio_track::RtcAudioTrack,
     clock,
-    media::{ClipTimeline, Queue, Tap},
+    media::{ClipTimeline, Tap},
 };
 
 /// A mono Opus packet of exactly 20 ms, and how loud it is.
@@ -93,15 +93,15 @@ impl EncodedAudioSource {
         Self { source: NativeAudioSource::from_clips(Arc::clone(&timeline)), timeline }
     }
 
-    /// A microphone whose packets are fetched and encrypted up to so many periods (at most 4) before they are due. They
-    /// leave when they are due all the same. With many calls, what costs most of a packet is that the state of its call
-    /// has left the caches, so it is much cheaper to deal with a few packets of a call at once.
+    /// A microphone whose packets are fetched and encrypted in batches of so many (at most 5), as soon as the first of them
+    /// is due. Each leaves when it is due all the same. With many calls, what costs most of a packet is that the state of
+    /// its call has left the caches, so it is much cheaper to deal with a few packets of a call at once.
     ///
-    /// Whatever is not known that long before comes later instead: the beginning of a clip, its end by
+    /// Whatever is not known when its batch is fetched comes later instead: the beginning of a clip, its end by
     /// [`stop`](Self::stop) and [`stop_at`](Self::stop_at), and muting. Only connections made afterwards know of it.
     #[must_use]
-    pub fn fetched_ahead(self, periods: u32) -> Self {
-        self.timeline.lock().fetched_ahead(u64::from(periods).min(AHEAD_MAX));
+    pub fn batched(self, packets: u32) -> Self {
+        self.timeline.lock().set_batch(u64::from(packets).clamp(1, BATCH_MAX));
         self
     }
 
@@ -167,8 +167,8 @@ pub struct ReceivedFrame {
     pub arrival: Instant,
 }
 
-/// Longest time a packet waits for its time, in periods: a caller must not seem to be slow to speak.
-const AHEAD_MAX: u64 = 4;
+/// Packets of a microphone that are fetched together at most: a caller must not seem to be slow to speak.
+const BATCH_MAX: u64 = 5;
 
 /// How many packets a stream keeps for a slow reader: about ten seconds.
 const TAP_CAPACITY: usize = 512;
@@ -184,39 +184,26 @@ pub struct EncodedAudioStream {
 impl EncodedAudioStream {
     /// Packets from now on. Of a local track there are none: the stream is over from the start and an error is logged.
     pub fn new(track: RtcAudioTrack) -> Self {
-        let tap = Arc::new(Queue::new(TAP_CAPACITY));
+        Self::batched(track, 1)
+    }
+
+    /// The same for a reader that takes `packets` at a time: it is woken at the latest 20 ms for each of them (but no more
+    /// than 60 ms) after the first has come. With many calls, waking is dearer than what is done with a packet. Whenever
+    /// the reader looks by itself it gets what has been read from the network.
+    pub fn batched(track: RtcAudioTrack, packets: u32) -> Self {
+        let tap = Arc::new(Tap::new(packets, TAP_CAPACITY));
         if let Some(listeners) = track.listeners() {
             listeners.add_tap(&tap);
         } else {
             log::error!("no packets of local track {}: that is unsupported", track.id());
-            tap.end();
+            tap.queue().end();
         }
         Self { track, tap }
     }
 
-    /// The same for a reader that need not be woken for fewer packets than this, or one fewer, as one may be late; in a
-    /// quiet call they are then read from the network together. Whenever the reader looks by itself it gets what has been
-    /// read, so one that must not miss the last few has a timer of its own. With many calls, waking is dearer than what is
-    /// done with a packet.
-    #[must_use]
-    pub fn woken_for(self, packets: usize) -> Self {
-        self.tap.be_patient(packets);
-        if let Some(listeners) = self.track.listeners() {
-            listeners.changed();
-        }
-        self
-    }
-
-    /// More than that may wait from now on: `packets` of any kind, and `repeats` while each holds the same as the one before
-    /// it, which is silence of a sender that does not pause. For a reader that knows how much has to come before it can
-    /// have anything to say: it misses nothing.
-    pub fn wake_for(&self, packets: usize, repeats: usize) {
-        self.tap.wake_for(packets, repeats);
-    }
-
     /// How many packets were dropped, oldest first, because the reader was ten seconds behind.
     pub fn overflowed(&self) -> u64 {
-        self.tap.dropped()
+        self.tap.queue().dropped()
     }
 }
 
@@ -224,7 +211,7 @@ impl Stream for EncodedAudioStream {
     type Item = ReceivedFrame;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.tap.poll(cx)
+        self.tap.queue().poll(cx)
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Connection, slot::Slot};
+use super::{Connection, callback::Callback};
 use crate::{
     data_channel::{
         DataBuffer, DataChannelError, DataChannelState, OnBufferedAmountChange, OnMessage,
@@ -27,9 +27,9 @@ pub(crate) struct ChannelShared {
     key: ChannelKey,
     label: String,
     state: AtomicU8,
-    pub(crate) on_state_change: Slot<OnStateChange>,
-    pub(crate) on_buffered_amount_change: Slot<OnBufferedAmountChange>,
-    on_message: Slot<OnMessage>,
+    pub(crate) on_state_change: Callback<OnStateChange>,
+    pub(crate) on_buffered_amount_change: Callback<OnBufferedAmountChange>,
+    on_message: Callback<OnMessage>,
     early: Mutex<VecDeque<(Vec<u8>, bool)>>,
 }
 
@@ -55,9 +55,9 @@ impl ChannelShared {
             key,
             label: label.into(),
             state: AtomicU8::new(state as u8),
-            on_state_change: Slot::default(),
-            on_buffered_amount_change: Slot::default(),
-            on_message: Slot::default(),
+            on_state_change: Callback::default(),
+            on_buffered_amount_change: Callback::default(),
+            on_message: Callback::default(),
             early: Mutex::default(),
         })
     }

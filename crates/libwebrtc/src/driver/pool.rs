@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::worker::Worker;
+use super::reactor::Worker;
 use crate::RtcError;
 
 /// Threads are one per core, and no more than this.

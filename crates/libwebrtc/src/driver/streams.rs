@@ -71,7 +71,7 @@ impl Streams {
         self.has_news = true;
     }
 
-    /// When it is time for a turn.
+    /// When the next tick has something to do.
     pub(super) fn due_at(&self) -> Option<Instant> {
         let wait = if self.has_news { Duration::ZERO } else { LOOK };
         (!self.all.is_empty()).then_some(self.looked_at + wait)
@@ -95,7 +95,7 @@ impl Streams {
     }
 
     /// Reads what has arrived, hands it to `take`, and sends what can be sent.
-    pub(super) fn turn(
+    pub(super) fn tick(
         &mut self,
         buffer: &mut [u8],
         now: Instant,
@@ -264,13 +264,13 @@ mod tests {
         (poll, Streams::new(watch, Instant::now()))
     }
 
-    /// Takes turns until `done`, for at most ten seconds; returns all that came.
+    /// Ticks until `done`, for at most ten seconds; returns all that came.
     fn run(streams: &mut Streams, mut done: impl FnMut(&[u8], usize) -> bool) -> (Vec<u8>, usize) {
         let (mut bytes, mut ends, mut buffer) = (vec![], 0, [0; 1000]);
         let limit = Instant::now() + Duration::from_secs(10);
         while !done(&bytes, ends) {
             assert!(Instant::now() < limit, "nothing came in ten seconds");
-            streams.turn(&mut buffer, Instant::now(), |incoming| match incoming {
+            streams.tick(&mut buffer, Instant::now(), |incoming| match incoming {
                 Incoming::Bytes(_, some) => bytes.extend_from_slice(some),
                 Incoming::End(_) => ends += 1,
             });

@@ -58,7 +58,6 @@ fn a_packet_that_is_received_and_read_allocates_nothing() {
                 seq: k.into(),
                 rtp_time: k * 960,
                 payload,
-                repeats: k % 2 == 1,
                 arrival,
             });
             rx.wake_taps();

@@ -13,8 +13,8 @@ use crate::encoded::{EncodedFrame, PlayError};
 pub(crate) struct ClipTimeline {
     grid: Grid,
     silence: EncodedFrame,
-    /// Periods that senders fetch before their time.
-    ahead: u64,
+    /// Periods that senders fetch together.
+    batch: u64,
     clip: Option<Clip>,
     /// Tracks that were made of the source and still exist; `None` before the first.
     tracks: Option<u32>,
@@ -40,15 +40,15 @@ enum Start {
 
 impl ClipTimeline {
     pub(crate) fn new(grid: Grid, silence: EncodedFrame) -> Self {
-        Self { grid, silence, ahead: 0, clip: None, tracks: None, pacing: Pacing::default() }
+        Self { grid, silence, batch: 1, clip: None, tracks: None, pacing: Pacing::default() }
     }
 
-    pub(crate) fn fetched_ahead(&mut self, periods: u64) {
-        self.ahead = periods;
+    pub(crate) fn set_batch(&mut self, periods: u64) {
+        self.batch = periods;
     }
 
-    pub(crate) fn ahead(&self) -> u64 {
-        self.ahead
+    pub(crate) fn batch(&self) -> u64 {
+        self.batch
     }
 
     pub(crate) fn grid(&self) -> Grid {

@@ -36,7 +36,26 @@ impl PcmSink {
 }
 
 /// A reader of packets as they arrive.
-pub(crate) type Tap = Queue<ReceivedFrame>;
+#[derive(Debug)]
+pub(crate) struct Tap {
+    batch: u32,
+    queue: Queue<ReceivedFrame>,
+}
+
+impl Tap {
+    /// A tap that keeps up to `capacity` packets, for a reader that takes `batch` of them at a time.
+    pub(crate) fn new(batch: u32, capacity: usize) -> Self {
+        Self { batch: batch.max(1), queue: Queue::new(capacity) }
+    }
+
+    pub(crate) fn batch(&self) -> u32 {
+        self.batch
+    }
+
+    pub(crate) fn queue(&self) -> &Queue<ReceivedFrame> {
+        &self.queue
+    }
+}
 
 /// The readers of a track. The receiving side looks at [`generation`](Self::generation) before it copies the lists.
 #[derive(Debug)]
@@ -71,7 +90,7 @@ impl Listeners {
         self.change(|lists| {
             lists.taps.push(Arc::clone(tap));
             if lists.ended {
-                tap.end();
+                tap.queue().end();
             }
         });
     }
@@ -89,7 +108,7 @@ impl Listeners {
         self.change(|lists| {
             lists.ended = true;
             lists.sinks.iter().for_each(|sink| sink.queue().end());
-            lists.taps.iter().for_each(|tap| tap.end());
+            lists.taps.iter().for_each(|tap| tap.queue().end());
         });
     }
 
@@ -104,11 +123,6 @@ impl Listeners {
 
     fn change(&self, edit: impl FnOnce(&mut Lists)) {
         edit(&mut self.lists.lock());
-        self.changed();
-    }
-
-    /// Somebody listens in another way than before.
-    pub(crate) fn changed(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.wake.wake_by_ref();
     }

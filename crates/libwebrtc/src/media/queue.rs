@@ -17,14 +17,6 @@ pub(crate) struct Queue<T> {
 #[derive(Debug)]
 struct State<T> {
     items: VecDeque<T>,
-    /// See [`Queue::patience`].
-    patience: usize,
-    /// So many wake the reader, or one fewer.
-    enough: usize,
-    /// The same while all that wait are repeats.
-    enough_repeats: usize,
-    /// Whether something that is no repeat came since the reader last found nothing.
-    has_news: bool,
     waker: Option<Waker>,
     ended: bool,
     dropped: u64,
@@ -32,35 +24,8 @@ struct State<T> {
 
 impl<T> Queue<T> {
     pub(crate) fn new(capacity: usize) -> Self {
-        let state = State {
-            items: VecDeque::new(),
-            patience: 1,
-            enough: 1,
-            enough_repeats: 1,
-            has_news: false,
-            waker: None,
-            ended: false,
-            dropped: 0,
-        };
+        let state = State { items: VecDeque::new(), waker: None, ended: false, dropped: 0 };
         Self { capacity: capacity.max(1), state: Mutex::new(state) }
-    }
-
-    /// The reader never needs to be woken for fewer items than this, but for one, which may be late: it would be woken when
-    /// twice as many are there otherwise. Whenever it looks by itself, it gets what is there.
-    pub(crate) fn be_patient(&self, items: usize) {
-        self.state.lock().patience = items.clamp(1, self.capacity);
-    }
-
-    /// How many items may be held back before they are put here.
-    pub(crate) fn patience(&self) -> usize {
-        self.state.lock().patience
-    }
-
-    /// More than that from now on, and while all that wait are [repeats](Self::put_repeat).
-    pub(crate) fn wake_for(&self, items: usize, repeats: usize) {
-        let mut state = self.state.lock();
-        state.enough = items.min(self.capacity);
-        state.enough_repeats = repeats.min(self.capacity);
     }
 
     /// Adds items and wakes the reader once. Returns how many older ones had to go.
@@ -72,23 +37,13 @@ impl<T> Queue<T> {
 
     /// As [`push`](Self::push), for a reader that is woken later.
     pub(crate) fn put(&self, items: impl IntoIterator<Item = T>) -> u64 {
-        let mut state = self.state.lock();
-        state.has_news = true;
-        state.put(items, self.capacity)
+        self.state.lock().put(items, self.capacity)
     }
 
-    /// Adds an item that tells nothing which the one before did not tell.
-    pub(crate) fn put_repeat(&self, item: T) {
-        self.state.lock().put([item], self.capacity);
-    }
-
-    /// Wakes a reader for whom enough is waiting.
+    /// Wakes a reader for whom something is waiting.
     pub(crate) fn wake(&self) {
         let mut state = self.state.lock();
-        let repeats = if state.has_news { 0 } else { state.enough_repeats };
-        let enough = repeats.max(state.enough).max(state.patience);
-        let is_enough = !state.items.is_empty() && state.items.len() + 1 >= enough;
-        let waker = if is_enough { state.waker.take() } else { None };
+        let waker = if state.items.is_empty() { None } else { state.waker.take() };
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
@@ -122,7 +77,6 @@ impl<T> Queue<T> {
         if state.ended {
             return Poll::Ready(None);
         }
-        state.has_news = false;
         match &mut state.waker {
             Some(waker) => waker.clone_from(cx.waker()),
             waker @ None => *waker = Some(cx.waker().clone()),
@@ -215,57 +169,12 @@ mod tests {
     }
 
     #[test]
-    fn a_patient_reader_is_woken_for_enough_or_the_end() {
+    fn the_end_wakes_the_reader() {
         let count = Arc::new(Count::default());
-        let (queue, waker) = (Queue::new(9), Waker::from(count.clone()));
-        let cx = Context::from_waker(&waker);
-        queue.be_patient(3);
-        assert!(queue.poll(&cx).is_pending());
-        queue.push([1]);
-        assert_eq!(count.of_wakes(), 0);
-        queue.push([2]);
-        assert_eq!(count.of_wakes(), 1, "one may be late");
-        assert_eq!(drain(&queue), [1, 2]);
-        queue.push([3]);
-        assert_eq!(drain(&queue), [3], "it may look by itself");
-        queue.wake_for(5, 5);
-        assert!(queue.poll(&cx).is_pending());
-        queue.push([4, 5, 6]);
-        assert_eq!(count.of_wakes(), 1, "it asked for more");
-        queue.push([7]);
-        assert_eq!(count.of_wakes(), 2);
-        assert_eq!(drain(&queue), [4, 5, 6, 7]);
-        assert!(queue.poll(&cx).is_pending());
+        let (queue, waker) = (Queue::<u32>::new(3), Waker::from(count.clone()));
+        assert!(queue.poll(&Context::from_waker(&waker)).is_pending());
         queue.end();
-        assert_eq!(count.of_wakes(), 3);
-    }
-
-    #[test]
-    fn repeats_wait_for_more_of_them_or_for_something_else() {
-        let count = Arc::new(Count::default());
-        let (queue, waker) = (Queue::new(9), Waker::from(count.clone()));
-        let cx = Context::from_waker(&waker);
-        queue.be_patient(3);
-        queue.wake_for(1, 5);
-        assert!(queue.poll(&cx).is_pending());
-        let repeat = |n| {
-            (0..n).for_each(|_| queue.put_repeat(0));
-            queue.wake();
-        };
-        repeat(3);
-        assert_eq!(count.of_wakes(), 0);
-        repeat(1);
-        assert_eq!(count.of_wakes(), 1, "one may be late");
-        assert_eq!(drain(&queue), [0; 4]);
-        assert!(queue.poll(&cx).is_pending());
-        queue.push([1]);
         assert_eq!(count.of_wakes(), 1);
-        repeat(1);
-        assert_eq!(count.of_wakes(), 2, "something else waits as well");
-        assert_eq!(drain(&queue), [1, 0]);
-        assert!(queue.poll(&cx).is_pending());
-        repeat(2);
-        assert_eq!(count.of_wakes(), 2, "that has been read");
     }
 
     #[test]

@@ -22,8 +22,6 @@ pub(crate) struct IncomingPacket {
     pub(crate) seq: u64,
     pub(crate) rtp_time: u32,
     pub(crate) payload: Bytes,
-    /// Whether that is what the packet of this stream held that came before.
-    pub(crate) repeats: bool,
     /// When it was read from the socket.
     pub(crate) arrival: Instant,
 }
@@ -56,8 +54,8 @@ pub(crate) struct RxStats {
 
 /// Sorts, plays and counts the packets of a remote track.
 ///
-/// Taps get every packet at once, and are woken when the driver is through with what arrived. For sinks, packets wait in a jitter buffer and are decoded in periods of 20 ms; while
-/// there are none, nothing is kept and nothing decoded.
+/// Taps get every packet at once, and are woken when the driver is through with what arrived. For sinks, packets wait in a
+/// jitter buffer and are decoded in periods of 20 ms; while there are none, nothing is kept and nothing decoded.
 #[derive(Debug)]
 pub(crate) struct AudioRx {
     track: RtcAudioTrack,
@@ -106,7 +104,6 @@ impl AudioRx {
     /// Takes a packet: any one, in any order. Taps are woken by [`wake_taps`](Self::wake_taps).
     pub(crate) fn receive(&mut self, packet: IncomingPacket) {
         self.look_for_listeners();
-        let repeats = packet.repeats && self.stats.ssrc == packet.ssrc;
         if self.stats.ssrc != packet.ssrc {
             self.arrivals.restart();
             self.buffer = JitterBuffer::default();
@@ -116,13 +113,13 @@ impl AudioRx {
         self.stats.packets += 1;
         self.stats.bytes += packet.payload.len() as u64;
         self.stats.last_arrival = Some(packet.arrival);
-        self.tap(&packet, repeats);
+        self.tap(&packet);
         if !self.lists.sinks.is_empty() {
             self.stats.discarded += self.buffer.insert(packet);
         }
     }
 
-    fn tap(&self, packet: &IncomingPacket, repeats: bool) {
+    fn tap(&self, packet: &IncomingPacket) {
         for tap in &self.lists.taps {
             let frame = ReceivedFrame {
                 ssrc: packet.ssrc,
@@ -131,23 +128,19 @@ impl AudioRx {
                 payload: packet.payload.clone(),
                 arrival: packet.arrival,
             };
-            if repeats {
-                tap.put_repeat(frame);
-            } else {
-                tap.put([frame]);
-            }
+            tap.queue().put([frame]);
         }
     }
 
-    /// How many packets may wait for one another before their readers have to be told. `None` where nobody reads
-    /// packets; what is decoded has deadlines of its own.
-    pub(crate) fn patience(&mut self) -> Option<usize> {
+    /// How many packets may wait for one another before their readers are woken. `None` where nobody reads packets; what
+    /// is decoded has deadlines of its own.
+    pub(crate) fn batch(&mut self) -> Option<u32> {
         self.look_for_listeners();
-        self.lists.taps.iter().map(|tap| tap.patience()).min()
+        self.lists.taps.iter().map(|tap| tap.batch()).min()
     }
 
     pub(crate) fn wake_taps(&self) {
-        self.lists.taps.iter().for_each(|tap| tap.wake());
+        self.lists.taps.iter().for_each(|tap| tap.queue().wake());
     }
 
     /// When the next [`tick`](Self::tick) has something to do; `None` while nobody listens to PCM. Whoever begins to wakes

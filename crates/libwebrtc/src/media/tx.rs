@@ -108,7 +108,7 @@ impl AudioTx {
         let next = grid.current(now);
         Ok(Self {
             track: track.clone(),
-            batch: feed.ahead() + 1,
+            batch: feed.batch(),
             feed,
             grid,
             next,
@@ -227,9 +227,9 @@ impl TxFeed {
         })
     }
 
-    /// Periods whose packets are given out before their time: only what is ready-made is known before it.
-    fn ahead(&self) -> u64 {
-        self.clips().map_or(0, |clips| clips.ahead())
+    /// Periods whose packets are given out together: only what is ready-made is known before its time.
+    fn batch(&self) -> u64 {
+        self.clips().map_or(1, |clips| clips.batch())
     }
 
     /// The timeline of ready-made packets, if it is that.

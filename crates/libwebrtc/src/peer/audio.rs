@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use str0m::media::Mid;
 
-use super::{Contents, Due, Output, Peer, Transceiver, TransceiverId, datagrams::is_rtcp};
+use super::{Due, Output, Peer, Transceiver, TransceiverId, datagrams::is_rtcp};
 use crate::{
     media::{AudioRx, AudioTx},
     rtp::Line,
@@ -29,10 +29,7 @@ impl Peer {
                 }
                 if let Some(datagram) = self.rtp.seal(index, &packet) {
                     let microphone = TransceiverId::new(index);
-                    self.send_audio(
-                        Contents::Sealed(datagram),
-                        Some(Due { at: packet.deadline, microphone }),
-                    );
+                    self.send_audio(datagram, Some(Due { at: packet.deadline, microphone }));
                 }
             }
         }
@@ -50,10 +47,10 @@ impl Peer {
         }
     }
 
-    /// How many packets may wait for one another before their readers have to be told: as many as all of them agree to.
-    pub(crate) fn patience(&mut self) -> usize {
+    /// How many packets may wait for one another before their readers are woken: as many as all of them agree to.
+    pub(crate) fn batch(&mut self) -> u32 {
         let receivers = self.transceivers.iter_mut().filter_map(|t| t.receiver.as_mut());
-        receivers.filter_map(AudioRx::patience).min().unwrap_or(1)
+        receivers.filter_map(AudioRx::batch).min().unwrap_or(1)
     }
 
     /// Plays what is due of the tracks that are received.
@@ -91,7 +88,7 @@ impl Peer {
         if is_rtcp(datagram) {
             let is_theirs = self.rtp.open_report(datagram, arrival);
             while let Some(again) = self.rtp.poll_again() {
-                self.send_audio(Contents::Sealed(again), None);
+                self.send_audio(again, None);
             }
             return is_theirs;
         }
@@ -106,7 +103,7 @@ impl Peer {
     /// Sends the reports that are due.
     pub(super) fn report(&mut self, now: Instant) {
         for report in self.rtp.report(now) {
-            self.send_audio(Contents::Own(report), None);
+            self.send_audio(report.into(), None);
         }
     }
 

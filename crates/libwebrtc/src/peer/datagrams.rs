@@ -1,7 +1,8 @@
 //! The ways of datagrams, to the engine and from it.
 
-use std::{net::SocketAddr, ops::Deref, time::Instant};
+use std::{net::SocketAddr, time::Instant};
 
+use bytes::Bytes;
 use str0m::{
     Input,
     net::{Protocol, Receive, Transmit},
@@ -9,25 +10,6 @@ use str0m::{
 };
 
 use super::{Due, Link, Output, Peer, streams};
-use crate::rtp::Sealed;
-
-/// What a datagram holds.
-pub(crate) enum Contents {
-    /// Nobody else has it.
-    Own(Vec<u8>),
-    Sealed(Sealed),
-}
-
-impl Deref for Contents {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Own(contents) => contents,
-            Self::Sealed(contents) => contents,
-        }
-    }
-}
 
 /// Where audio is sent: to where the engine sends its own, and from where the other side's came, whatever is newer. The
 /// engine tells of another pair of candidates now and then only.
@@ -117,11 +99,11 @@ impl Peer {
         if is_dtls(&contents) {
             self.route = Some(route);
         }
-        self.way(&route, Contents::Own(contents.into()))
+        self.way(&route, Vec::from(contents).into())
     }
 
     /// Sends audio, or a report about it, the way that everything goes; nowhere as long as there is none.
-    pub(super) fn send_audio(&mut self, datagram: Contents, when: Option<Due>) {
+    pub(super) fn send_audio(&mut self, datagram: Bytes, when: Option<Due>) {
         let Some(route) = self.route else { return };
         if let Some(mut output) = self.way(&route, datagram) {
             if let Output::Datagram { due, .. } | Output::Stream { due, .. } = &mut output {
@@ -143,7 +125,7 @@ impl Peer {
         self.measured.path(pair);
     }
 
-    fn way(&mut self, route: &Route, contents: Contents) -> Option<Output> {
+    fn way(&mut self, route: &Route, contents: Bytes) -> Option<Output> {
         let length = contents.len() as u64;
         let destination = route.destination;
         let output = if self.is_relayed(route) {
@@ -163,7 +145,7 @@ impl Peer {
 }
 
 /// RTP or RTCP, by the first byte (RFC 7983, 7).
-fn is_media(datagram: &[u8]) -> bool {
+pub(crate) fn is_media(datagram: &[u8]) -> bool {
     matches!(datagram, [128..=191, ..])
 }
 
@@ -173,6 +155,6 @@ pub(super) fn is_rtcp(datagram: &[u8]) -> bool {
 }
 
 /// Handshakes and data channels, by the first byte (RFC 7983, 7).
-pub(crate) fn is_dtls(datagram: &[u8]) -> bool {
+fn is_dtls(datagram: &[u8]) -> bool {
     matches!(datagram, [20..=63, ..])
 }

@@ -30,6 +30,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use str0m::{
     Event, Input, Output as RtcOutput, Rtc,
     channel::ChannelId,
@@ -44,7 +45,7 @@ use self::{
 };
 pub(crate) use self::{
     channel::ChannelKey,
-    datagrams::{Contents, is_dtls},
+    datagrams::is_media,
     error::PeerError,
     relay::{Credentials, RelayServer, RelayTransport, RelayUrl, RelayUrlError},
     relays::{Link, Policy},
@@ -79,7 +80,7 @@ const MESSAGE_MAX: usize = 256 * 1024;
 /// What [`Peer::poll`] answers.
 pub(crate) enum Output {
     /// Send this by UDP, at once or when it is due.
-    Datagram { destination: SocketAddr, contents: Contents, due: Option<Due> },
+    Datagram { destination: SocketAddr, contents: Bytes, due: Option<Due> },
     /// Send these bytes through a TCP connection, which is made if there is none.
     Stream { to: Link, contents: Vec<u8>, due: Option<Due> },
     /// A TCP connection is of no use any more.
@@ -346,7 +347,7 @@ impl Peer {
         }
         self.close_by = Some(now + CLOSE_WITHIN);
         if let Some(goodbye) = self.rtp.goodbye() {
-            self.send_audio(Contents::Own(goodbye), None);
+            self.send_audio(goodbye.into(), None);
         }
         if self.dtls_up {
             self.say_goodbye();

@@ -9,7 +9,7 @@ use std::{
 use str0m::{Candidate, net::Protocol};
 
 use super::{
-    Contents, Output, Peer, PeerEvent, Route,
+    Output, Peer, PeerEvent, Route,
     relay::{Relay, RelayServer, RelayTransport, Step},
 };
 use crate::{
@@ -287,11 +287,9 @@ fn to_server(relay: &Relay, message: Vec<u8>) -> Output {
     let server = relay.server();
     match link(server) {
         Some(to) => Output::Stream { to, contents: message, due: None },
-        None => Output::Datagram {
-            destination: server.address,
-            contents: Contents::Own(message),
-            due: None,
-        },
+        None => {
+            Output::Datagram { destination: server.address, contents: message.into(), due: None }
+        }
     }
 }
 

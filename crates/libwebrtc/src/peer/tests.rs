@@ -46,13 +46,13 @@ fn sending() -> RtpTransceiverInit {
 
 /// A track that sends the byte `mark` in every packet.
 fn microphone(mark: u8) -> MediaStreamTrack {
-    microphone_ahead(mark, 0)
+    microphone_batched(mark, 1)
 }
 
-fn microphone_ahead(mark: u8, periods: u32) -> MediaStreamTrack {
+fn microphone_batched(mark: u8, packets: u32) -> MediaStreamTrack {
     let frame = EncodedFrame { payload: Arc::new([mark; 20]), level: 30 };
     let RtcAudioSource::Native(source) =
-        EncodedAudioSource::new(frame).fetched_ahead(periods).rtc_source()
+        EncodedAudioSource::new(frame).batched(packets).rtc_source()
     else {
         panic!("an encoded source is a native one");
     };
@@ -196,16 +196,16 @@ fn a_channel_closed_before_it_opened_stays_closed() {
 
 #[test]
 fn audio_flows_both_ways_with_its_times() {
-    for ahead in [0, 1, 2, 4] {
-        flows_both_ways_with_its_times(ahead);
+    for packets in [1, 2, 3, 5] {
+        flows_both_ways_with_its_times(packets);
     }
 }
 
-fn flows_both_ways_with_its_times(ahead: u32) {
+fn flows_both_ways_with_its_times(batch: u32) {
     let mut pair = Pair::new();
     for side in [A, B] {
         let mark = u8::try_from(side).unwrap() + 1;
-        pair.peers[side].add_track(microphone_ahead(mark, ahead), vec!["stream".into()]).unwrap();
+        pair.peers[side].add_track(microphone_batched(mark, batch), vec!["stream".into()]).unwrap();
     }
     pair.negotiate(A, &OfferOptions::default());
     pair.run_until(|pair| pair.are_connected());

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{
     header::{Parsed, without_padding},
@@ -11,9 +11,6 @@ use super::{
     srtp::Opening,
 };
 use crate::media::IncomingPacket;
-
-/// Bytes that are taken from the allocator at a time: some forty packets of speech.
-const CHUNK: usize = 4096;
 
 #[derive(Default)]
 pub(super) struct Incoming {
@@ -29,16 +26,6 @@ pub(super) struct Incoming {
     jitter: u32,
     newest: Option<(u32, Instant)>,
     sender: Option<(SenderSaid, Instant)>,
-    /// What the last packet held.
-    payload: Bytes,
-    memory: Memory,
-}
-
-/// Where payloads find room: in two chunks in turn, each used again when all that was cut from it has been read.
-#[derive(Default)]
-struct Memory {
-    current: BytesMut,
-    other: BytesMut,
 }
 
 /// What the other side says it sent.
@@ -48,17 +35,6 @@ pub(crate) struct SenderSaid {
     pub(super) time: u32,
     pub(crate) packets: u32,
     pub(crate) bytes: u32,
-}
-
-impl Memory {
-    fn copy(&mut self, payload: &[u8]) -> Bytes {
-        if self.current.capacity() < payload.len() {
-            std::mem::swap(&mut self.current, &mut self.other);
-            self.current.reserve(CHUNK.max(payload.len()));
-        }
-        self.current.extend_from_slice(payload);
-        self.current.split().freeze()
-    }
 }
 
 impl Incoming {
@@ -93,17 +69,11 @@ impl Incoming {
         self.received += 1;
         self.line = Some(line);
         self.measure_jitter(parsed.rtp_time, arrival);
-        // Silence is the same over and over, and one copy of it serves all packets.
-        let repeats = *self.payload == *payload && self.received > 1;
-        if !repeats {
-            self.payload = self.memory.copy(payload);
-        }
         Some(IncomingPacket {
             ssrc: parsed.ssrc,
             seq: number,
             rtp_time: parsed.rtp_time,
-            payload: self.payload.clone(),
-            repeats,
+            payload: Bytes::copy_from_slice(payload),
             arrival,
         })
     }

@@ -22,13 +22,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use str0m::crypto::CryptoProvider;
 
 pub(crate) use self::{
     header::ExtensionIds,
     incoming::SenderSaid,
     keys::{provider, with_keys},
-    outgoing::{ReceiverSaid, Sealed},
+    outgoing::ReceiverSaid,
 };
 use self::{
     header::Parsed,
@@ -71,7 +72,7 @@ pub(crate) struct Session {
     own: u32,
     report_at: Option<Instant>,
     /// Datagrams that were asked for again.
-    again: Vec<Sealed>,
+    again: Vec<Bytes>,
 }
 
 /// What came of a datagram.
@@ -127,7 +128,7 @@ impl Session {
     }
 
     /// The datagram of a packet; `None` before the handshake, and on an m-line that was not negotiated.
-    pub(crate) fn seal(&mut self, number: usize, packet: &OutgoingPacket) -> Option<Sealed> {
+    pub(crate) fn seal(&mut self, number: usize, packet: &OutgoingPacket) -> Option<Bytes> {
         let (sealing, _) = self.contexts.as_mut()?;
         let (line, outgoing) = self.lines.get_mut(number)?.as_mut()?;
         outgoing.seal(sealing, line, packet)
@@ -186,7 +187,7 @@ impl Session {
     }
 
     /// A datagram that is to be sent at once, because it was asked for again.
-    pub(crate) fn poll_again(&mut self) -> Option<Sealed> {
+    pub(crate) fn poll_again(&mut self) -> Option<Bytes> {
         self.again.pop()
     }
 

@@ -1,9 +1,8 @@
 //! A stream of this side's.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
 
 use super::{
     Line,
@@ -18,8 +17,8 @@ const VOICE_LEVEL: u8 = 60;
 /// Packets that are kept in case they are asked for again: a second of them.
 const KEPT: usize = 50;
 
-/// A datagram, sealed. It is kept in case it is asked for again, and its memory is used again when nobody else has it.
-pub(crate) type Sealed = Arc<Vec<u8>>;
+/// Bytes of a header and a tag at most.
+const OVERHEAD: usize = 64;
 
 #[derive(Default)]
 pub(super) struct Outgoing {
@@ -39,7 +38,7 @@ pub(super) struct Outgoing {
 #[derive(Default)]
 struct Kept {
     seq: Option<u16>,
-    datagram: Sealed,
+    datagram: Bytes,
 }
 
 /// What the other side says of a stream it receives.
@@ -63,7 +62,7 @@ impl Outgoing {
         sealing: &mut Sealing,
         line: &Line,
         packet: &OutgoingPacket,
-    ) -> Option<Sealed> {
+    ) -> Option<Bytes> {
         let ssrc = line.ssrc?;
         let [.., high, low] = packet.seq.to_be_bytes();
         let seq = u16::from_be_bytes([high, low]);
@@ -78,14 +77,12 @@ impl Outgoing {
             level: (packet.level, packet.level <= VOICE_LEVEL),
             mid,
         };
+        let mut datagram = Vec::with_capacity(OVERHEAD + packet.payload.len());
+        header.write(line.extensions, &mut datagram);
+        sealing.rtp(&mut datagram, &packet.payload, ssrc, packet.seq)?;
+        let datagram = Bytes::from(datagram);
         self.kept.resize_with(KEPT, Kept::default);
-        let kept = &mut self.kept[usize::from(seq) % KEPT];
-        kept.seq = None;
-        let datagram = kept.room();
-        header.write(line.extensions, datagram);
-        sealing.rtp(datagram, &packet.payload, ssrc, packet.seq)?;
-        kept.seq = Some(seq);
-        let datagram = Arc::clone(&kept.datagram);
+        self.kept[usize::from(seq) % KEPT] = Kept { seq: Some(seq), datagram: datagram.clone() };
         self.packets = self.packets.wrapping_add(1);
         let bytes = u32::try_from(packet.payload.len()).unwrap_or(u32::MAX);
         self.bytes = self.bytes.wrapping_add(bytes);
@@ -145,29 +142,17 @@ impl Outgoing {
     }
 
     /// The packets with these numbers, where they are kept.
-    pub(super) fn again(&mut self, seqs: &[u16]) -> Vec<Sealed> {
+    pub(super) fn again(&mut self, seqs: &[u16]) -> Vec<Bytes> {
         self.asked_again = self.asked_again.saturating_add(1);
         let kept = |seq: &u16| {
             let kept = self.kept.get(usize::from(*seq) % KEPT)?;
-            (kept.seq == Some(*seq)).then(|| Arc::clone(&kept.datagram))
+            (kept.seq == Some(*seq)).then(|| kept.datagram.clone())
         };
         seqs.iter().take(KEPT).filter_map(kept).collect()
     }
 
     pub(super) fn asked_again(&self) -> u32 {
         self.asked_again
-    }
-}
-
-impl Kept {
-    /// Room for another datagram: that of the last one, unless that has still not left.
-    fn room(&mut self) -> &mut Vec<u8> {
-        if Arc::get_mut(&mut self.datagram).is_none() {
-            self.datagram = Sealed::default();
-        }
-        let room = Arc::make_mut(&mut self.datagram);
-        room.clear();
-        room
     }
 }
 

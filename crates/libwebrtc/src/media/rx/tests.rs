@@ -40,7 +40,7 @@ fn ready<S: Stream + Unpin>(stream: &mut S) -> Vec<S::Item> {
 
 fn packet(k: u32, arrival: Instant) -> IncomingPacket {
     let payload = Bytes::from_static(&[0xf8, 0xff, 0xfe]);
-    IncomingPacket { ssrc: 7, seq: k.into(), rtp_time: k * 960, payload, repeats: k > 0, arrival }
+    IncomingPacket { ssrc: 7, seq: k.into(), rtp_time: k * 960, payload, arrival }
 }
 
 /// Sends `input` through both ends in virtual time; returns what a stream of the other shape hears.
@@ -71,7 +71,6 @@ fn carry(from: PcmShape, to: PcmShape, input: &[i16]) -> Vec<AudioFrame<'static>
                 seq,
                 rtp_time,
                 payload: Bytes::copy_from_slice(&payload),
-                repeats: false,
                 arrival: now,
             });
         }
@@ -296,7 +295,6 @@ proptest! {
                 seq,
                 rtp_time,
                 payload: payload.into(),
-                repeats: near,
                 arrival,
             });
             rx.tick(start + PERIOD * (k + 1));

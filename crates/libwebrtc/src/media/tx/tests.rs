@@ -17,12 +17,12 @@ fn frame(byte: u8) -> EncodedFrame {
 
 /// A track of ready-made packets: 0 is silence.
 fn microphone() -> (EncodedAudioSource, RtcAudioTrack) {
-    microphone_ahead(0)
+    microphone_batched(1)
 }
 
-/// The same, of which so many are fetched before they are due.
-fn microphone_ahead(periods: u32) -> (EncodedAudioSource, RtcAudioTrack) {
-    let microphone = EncodedAudioSource::new(frame(0)).fetched_ahead(periods);
+/// The same, of which so many are fetched together.
+fn microphone_batched(packets: u32) -> (EncodedAudioSource, RtcAudioTrack) {
+    let microphone = EncodedAudioSource::new(frame(0)).batched(packets);
     let track = track_of(&microphone);
     (microphone, track)
 }
@@ -124,8 +124,8 @@ fn a_long_stall_is_given_up_but_time_goes_on() {
 }
 
 #[test]
-fn packets_that_are_fetched_ahead_are_those_that_would_be_sent() {
-    let (microphone, track) = microphone_ahead(2);
+fn packets_that_are_fetched_together_are_those_that_would_be_sent() {
+    let (microphone, track) = microphone_batched(3);
     let mut tx = sender(&track, clock::now());
     let first = tx.next_deadline();
     microphone.play((1..=50).map(frame).collect(), before(first, PERIOD)).expect("nothing plays");
@@ -150,7 +150,7 @@ fn packets_that_are_fetched_ahead_are_those_that_would_be_sent() {
 
 #[test]
 fn a_wish_is_late_for_what_is_fetched_already() {
-    let (microphone, track) = microphone_ahead(2);
+    let (microphone, track) = microphone_batched(3);
     let mut tx = sender(&track, clock::now());
     let first = tx.next_deadline();
     let mut packets = drain(&mut tx, first);

@@ -33,9 +33,9 @@ fn call(seed: u64, conditions: Conditions) -> (Pair, ChannelKey) {
     pair.network = Network::with(seed, conditions);
     let key = pair.peers[A].create_channel("chat", &DataChannelInit::default()).unwrap();
     for side in [A, B] {
-        // One of the two fetches its packets ahead.
-        let ahead = if side == A { 2 } else { 0 };
-        let track = microphone_ahead(1, ahead);
+        // One of the two fetches its packets together.
+        let packets = if side == A { 3 } else { 1 };
+        let track = microphone_batched(1, packets);
         pair.peers[side].add_track(track, vec!["stream".into()]).unwrap();
     }
     pair.negotiate(A, &OfferOptions::default());

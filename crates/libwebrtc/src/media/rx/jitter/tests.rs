@@ -8,7 +8,7 @@ const TWENTY_MS: u8 = 0xf8;
 
 fn packet(seq: u64, rtp_time: u32, arrival: Instant) -> IncomingPacket {
     let payload = Bytes::from_static(&[TWENTY_MS, 0, 0]);
-    IncomingPacket { ssrc: 1, seq, rtp_time, payload, repeats: false, arrival }
+    IncomingPacket { ssrc: 1, seq, rtp_time, payload, arrival }
 }
 
 /// The last digit of a number.
@@ -174,7 +174,7 @@ proptest! {
             let seq = base + offset - 20;
             let rtp_time = time.unwrap_or_else(|| u32::try_from(seq).expect("small") * 960);
             let payload = if ms % 3 == 0 { payload.into() } else { Bytes::from_static(&[TWENTY_MS, 0, 0]) };
-            buffer.insert(IncomingPacket { ssrc: 1, seq, rtp_time, payload, repeats: false, arrival: now });
+            buffer.insert(IncomingPacket { ssrc: 1, seq, rtp_time, payload, arrival: now });
             now += Duration::from_millis(ms);
             for _ in 0..ms / 20 {
                 let stretch = buffer.next(now);

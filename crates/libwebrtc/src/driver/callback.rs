@@ -5,17 +5,17 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 /// Holds a callback that may be replaced at any time, also from within itself.
-pub(crate) struct Slot<F> {
+pub(crate) struct Callback<F> {
     callback: Mutex<Option<Arc<Mutex<F>>>>,
 }
 
-impl<F> Default for Slot<F> {
+impl<F> Default for Callback<F> {
     fn default() -> Self {
         Self { callback: Mutex::new(None) }
     }
 }
 
-impl<F> Slot<F> {
+impl<F> Callback<F> {
     pub(crate) fn set(&self, callback: Option<F>) {
         let old = std::mem::replace(
             &mut *self.callback.lock(),
@@ -43,11 +43,11 @@ impl<F> Slot<F> {
 mod tests {
     use super::*;
 
-    type Callback = Box<dyn FnMut(u32) + Send>;
+    type Call = Box<dyn FnMut(u32) + Send>;
 
     #[test]
     fn a_callback_may_replace_itself() {
-        let slot: Arc<Slot<Callback>> = Arc::default();
+        let slot: Arc<Callback<Call>> = Arc::default();
         let seen = Arc::new(Mutex::new(vec![]));
         let (inner_slot, first, second) = (slot.clone(), seen.clone(), seen.clone());
         slot.set(Some(Box::new(move |n| {

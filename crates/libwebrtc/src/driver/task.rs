@@ -15,23 +15,17 @@ use super::{
 };
 use crate::{
     media::PERIOD,
-    peer::{Due, Output, TransceiverId, is_dtls},
-    peer_connection::PeerConnectionState,
+    peer::{Due, Output, TransceiverId, is_media},
 };
 
-/// Datagrams read before other connections get their turn.
-const DATAGRAMS_PER_TURN: usize = 64;
-/// How long a connection stays lively after what made it so.
-const LIVELY: Duration = Duration::from_millis(50);
-/// How long what arrives may wait for each packet that its readers wait for. That is how long the next fetching for the
-/// microphone takes, at which a connection is looked after anyway; one without a microphone waits for nothing else.
-const WAIT: Duration = PERIOD;
-/// The longest wait.
+/// Datagrams read in a tick: others wait as well.
+const DATAGRAMS_PER_TICK: usize = 64;
+/// The longest that audio may wait after it has arrived, however many packets its readers take at a time.
 const WAIT_MAX: Duration = Duration::from_millis(60);
 /// Bytes of memory that a connection keeps for what is read.
-const WAITING_KEPT: usize = 4096;
+const BATCH_KEPT: usize = 4096;
 
-pub(super) struct Driven {
+pub(super) struct ConnectionTask {
     connection: Arc<Connection>,
     socket: Socket,
     streams: Streams,
@@ -41,19 +35,16 @@ pub(super) struct Driven {
     sealed: VecDeque<(Due, Output)>,
     /// What left, and how late, that the peer was not told of.
     left: Vec<(TransceiverId, Duration)>,
-    /// How long packets that have arrived may wait.
-    patience: Duration,
+    /// How long audio that has arrived may wait: 20 ms for each packet that its readers take at a time.
+    hold: Duration,
     /// What was read from the socket.
-    waiting: Waiting,
-    /// The peer's, when it was last told of something.
-    state: PeerConnectionState,
+    batch: Batch,
     /// Something was received that its readers were not told of.
     has_news: bool,
-    lively_until: Instant,
     is_over: bool,
 }
 
-impl Driven {
+impl ConnectionTask {
     pub(super) fn new(connection: Arc<Connection>, socket: Socket, watch: Watch) -> Self {
         let now = Instant::now();
         Self {
@@ -63,11 +54,9 @@ impl Driven {
             deadline: now,
             sealed: VecDeque::new(),
             left: Vec::new(),
-            patience: WAIT,
-            waiting: Waiting::default(),
-            state: PeerConnectionState::New,
+            hold: PERIOD,
+            batch: Batch::default(),
             has_news: false,
-            lively_until: now + LIVELY,
             is_over: false,
         }
     }
@@ -80,25 +69,16 @@ impl Driven {
         self.streams.news_arrived();
     }
 
-    /// Whether it is in the middle of a conversation in which every step waits for the answer to the one before.
-    pub(super) fn is_lively(&self, now: Instant) -> bool {
-        now < self.lively_until
-    }
-
-    pub(super) fn lively_until(&self) -> Instant {
-        self.lively_until
-    }
-
     /// Whether the application asks for something.
     pub(super) fn is_asked(&self) -> bool {
-        self.connection.alarm.is_raised()
+        self.connection.wake_flag.is_raised()
     }
 
     /// When it has to be looked after next, if nothing happens before.
     pub(super) fn due_at(&self) -> Instant {
         let sealed = self.sealed.front().map(|(due, _)| due.at);
         let unread = self.socket.unread_since();
-        let others = [sealed, unread, self.waiting.until, self.streams.due_at()];
+        let others = [sealed, unread, self.batch.until, self.streams.due_at()];
         others.into_iter().flatten().fold(self.deadline, Instant::min)
     }
 
@@ -118,45 +98,41 @@ impl Driven {
 
     /// Does what the application asked for, reads what arrived, fetches microphone packets when one is due, and runs the
     /// timers that have run out. All in one go, because what costs most of a quiet call is to fetch its state from memory.
-    /// The application can have asked only where alarms were raised.
-    pub(super) fn turn(&mut self, clocks: Clocks, inbound: &mut Inbound, are_alarms_raised: bool) {
-        let asked = are_alarms_raised && self.connection.alarm.take();
-        if asked {
-            self.lively_until = clocks.now + LIVELY;
-        }
+    /// The application can have asked only where flags were raised.
+    pub(super) fn tick(&mut self, clocks: Clocks, inbound: &mut Inbound, are_flags_raised: bool) {
+        let asked = are_flags_raised && self.connection.wake_flag.take();
         if self.socket.unread_since().is_some() {
             self.read(clocks, inbound);
         }
         let is_due = self.deadline <= clocks.now;
-        let is_lively = self.is_lively(clocks.now);
-        let hears = self.waiting.until.is_some_and(|at| is_due || is_lively || at <= clocks.now);
+        let hears = self.batch.until.is_some_and(|until| is_due || until <= clocks.now);
         let are_streams_due = self.streams.due_at().is_some_and(|at| at <= clocks.now);
         if !(asked || is_due || hears || are_streams_due) {
             return;
         }
-        self.guarded(|driven| {
-            driven.deliver_waiting();
+        self.guarded(|task| {
+            task.deliver_waiting();
             // Before anything that takes longer.
             if is_due {
-                driven.fetch_audio();
+                task.fetch_audio();
             }
             if hears {
-                driven.hear();
+                task.hear();
             }
             if are_streams_due {
-                driven.receive_streams(clocks, inbound);
+                task.receive_streams(clocks, inbound);
             }
             if asked {
-                driven.ask_for_patience();
+                task.ask_for_batch();
             }
             // A goodbye may have to wait for an answer, and is said when time is passed to the peer.
-            let is_closing = driven.connection.closed.load(Ordering::Acquire);
+            let is_closing = task.connection.closed.load(Ordering::Acquire);
             if is_closing {
-                driven.sealed.clear();
+                task.sealed.clear();
             }
-            if asked || is_closing || driven.deadline <= clocks.now {
-                driven.connection.peer().handle_timeout(Instant::now());
-                driven.drain();
+            if asked || is_closing || task.deadline <= clocks.now {
+                task.connection.peer().handle_timeout(Instant::now());
+                task.drain();
             }
         });
     }
@@ -208,9 +184,8 @@ impl Driven {
         self.connection.peer().poll_audio()
     }
 
-    fn ask_for_patience(&mut self) {
-        let packets = u32::try_from(self.connection.peer().patience()).unwrap_or(u32::MAX);
-        self.patience = WAIT.saturating_mul(packets).min(WAIT_MAX);
+    fn ask_for_batch(&mut self) {
+        self.hold = PERIOD.saturating_mul(self.connection.peer().batch()).min(WAIT_MAX);
     }
 
     fn deliver_waiting(&self) {
@@ -222,38 +197,34 @@ impl Driven {
         }
     }
 
-    /// Empties the socket. Packets of audio can wait, and do so here, where the peer's state is not needed.
+    /// Empties the socket. Audio can wait for more of it, and does so here, where the peer's state is not needed; nothing else
+    /// waits.
     fn read(&mut self, clocks: Clocks, inbound: &mut Inbound) {
-        let is_connecting = self.state == PeerConnectionState::Connecting;
-        for _ in 0..DATAGRAMS_PER_TURN {
+        for _ in 0..DATAGRAMS_PER_TICK {
             let Some(datagram) = self.socket.receive(clocks, inbound) else { return };
-            if is_dtls(datagram.contents) || is_connecting {
-                self.lively_until = clocks.now + LIVELY;
-            }
-            self.waiting.add(&datagram, clocks.now + self.patience);
+            let hold = if is_media(datagram.contents) { self.hold } else { Duration::ZERO };
+            self.batch.add(&datagram, clocks.now + hold);
         }
-        self.waiting.until = Some(clocks.now);
     }
 
     /// Tells the peer of what was read.
     fn hear(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        for (arrival, source, contents) in waiting.datagrams() {
+        let batch = std::mem::take(&mut self.batch);
+        for (arrival, source, contents) in batch.datagrams() {
             self.has_news = true;
             let was_audio = self.connection.peer().handle_datagram(arrival, source, contents);
             if !was_audio {
                 self.drain();
             }
         }
-        self.waiting = waiting.emptied();
-        self.state = self.connection.peer().connection_state();
+        self.batch = batch.emptied();
     }
 
-    /// What came through TCP since the last turn counts as having come now: on the way around a firewall it has lost its
+    /// What came through TCP since the last tick counts as having come now: on the way around a firewall it has lost its
     /// timing anyway.
     fn receive_streams(&mut self, clocks: Clocks, inbound: &mut Inbound) {
-        let Self { connection, streams, has_news, lively_until, .. } = self;
-        streams.turn(inbound.contents(), clocks.now, |incoming| {
+        let Self { connection, streams, has_news, .. } = self;
+        streams.tick(inbound.contents(), clocks.now, |incoming| {
             let mut peer = connection.peer();
             match incoming {
                 Incoming::Bytes(from, bytes) => {
@@ -261,9 +232,6 @@ impl Driven {
                     peer.handle_stream(clocks.now, from, bytes);
                 }
                 Incoming::End(to) => peer.handle_stream_end(to),
-            }
-            if peer.connection_state() == PeerConnectionState::Connecting {
-                *lively_until = clocks.now + LIVELY;
             }
         });
         self.drain();
@@ -316,17 +284,17 @@ impl Driven {
 
 /// Datagrams that were read and that the peer was not told of.
 #[derive(Default)]
-struct Waiting {
-    /// Until when they may wait, if there are any.
+struct Batch {
+    /// Until when they may wait, if there are any: as long as each of them may.
     until: Option<Instant>,
     each: Vec<(Instant, SocketAddr, usize)>,
     /// The contents of all of them.
     contents: Vec<u8>,
 }
 
-impl Waiting {
+impl Batch {
     fn add(&mut self, datagram: &Datagram<'_>, until: Instant) {
-        self.until.get_or_insert(until);
+        self.until = Some(self.until.map_or(until, |before| before.min(until)));
         self.each.push((datagram.arrival, datagram.source, datagram.contents.len()));
         self.contents.extend_from_slice(datagram.contents);
     }
@@ -342,7 +310,7 @@ impl Waiting {
 
     /// Without any, but with their memory, unless that is more than a call needs.
     fn emptied(mut self) -> Self {
-        if self.contents.capacity() > WAITING_KEPT {
+        if self.contents.capacity() > BATCH_KEPT {
             return Self::default();
         }
         self.until = None;

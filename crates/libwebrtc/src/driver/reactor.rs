@@ -14,18 +14,16 @@ use mio::{Events, Interest, Poll, Registry, Token};
 use parking_lot::Mutex;
 
 use super::{
-    Bell, Connection,
-    driven::Driven,
+    Connection, ThreadWaker,
     socket::{Clocks, Inbound, Socket},
     streams::Watch,
+    task::ConnectionTask,
 };
 use crate::clock;
 
 /// How often a thread looks after its connections: four times in the 20 ms of a packet, in step with the four phases of
 /// the microphones.
 const TICK: Duration = Duration::from_millis(5);
-/// The same while one of them is lively.
-const SHORT_TICK: Duration = Duration::from_millis(1);
 /// Sockets that are told of at once; the rest is told of in the next round.
 const EVENTS: usize = 256;
 /// Of a thread, where the system allows it: what it does takes microseconds and has a deadline, what others do takes
@@ -36,26 +34,26 @@ const NICENESS: i32 = -10;
 /// A running thread.
 pub(super) struct Worker {
     thread: JoinHandle<()>,
-    newcomers: Arc<Mutex<Vec<Newcomer>>>,
-    is_rung: Arc<AtomicBool>,
+    pending: Arc<Mutex<Vec<Pending>>>,
+    is_woken: Arc<AtomicBool>,
     connections: Arc<AtomicUsize>,
 }
 
-type Newcomer = (Arc<Connection>, Socket);
+/// A connection on its way to the thread.
+type Pending = (Arc<Connection>, Socket);
 
 impl Worker {
     pub(super) fn start(index: usize) -> io::Result<Self> {
-        let newcomers = Arc::default();
-        let is_rung = Arc::default();
+        let pending = Arc::default();
+        let is_woken = Arc::default();
         let connections = Arc::default();
         let poll = Poll::new()?;
-        let crew = Crew {
-            newcomers: Arc::clone(&newcomers),
-            is_rung: Arc::clone(&is_rung),
+        let reactor = Reactor {
+            pending: Arc::clone(&pending),
+            is_woken: Arc::clone(&is_woken),
             connections: Arc::clone(&connections),
-            members: Vec::new(),
+            slots: Vec::new(),
             due: Vec::new(),
-            lively_until: Instant::now(),
             registry: Arc::new(poll.registry().try_clone()?),
             poll,
             events: Events::with_capacity(EVENTS),
@@ -63,10 +61,10 @@ impl Worker {
         };
         let run = || {
             go_before_others();
-            crew.run();
+            reactor.run();
         };
         let thread = thread::Builder::new().name(format!("rtc-{index}")).spawn(run)?;
-        Ok(Self { thread, newcomers, is_rung, connections })
+        Ok(Self { thread, pending, is_woken, connections })
     }
 
     /// How many connections it drives.
@@ -74,14 +72,14 @@ impl Worker {
         self.connections.load(Ordering::Relaxed)
     }
 
-    pub(super) fn bell(&self) -> Bell {
-        Bell { is_rung: Arc::clone(&self.is_rung), thread: self.thread.thread().clone() }
+    pub(super) fn waker(&self) -> ThreadWaker {
+        ThreadWaker { is_woken: Arc::clone(&self.is_woken), thread: self.thread.thread().clone() }
     }
 
     /// Takes on a connection for life.
     pub(super) fn adopt(&self, connection: Arc<Connection>, socket: Socket) {
         self.connections.fetch_add(1, Ordering::Relaxed);
-        self.newcomers.lock().push((connection, socket));
+        self.pending.lock().push((connection, socket));
         self.thread.thread().unpark();
     }
 }
@@ -114,31 +112,28 @@ impl Subject {
 }
 
 /// What the thread owns.
-struct Crew {
-    newcomers: Arc<Mutex<Vec<Newcomer>>>,
-    is_rung: Arc<AtomicBool>,
-    /// How many there are, newcomers included.
+struct Reactor {
+    pending: Arc<Mutex<Vec<Pending>>>,
+    is_woken: Arc<AtomicBool>,
+    /// How many there are, pending ones included.
     connections: Arc<AtomicUsize>,
-    /// `None` is a place for a newcomer.
-    members: Vec<Option<Member>>,
+    slots: Vec<Option<Slot>>,
     /// The places of those that are due; kept for its memory.
     due: Vec<usize>,
-    /// The latest of all members.
-    lively_until: Instant,
     poll: Poll,
-    /// Of the poll, for the members to register their TCP connections with.
+    /// Of the poll, for the connections to register their TCP connections with.
     registry: Arc<Registry>,
     events: Events,
     inbound: Inbound,
 }
 
 /// A connection and when it has to be looked after. All are gone through in each tick, so there is little to go through.
-struct Member {
+struct Slot {
     due_at: Instant,
-    driven: Box<Driven>,
+    task: Box<ConnectionTask>,
 }
 
-impl Crew {
+impl Reactor {
     fn run(mut self) {
         let mut next_tick = clock::next_tick(Instant::now(), TICK);
         loop {
@@ -148,20 +143,19 @@ impl Crew {
             if now >= next_tick {
                 self.look_for_datagrams(now);
             }
-            let are_alarms_raised = self.is_rung.swap(false, Ordering::AcqRel);
-            if are_alarms_raised {
-                self.look_for_alarms(now);
+            let are_flags_raised = self.is_woken.swap(false, Ordering::AcqRel);
+            if are_flags_raised {
+                self.look_for_flags(now);
             }
-            self.look_after(now, are_alarms_raised);
-            let tick = if now < self.lively_until { SHORT_TICK } else { TICK };
-            next_tick = clock::next_tick(Instant::now(), tick);
+            self.look_after(now, are_flags_raised);
+            next_tick = clock::next_tick(Instant::now(), TICK);
         }
     }
 
-    /// Until the tick, an alarm, or a newcomer. Waking without a reason does no harm.
+    /// Until the tick, a raised flag, or another connection. Waking without a reason does no harm.
     fn wait(&self, next_tick: Instant) {
-        if self.members.iter().all(Option::is_none) {
-            if self.newcomers.lock().is_empty() {
+        if self.slots.iter().all(Option::is_none) {
+            if self.pending.lock().is_empty() {
                 thread::park();
             }
             return;
@@ -170,20 +164,20 @@ impl Crew {
     }
 
     fn admit(&mut self) {
-        let newcomers = std::mem::take(&mut *self.newcomers.lock());
-        if !newcomers.is_empty() {
-            // Their alarms may have been raised before they were here.
-            self.is_rung.store(true, Ordering::Release);
+        let pending = std::mem::take(&mut *self.pending.lock());
+        if !pending.is_empty() {
+            // Their flags may have been raised before they were here.
+            self.is_woken.store(true, Ordering::Release);
         }
-        for (connection, socket) in newcomers {
-            let place = self.members.iter().position(Option::is_none).unwrap_or_else(|| {
-                self.members.push(None);
-                self.members.len() - 1
+        for (connection, socket) in pending {
+            let place = self.slots.iter().position(Option::is_none).unwrap_or_else(|| {
+                self.slots.push(None);
+                self.slots.len() - 1
             });
             match self.watch(place, socket) {
                 Ok((socket, watch)) => {
-                    let driven = Box::new(Driven::new(connection, socket, watch));
-                    self.members[place] = Some(Member { due_at: driven.due_at(), driven });
+                    let task = Box::new(ConnectionTask::new(connection, socket, watch));
+                    self.slots[place] = Some(Slot { due_at: task.due_at(), task });
                 }
                 Err(error) => {
                     connection.fail(&format!("cannot watch its socket: {error}"));
@@ -210,12 +204,12 @@ impl Crew {
             for event in &self.events {
                 told += 1;
                 let (place, subject) = Subject::of(event.token());
-                let Some(Some(member)) = self.members.get_mut(place) else { continue };
+                let Some(Some(slot)) = self.slots.get_mut(place) else { continue };
                 match subject {
-                    Subject::Socket => member.driven.datagrams_arrived(),
-                    Subject::Streams => member.driven.streams_have_news(),
+                    Subject::Socket => slot.task.datagrams_arrived(),
+                    Subject::Streams => slot.task.streams_have_news(),
                 }
-                member.due_at = now;
+                slot.due_at = now;
             }
             if told < EVENTS {
                 return;
@@ -223,34 +217,33 @@ impl Crew {
         }
     }
 
-    fn look_for_alarms(&mut self, now: Instant) {
-        let members = self.members.iter_mut().flatten();
-        members.filter(|member| member.driven.is_asked()).for_each(|member| member.due_at = now);
+    fn look_for_flags(&mut self, now: Instant) {
+        let slots = self.slots.iter_mut().flatten();
+        slots.filter(|slot| slot.task.is_asked()).for_each(|slot| slot.due_at = now);
     }
 
-    /// Gives a turn to those that are due.
-    fn look_after(&mut self, now: Instant, are_alarms_raised: bool) {
-        let Self { members, due, inbound, .. } = self;
-        let is_due = |member: &Option<Member>| member.as_ref().is_some_and(|it| it.due_at <= now);
+    /// Ticks those that are due.
+    fn look_after(&mut self, now: Instant, are_flags_raised: bool) {
+        let Self { slots, due, inbound, .. } = self;
+        let is_due = |slot: &Option<Slot>| slot.as_ref().is_some_and(|it| it.due_at <= now);
         due.clear();
-        due.extend((0..members.len()).filter(|place| is_due(&members[*place])));
-        let mut each = |action: &mut dyn FnMut(&mut Driven)| {
+        due.extend((0..slots.len()).filter(|place| is_due(&slots[*place])));
+        let mut each = |action: &mut dyn FnMut(&mut ConnectionTask)| {
             for place in &*due {
-                members[*place].iter_mut().for_each(|member| action(&mut member.driven));
+                slots[*place].iter_mut().for_each(|slot| action(&mut slot.task));
             }
         };
         // Before anything that takes longer.
-        each(&mut |driven| driven.send_sealed(now));
+        each(&mut |task| task.send_sealed(now));
         let clocks = Clocks::read();
-        each(&mut |driven| driven.turn(clocks, inbound, are_alarms_raised));
+        each(&mut |task| task.tick(clocks, inbound, are_flags_raised));
         // When all have been read, so that the application wakes once for what all of them have heard.
-        each(&mut Driven::tell_readers);
+        each(&mut ConnectionTask::tell_readers);
         for place in &self.due {
-            let Some(member) = &mut self.members[*place] else { continue };
-            member.due_at = member.driven.due_at();
-            self.lively_until = self.lively_until.max(member.driven.lively_until());
+            let Some(slot) = &mut self.slots[*place] else { continue };
+            slot.due_at = slot.task.due_at();
             // Its socket goes with it.
-            if self.members[*place].take_if(|member| member.driven.is_over()).is_some() {
+            if self.slots[*place].take_if(|slot| slot.task.is_over()).is_some() {
                 self.connections.fetch_sub(1, Ordering::Relaxed);
             }
         }
