@@ -66,51 +66,21 @@
 //! kept for a handler that is not there yet, TURN servers and the machines that may send through them, transceivers,
 //! channels, candidates, description length, and microphone periods that are caught up after a stall or fetched ahead.
 
-// The application's side.
-pub mod prelude;
-pub mod peer_connection_factory;
-pub mod peer_connection;
-pub mod session_description;
-pub mod ice_candidate;
-pub mod data_channel;
-pub mod rtp_transceiver;
-pub mod rtp_sender;
-pub mod rtp_receiver;
-pub mod rtp_parameters;
-pub mod media_stream;
-pub mod media_stream_track;
-pub mod stats;
-mod enum_dispatch;
-pub mod audio_frame;
-pub mod audio_source;
-pub mod audio_track;
-pub mod audio_stream;
-pub mod encoded;
-pub mod video_frame;
-pub mod video_source;
-pub mod video_track;
-pub mod video_stream;
-
-/// Helpers beside the connection itself.
-pub mod native {
-    pub mod apm;
-    pub mod audio_resampler;
-    pub mod frame_cryptor;
-    pub mod packet_trailer;
-
-    /// A random (version 4) UUID in its usual form of 36 characters.
-    pub fn create_random_uuid() -> String {
-        uuid::Uuid::new_v4().to_string()
-    }
-}
-
-// The engine's side.
-mod driver;
-mod peer;
-mod rtp;
-mod sdp;
+mod types;
 mod media;
 mod clock;
+mod rtp;
+mod peer;
+mod driver;
+mod api;
+
+pub use api::{
+    audio_source, audio_stream, audio_track, data_channel, encoded, media_stream,
+    media_stream_track, native, peer_connection, peer_connection_factory, prelude, rtp_receiver,
+    rtp_sender, rtp_transceiver, video_frame, video_source, video_stream, video_track,
+};
+use types::sdp;
+pub use types::{audio_frame, ice_candidate, rtp_parameters, session_description, stats};
 
 use thiserror::Error;
 
