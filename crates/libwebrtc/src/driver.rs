@@ -24,9 +24,10 @@
     reason = "IO: this module waits, reads the clock and owns the sockets"
 )]
 
-mod api;
 mod callback;
+mod calls;
 mod channel;
+mod handle;
 mod hosts;
 mod pool;
 mod reactor;
@@ -49,31 +50,35 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard};
 
-pub(crate) use self::channel::ChannelShared;
 use self::{callback::Callback, reactor::Worker, socket::Socket};
+pub(crate) use self::{channel::ChannelShared, handle::Handle};
 use crate::{
-    RtcError, clock,
-    data_channel::{DataChannel, DataChannelState},
+    clock,
     peer::{ChannelKey, Hub, Peer, PeerConfig, PeerEvent, Policy},
-    peer_connection::{
-        OnConnectionChange, OnDataChannel, OnIceCandidate, OnIceConnectionChange,
-        OnIceGatheringChange, OnNegotiationNeeded, OnSignalingChange, OnTrack, PeerConnectionState,
-        TrackEvent,
+    types::{
+        RtcError,
+        ice_candidate::IceCandidate,
+        settings::{IceTransportsType, RtcConfiguration},
+        states::{
+            DataChannelState, IceConnectionState, IceGatheringState, PeerConnectionState,
+            SignalingState,
+        },
     },
-    peer_connection_factory::{IceTransportsType, RtcConfiguration},
-    rtp_transceiver::{Handle, RtpTransceiver},
 };
+
+/// A callback of the application's. It runs on an engine thread, without any lock of the engine.
+pub(crate) type On<T> = Box<dyn FnMut(T) + Send + Sync>;
 
 #[derive(Default)]
 pub(crate) struct Callbacks {
-    pub(crate) connection: Callback<OnConnectionChange>,
-    pub(crate) data_channel: Callback<OnDataChannel>,
-    pub(crate) candidate: Callback<OnIceCandidate>,
-    pub(crate) ice_connection: Callback<OnIceConnectionChange>,
-    pub(crate) gathering: Callback<OnIceGatheringChange>,
-    pub(crate) negotiation: Callback<OnNegotiationNeeded>,
-    pub(crate) signaling: Callback<OnSignalingChange>,
-    pub(crate) track: Callback<OnTrack>,
+    pub(crate) connection: Callback<On<PeerConnectionState>>,
+    pub(crate) data_channel: Callback<On<Arc<ChannelShared>>>,
+    pub(crate) candidate: Callback<On<IceCandidate>>,
+    pub(crate) ice_connection: Callback<On<IceConnectionState>>,
+    pub(crate) gathering: Callback<On<IceGatheringState>>,
+    pub(crate) negotiation: Callback<On<u32>>,
+    pub(crate) signaling: Callback<On<SignalingState>>,
+    pub(crate) track: Callback<On<Handle>>,
 }
 
 /// What the application's handles and the driving thread share.
@@ -210,17 +215,13 @@ impl Connection {
             PeerEvent::NegotiationNeeded(number) => self.callbacks.negotiation.call(|f| f(number)),
             PeerEvent::Candidate(candidate) => self.callbacks.candidate.call(|f| f(candidate)),
             PeerEvent::Track(id) => {
-                let transceiver = RtpTransceiver::new(Handle::new(Arc::downgrade(self), id));
-                let receiver = transceiver.receiver();
-                let Some(track) = receiver.track() else { return };
-                let event =
-                    TrackEvent { streams: receiver.streams(), receiver, track, transceiver };
-                self.callbacks.track.call(|f| f(event));
+                let handle = Handle::new(Arc::downgrade(self), id);
+                self.callbacks.track.call(|f| f(handle));
             }
             PeerEvent::ChannelAdded { key, label } => {
                 let shared = ChannelShared::opened(Arc::downgrade(self), key, &label);
                 self.channels.lock().insert(key, shared.clone());
-                self.callbacks.data_channel.call(|f| f(DataChannel::new(shared)));
+                self.callbacks.data_channel.call(|f| f(shared));
             }
             PeerEvent::ChannelState(key, state) => {
                 if let Some(channel) = self.channel(key) {

@@ -7,27 +7,29 @@
 //! # Layout
 //!
 //! ```text
-//! API shapes (peer_connection, data_channel, rtp_*, audio_*)      what an application holds
+//! api: upstream's shapes (peer_connection, data_channel, …)       what an application holds; do not change
 //!       │ calls                          ▲ callbacks
 //!       ▼                                │
-//! driver: threads, sockets, timers ──────┘                        the only part that waits or reads a clock
+//! driver: threads, sockets, timers ──────┘                        the only part that waits
 //!       │ datagrams, `now`               ▲ datagrams, events
 //!       ▼                                │
 //! peer: negotiation, channels, the way of datagrams, over str0m
 //!       │ packets                        ▲ packets
 //!       ▼                                │
 //! rtp: encryption, reports ──► media: Opus, pacing ledger, playout
+//!
+//! types: states, settings, descriptions, packets, stats           what all of them share; does nothing
 //! ```
 //!
-//! `peer`, `rtp` and `media` never read a clock or a socket: time and datagrams come in as arguments, so two peers can be run
-//! against each other in virtual time.
+//! Each part knows only those below it. `peer`, `rtp` and `media` never read a clock or a socket: time and datagrams come
+//! in as arguments, so two peers can be run against each other in virtual time.
 //!
 //! # What is supported
 //!
 //! | area | state |
 //! |---|---|
 //! | offers, answers, trickle, ICE restart, rollback | yes, by str0m |
-//! | data channels: ordered or not, reliable or not, negotiated or in-band | yes; the first message in a while may be read 5 ms after it came |
+//! | data channels: ordered or not, reliable or not, negotiated or in-band | yes; a message may be read 5 ms after it came |
 //! | Opus audio both ways, several tracks, mute | yes |
 //! | SRTP with AES-GCM (256, 128) and AES-CM with SHA-1; sender and receiver reports | yes |
 //! | NACK | packets of audio are sent again; none is asked for, as it would come too late to be measured |
@@ -79,51 +81,7 @@ pub use api::{
     media_stream_track, native, peer_connection, peer_connection_factory, prelude, rtp_receiver,
     rtp_sender, rtp_transceiver, video_frame, video_source, video_stream, video_track,
 };
-use types::sdp;
-pub use types::{audio_frame, ice_candidate, rtp_parameters, session_description, stats};
-
-use thiserror::Error;
-
-/// What a transceiver or an m-line carries.
-#[derive(Debug, Copy, Clone, PartialEq, Eq)]
-pub enum MediaType {
-    Audio,
-    Video,
-    Data,
-    Unsupported,
-}
-
-/// Who is to blame for an [`RtcError`].
-#[derive(Debug, Copy, Clone, PartialEq, Eq)]
-pub enum RtcErrorType {
-    /// The engine failed, or was asked for something it does not do.
-    Internal,
-    /// A description or candidate could not be understood or applied.
-    InvalidSdp,
-    /// The call does not fit the state of the object, for instance because it is closed.
-    InvalidState,
-}
-
-/// The error of every fallible call of this crate, except for sending data.
-#[derive(Error, Debug)]
-#[error("{error_type:?}: {message}")]
-pub struct RtcError {
-    pub error_type: RtcErrorType,
-    /// A lowercase fragment that names the value and what is wrong with it.
-    pub message: String,
-}
-
-impl RtcError {
-    pub(crate) fn internal(message: impl Into<String>) -> Self {
-        Self { error_type: RtcErrorType::Internal, message: message.into() }
-    }
-
-    pub(crate) fn invalid_state(message: impl Into<String>) -> Self {
-        Self { error_type: RtcErrorType::InvalidState, message: message.into() }
-    }
-
-    /// The answer to everything this engine leaves out; `what` is a noun phrase.
-    pub(crate) fn unsupported(what: &str) -> Self {
-        Self::internal(format!("{what} is unsupported by the pure-Rust engine"))
-    }
-}
+pub use types::{
+    MediaType, RtcError, RtcErrorType, audio_frame, ice_candidate, rtp_parameters,
+    session_description, stats,
+};

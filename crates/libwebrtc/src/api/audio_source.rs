@@ -69,10 +69,9 @@ pub mod native {
 
     use super::{AudioSourceOptions, DEFAULT_NUM_CHANNELS, DEFAULT_SAMPLE_RATE};
     use crate::{
-        RtcError,
-        audio_frame::AudioFrame,
         clock,
-        media::{ClipTimeline, PcmShape, PcmTimeline},
+        media::{ClipTimeline, PcmShape, PcmTimeline, Source},
+        types::{RtcError, audio_frame::AudioFrame},
     };
 
     /// A source of PCM which the application pushes.
@@ -86,18 +85,9 @@ pub mod native {
 
     struct Shared {
         options: Mutex<AudioSourceOptions>,
-        feed: Feed,
-    }
-
-    /// What a sender of the source reads.
-    pub(crate) enum Feed {
-        Pcm(PcmFeed),
-        Clips(Arc<Mutex<ClipTimeline>>),
-    }
-
-    pub(crate) struct PcmFeed {
-        pub(crate) timeline: Mutex<PcmTimeline>,
-        shape: PcmShape,
+        feed: Source,
+        /// Of PCM.
+        shape: Option<PcmShape>,
         cleared: Notify,
     }
 
@@ -116,26 +106,29 @@ pub mod native {
         ) -> Self {
             let shape = PcmShape { rate: sample_rate, channels: num_channels };
             let queue = Duration::from_millis(queue_size_ms.into());
-            let timeline = Mutex::new(PcmTimeline::new(clock::grid(), shape, queue, clock::now()));
-            let feed = Feed::Pcm(PcmFeed { timeline, shape, cleared: Notify::new() });
-            Self { shared: Arc::new(Shared { options: Mutex::new(options), feed }) }
+            let timeline = PcmTimeline::new(clock::grid(), shape, queue, clock::now());
+            Self::of(options, Source::Pcm(Arc::new(Mutex::new(timeline))), Some(shape))
         }
 
         pub(crate) fn from_clips(clips: Arc<Mutex<ClipTimeline>>) -> Self {
-            Self {
-                shared: Arc::new(Shared { options: Mutex::default(), feed: Feed::Clips(clips) }),
-            }
+            Self::of(AudioSourceOptions::default(), Source::Clips(clips), None)
         }
 
-        pub(crate) fn feed(&self) -> &Feed {
+        fn of(options: AudioSourceOptions, feed: Source, shape: Option<PcmShape>) -> Self {
+            let options = Mutex::new(options);
+            Self { shared: Arc::new(Shared { options, feed, shape, cleared: Notify::new() }) }
+        }
+
+        /// What a sender of the source reads.
+        pub(crate) fn feed(&self) -> &Source {
             &self.shared.feed
         }
 
         /// Forgets what was captured and not yet sent. A caller that is being held back goes on.
         pub fn clear_buffer(&self) {
-            if let Feed::Pcm(pcm) = &self.shared.feed {
-                pcm.timeline.lock().clear();
-                pcm.cleared.notify_waiters();
+            if let Source::Pcm(timeline) = &self.shared.feed {
+                timeline.lock().clear();
+                self.shared.cleared.notify_waiters();
             }
         }
 
@@ -146,19 +139,20 @@ pub mod native {
         /// `InvalidState` if the frame has not the shape of the source, the source has a shape that is not supported,
         /// has no queue and the frame is not 10 ms long, or sends ready-made packets instead of PCM.
         pub async fn capture_frame(&self, frame: &AudioFrame<'_>) -> Result<(), RtcError> {
-            let Feed::Pcm(pcm) = &self.shared.feed else {
+            let (Source::Pcm(timeline), Some(shape)) = (&self.shared.feed, self.shared.shape)
+            else {
                 return Err(RtcError::invalid_state(
                     "a source of ready-made packets takes no PCM frames",
                 ));
             };
-            pcm.check(frame)?;
-            let chunk = match pcm.timeline.lock().queue() {
+            check(shape, timeline.lock().is_direct(), frame)?;
+            let chunk = match timeline.lock().queue() {
                 0 => frame.data.len(),
                 queue => queue,
             };
             for samples in frame.data.chunks(chunk.max(1)) {
-                pcm.until(|timeline, now| timeline.push(now, samples).err()).await;
-                pcm.until(PcmTimeline::next_push).await;
+                self.until(timeline, |timeline, now| timeline.push(now, samples).err()).await;
+                self.until(timeline, PcmTimeline::next_push).await;
             }
             Ok(())
         }
@@ -172,62 +166,59 @@ pub mod native {
         }
 
         pub fn sample_rate(&self) -> u32 {
-            match &self.shared.feed {
-                Feed::Pcm(pcm) => pcm.shape.rate,
-                Feed::Clips(_) => DEFAULT_SAMPLE_RATE,
-            }
+            self.shared.shape.map_or(DEFAULT_SAMPLE_RATE, |shape| shape.rate)
         }
 
         pub fn num_channels(&self) -> u32 {
-            match &self.shared.feed {
-                Feed::Pcm(pcm) => pcm.shape.channels,
-                Feed::Clips(_) => DEFAULT_NUM_CHANNELS,
-            }
-        }
-    }
-
-    impl PcmFeed {
-        fn check(&self, frame: &AudioFrame<'_>) -> Result<(), RtcError> {
-            let PcmShape { rate, channels } = self.shape;
-            if (frame.sample_rate, frame.num_channels) != (rate, channels) {
-                return Err(RtcError::invalid_state(format!(
-                    "a frame of {} Hz and {} channels does not fit a source of {rate} Hz and {channels} channels",
-                    frame.sample_rate, frame.num_channels,
-                )));
-            }
-            if !self.shape.is_supported() {
-                return Err(RtcError::invalid_state(format!(
-                    "a source of {rate} Hz and {channels} channels is unsupported: use 1 or 2 channels at 8000 to \
-                     192000 Hz in steps of 50",
-                )));
-            }
-            if !frame.data.len().is_multiple_of(channels as usize) {
-                return Err(RtcError::invalid_state(format!(
-                    "{} samples cannot be divided into {channels} channels",
-                    frame.data.len(),
-                )));
-            }
-            let (got, want) = (frame.data.len() / channels as usize, rate as usize / 100);
-            if self.timeline.lock().is_direct() && got != want {
-                return Err(RtcError::invalid_state(format!(
-                    "a source without a queue takes frames of 10 ms: got {got} samples per channel, expected {want}",
-                )));
-            }
-            Ok(())
+            self.shared.shape.map_or(DEFAULT_NUM_CHANNELS, |shape| shape.channels)
         }
 
         /// Repeats `step` whenever the instant has come that it asked to wait for, until it asks for none. Time moves
         /// samples on, so that is a wait of bounded length.
-        async fn until(&self, mut step: impl FnMut(&mut PcmTimeline, Instant) -> Option<Instant>) {
+        async fn until(
+            &self,
+            timeline: &Mutex<PcmTimeline>,
+            mut step: impl FnMut(&mut PcmTimeline, Instant) -> Option<Instant>,
+        ) {
             loop {
-                let cleared = self.cleared.notified();
-                let Some(instant) = step(&mut self.timeline.lock(), clock::now()) else { return };
+                let cleared = self.shared.cleared.notified();
+                let Some(instant) = step(&mut timeline.lock(), clock::now()) else { return };
                 tokio::select! {
                     () = tokio::time::sleep_until(instant.into()) => {}
                     () = cleared => {}
                 }
             }
         }
+    }
+
+    /// Whether a frame can be captured by a source of this shape, with or without a queue.
+    fn check(shape: PcmShape, is_direct: bool, frame: &AudioFrame<'_>) -> Result<(), RtcError> {
+        let PcmShape { rate, channels } = shape;
+        if (frame.sample_rate, frame.num_channels) != (rate, channels) {
+            return Err(RtcError::invalid_state(format!(
+                "a frame of {} Hz and {} channels does not fit a source of {rate} Hz and {channels} channels",
+                frame.sample_rate, frame.num_channels,
+            )));
+        }
+        if !shape.is_supported() {
+            return Err(RtcError::invalid_state(format!(
+                "a source of {rate} Hz and {channels} channels is unsupported: use 1 or 2 channels at 8000 to \
+                     192000 Hz in steps of 50",
+            )));
+        }
+        if !frame.data.len().is_multiple_of(channels as usize) {
+            return Err(RtcError::invalid_state(format!(
+                "{} samples cannot be divided into {channels} channels",
+                frame.data.len(),
+            )));
+        }
+        let (got, want) = (frame.data.len() / channels as usize, rate as usize / 100);
+        if is_direct && got != want {
+            return Err(RtcError::invalid_state(format!(
+                "a source without a queue takes frames of 10 ms: got {got} samples per channel, expected {want}",
+            )));
+        }
+        Ok(())
     }
 
     impl Debug for NativeAudioSource {

@@ -12,9 +12,9 @@ pub mod native {
     use tokio_stream::Stream;
 
     use crate::{
-        audio_frame::AudioFrame,
-        audio_track::RtcAudioTrack,
+        api::audio_track::RtcAudioTrack,
         media::{PcmShape, PcmSink},
+        types::audio_frame::AudioFrame,
     };
 
     const DEFAULT_QUEUE_SIZE_FRAMES: usize = 10;

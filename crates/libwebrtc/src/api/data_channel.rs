@@ -2,72 +2,15 @@
 
 use std::{
     fmt::{self, Debug},
-    str::Utf8Error,
     sync::Arc,
 };
 
-use serde::Deserialize;
-use thiserror::Error;
-
-use crate::{driver::ChannelShared, rtp_parameters::Priority};
-
-/// How a channel is opened.
-#[derive(Clone, Debug)]
-pub struct DataChannelInit {
-    pub ordered: bool,
-    /// In milliseconds. Ignored when `max_retransmits` is set.
-    pub max_retransmit_time: Option<i32>,
-    pub max_retransmits: Option<i32>,
-    pub protocol: String,
-    /// Both sides create the channel with the same `id`, and nothing about it is said in-band.
-    pub negotiated: bool,
-    /// The SCTP stream of a negotiated channel, 0 to 65534.
-    pub id: i32,
-    /// Has no effect.
-    pub priority: Option<Priority>,
-}
-
-impl Default for DataChannelInit {
-    fn default() -> Self {
-        Self {
-            ordered: true,
-            max_retransmit_time: None,
-            max_retransmits: None,
-            protocol: String::new(),
-            negotiated: false,
-            id: -1,
-            priority: None,
-        }
-    }
-}
-
-#[derive(Debug, Error)]
-pub enum DataChannelError {
-    /// The channel is not open, the message is longer than 256 KiB, or 16 MiB are already waiting.
-    #[error(
-        "cannot send: the channel is not open, the message is too long, or too much is waiting to be sent"
-    )]
-    Send,
-    #[error("cannot send text that is not utf-8: {0}")]
-    Utf8(#[from] Utf8Error),
-}
-
-#[derive(Debug, Copy, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DataChannelState {
-    Connecting,
-    Open,
-    Closing,
-    Closed,
-}
-
-/// A received message.
-#[derive(Debug)]
-pub struct DataBuffer<'a> {
-    pub data: &'a [u8],
-    /// False for text.
-    pub binary: bool,
-}
+use crate::driver::ChannelShared;
+pub use crate::types::{
+    messages::{DataBuffer, DataChannelError},
+    settings::DataChannelInit,
+    states::DataChannelState,
+};
 
 /// Callbacks run on an engine thread, one at a time per connection and without any lock of the engine: they may call
 /// back into this crate, but must not block, because the same thread paces audio.

@@ -33,32 +33,22 @@ use std::{
     time::Instant,
 };
 
-use bytes::Bytes;
 use parking_lot::Mutex;
-use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio_stream::Stream;
 
-pub use crate::media::Pacing;
 use crate::{
-    audio_source::{RtcAudioSource, native::NativeAudioSource},
-    audio_track::RtcAudioTrack,
+    api::{
+        audio_source::{RtcAudioSource, native::NativeAudioSource},
+        audio_track::RtcAudioTrack,
+    },
     clock,
     media::{ClipTimeline, Tap},
 };
-
-/// A mono Opus packet of exactly 20 ms, and how loud it is.
-///
-/// The engine does not look into the payload. A packet of another length would be played by its receiver with gaps or
-/// overlaps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EncodedFrame {
-    /// One Opus packet (RFC 6716), without any RTP header.
-    pub payload: Arc<[u8]>,
-    /// The level that is sent in the header (RFC 6464), in -dBov: 0 is full scale, 127 is silence. Higher values are
-    /// sent as 127. Servers find the active speaker by it.
-    pub level: u8,
-}
+pub use crate::{
+    media::Pacing,
+    types::packets::{EncodedFrame, PlayError, ReceivedFrame},
+};
 
 /// A microphone that sends ready-made packets: the same silent frame over and over, until it is told to play a clip.
 ///
@@ -67,17 +57,6 @@ pub struct EncodedFrame {
 pub struct EncodedAudioSource {
     timeline: Arc<Mutex<ClipTimeline>>,
     source: NativeAudioSource,
-}
-
-/// Why a clip was not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum PlayError {
-    #[error("another clip is still playing: wait for its end or stop it")]
-    AlreadyPlaying,
-    #[error("the clip has no frames")]
-    EmptyClip,
-    #[error("the last track of this source is gone, nobody would hear the clip")]
-    TrackEnded,
 }
 
 /// A clip that was accepted. Dropping this does not stop it.
@@ -150,21 +129,6 @@ impl Playback {
     pub async fn started(self) -> Option<Instant> {
         self.started.await.ok()
     }
-}
-
-/// A packet of a remote track as it arrived.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReceivedFrame {
-    /// The sender's RTP stream. When this changes, `seq` and `rtp_time` start anew.
-    pub ssrc: u32,
-    /// The sequence number, counting on beyond 16 bits. Gaps are packets that are lost, or late.
-    pub seq: u64,
-    /// In ticks of 48 kHz; wraps around.
-    pub rtp_time: u32,
-    /// One Opus packet, of any length.
-    pub payload: Bytes,
-    /// When the engine read the packet from its socket.
-    pub arrival: Instant,
 }
 
 /// Packets of a microphone that are fetched together at most: a caller must not seem to be slow to speak.

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Debug};
 
-use crate::{
+use crate::api::{
     audio_track::RtcAudioTrack, media_stream_track::MediaStreamTrack, video_track::RtcVideoTrack,
 };
 

@@ -1,13 +1,10 @@
 //! A track of either kind.
 
-use crate::{audio_track::RtcAudioTrack, video_track::RtcVideoTrack};
-
-/// Whether a track can still carry media.
-#[derive(Debug, Copy, Clone, PartialEq, Eq)]
-pub enum RtcTrackState {
-    Live,
-    Ended,
-}
+pub use crate::types::states::RtcTrackState;
+use crate::{
+    api::{audio_track::RtcAudioTrack, video_track::RtcVideoTrack},
+    media::Track,
+};
 
 /// An audio or a video track, local or remote.
 #[derive(Debug, Clone)]
@@ -56,5 +53,23 @@ impl From<RtcAudioTrack> for MediaStreamTrack {
 impl From<RtcVideoTrack> for MediaStreamTrack {
     fn from(track: RtcVideoTrack) -> Self {
         Self::Video(track)
+    }
+}
+
+impl From<MediaStreamTrack> for Track {
+    fn from(track: MediaStreamTrack) -> Self {
+        match track {
+            MediaStreamTrack::Audio(track) => Self::Audio(track.track().clone()),
+            MediaStreamTrack::Video(track) => Self::Video(track.track().clone()),
+        }
+    }
+}
+
+impl From<Track> for MediaStreamTrack {
+    fn from(track: Track) -> Self {
+        match track {
+            Track::Audio(track) => Self::Audio(RtcAudioTrack::new(track)),
+            Track::Video(track) => Self::Video(RtcVideoTrack::new(track)),
+        }
     }
 }

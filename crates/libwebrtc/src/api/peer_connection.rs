@@ -6,70 +6,24 @@ use std::{
 };
 
 use crate::{
-    MediaType, RtcError,
-    data_channel::{DataChannel, DataChannelInit},
-    driver::Owner,
-    ice_candidate::IceCandidate,
-    media_stream::MediaStream,
-    media_stream_track::MediaStreamTrack,
-    peer_connection_factory::RtcConfiguration,
-    rtp_receiver::RtpReceiver,
-    rtp_sender::RtpSender,
-    rtp_transceiver::{RtpTransceiver, RtpTransceiverInit},
-    session_description::SessionDescription,
-    stats::RtcStats,
+    api::{
+        data_channel::DataChannel, media_stream::MediaStream, media_stream_track::MediaStreamTrack,
+        rtp_receiver::RtpReceiver, rtp_sender::RtpSender, rtp_transceiver::RtpTransceiver,
+    },
+    driver::{ChannelShared, Handle, On, Owner},
+    types::{
+        MediaType, RtcError,
+        ice_candidate::IceCandidate,
+        session_description::SessionDescription,
+        settings::{DataChannelInit, RtcConfiguration, RtpTransceiverInit},
+        stats::RtcStats,
+    },
 };
 
-#[derive(Debug, Copy, Clone, PartialEq, Eq)]
-pub enum PeerConnectionState {
-    New,
-    Connecting,
-    Connected,
-    /// Nothing is heard from the other side. It may come back by itself.
-    Disconnected,
-    /// Disconnected for ten seconds, or beyond repair. An ICE restart may help in the first case.
-    Failed,
-    Closed,
-}
-
-#[derive(Debug, Copy, Clone, PartialEq, Eq)]
-pub enum IceConnectionState {
-    New,
-    Checking,
-    Connected,
-    Completed,
-    Failed,
-    Disconnected,
-    Closed,
-    /// Never reported; part of the API's shape.
-    Max,
-}
-
-#[derive(Debug, Copy, Clone, PartialEq, Eq)]
-pub enum IceGatheringState {
-    New,
-    Gathering,
-    Complete,
-}
-
-#[derive(Debug, Copy, Clone, PartialEq, Eq)]
-pub enum SignalingState {
-    Stable,
-    HaveLocalOffer,
-    HaveLocalPrAnswer,
-    HaveRemoteOffer,
-    HaveRemotePrAnswer,
-    Closed,
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct OfferOptions {
-    pub ice_restart: bool,
-    /// Makes sure that the offer has an m-line on which audio can be received.
-    pub offer_to_receive_audio: bool,
-    /// Makes sure that the offer has an m-line on which video can be received.
-    pub offer_to_receive_video: bool,
-}
+pub use crate::types::{
+    settings::OfferOptions,
+    states::{IceConnectionState, IceGatheringState, PeerConnectionState, SignalingState},
+};
 
 #[derive(Debug, Clone, Default)]
 pub struct AnswerOptions {}
@@ -99,6 +53,16 @@ pub struct TrackEvent {
     pub streams: Vec<MediaStream>,
     pub track: MediaStreamTrack,
     pub transceiver: RtpTransceiver,
+}
+
+impl TrackEvent {
+    /// `None` when the connection is gone.
+    fn of(handle: Handle) -> Option<Self> {
+        let transceiver = RtpTransceiver::new(handle);
+        let receiver = transceiver.receiver();
+        let track = receiver.track()?;
+        Some(Self { streams: receiver.streams(), receiver, track, transceiver })
+    }
 }
 
 /// See [`OnStateChange`](crate::data_channel::OnStateChange) for the thread these run on.
@@ -192,7 +156,7 @@ impl PeerConnection {
         label: &str,
         init: DataChannelInit,
     ) -> Result<DataChannel, RtcError> {
-        self.owner.connection().create_data_channel(label, &init)
+        Ok(DataChannel::new(self.owner.connection().create_data_channel(label, &init)?))
     }
 
     /// Sends `track` on a transceiver of its own.
@@ -202,13 +166,13 @@ impl PeerConnection {
         streams_ids: &[T],
     ) -> Result<RtpSender, RtcError> {
         let ids = streams_ids.iter().map(|id| id.as_ref().to_owned()).collect();
-        Ok(self.owner.connection().add_track(track, ids)?.sender())
+        Ok(RtpSender::new(self.owner.connection().add_track(track.into(), ids)?))
     }
 
     /// Stops sending; the other side learns of it with the next offer.
     #[expect(clippy::needless_pass_by_value, reason = "signature of the API")]
     pub fn remove_track(&self, sender: RtpSender) -> Result<(), RtcError> {
-        self.owner.connection().remove_track(&sender)
+        self.owner.connection().remove_track(sender.handle())
     }
 
     #[expect(clippy::unused_async, reason = "signature of the API")]
@@ -221,7 +185,7 @@ impl PeerConnection {
         track: MediaStreamTrack,
         init: RtpTransceiverInit,
     ) -> Result<RtpTransceiver, RtcError> {
-        self.owner.connection().add_transceiver(track, init)
+        Ok(RtpTransceiver::new(self.owner.connection().add_transceiver(track.into(), init)?))
     }
 
     pub fn add_transceiver_for_media(
@@ -229,7 +193,8 @@ impl PeerConnection {
         media_type: MediaType,
         init: RtpTransceiverInit,
     ) -> Result<RtpTransceiver, RtcError> {
-        self.owner.connection().add_transceiver_for_media(media_type, init)
+        let handle = self.owner.connection().add_transceiver_for_media(media_type, init)?;
+        Ok(RtpTransceiver::new(handle))
     }
 
     /// Says goodbye to the other side and releases socket, channels and tracks. Callbacks see the final states and are
@@ -277,7 +242,8 @@ impl PeerConnection {
 
     /// All transceivers in the order they came to be; none once closed.
     pub fn transceivers(&self) -> Vec<RtpTransceiver> {
-        self.owner.connection().transceivers()
+        let handles = self.owner.connection().transceivers();
+        handles.into_iter().map(RtpTransceiver::new).collect()
     }
 
     pub fn on_connection_state_change(&self, f: Option<OnConnectionChange>) {
@@ -285,6 +251,9 @@ impl PeerConnection {
     }
 
     pub fn on_data_channel(&self, f: Option<OnDataChannel>) {
+        let f = f.map(|mut f| -> On<Arc<ChannelShared>> {
+            Box::new(move |shared| f(DataChannel::new(shared)))
+        });
         self.owner.connection().callbacks.data_channel.set(f);
     }
 
@@ -315,6 +284,13 @@ impl PeerConnection {
     }
 
     pub fn on_track(&self, f: Option<OnTrack>) {
+        let f = f.map(|mut f| -> On<Handle> {
+            Box::new(move |handle| {
+                if let Some(event) = TrackEvent::of(handle) {
+                    f(event);
+                }
+            })
+        });
         self.owner.connection().callbacks.track.set(f);
     }
 }

@@ -2,66 +2,17 @@
 
 use std::fmt::{self, Debug};
 
-use crate::{
-    MediaType, RtcError,
-    driver::Owner,
-    peer_connection::PeerConnection,
-    rtp_parameters::{RtpCapabilities, RtpCodecCapability},
+pub use crate::types::settings::{
+    ContinualGatheringPolicy, IceServer, IceTransportsType, RtcConfiguration,
 };
-
-/// A STUN or TURN server. TURN servers are used; STUN servers are not.
-#[derive(Clone)]
-pub struct IceServer {
-    pub urls: Vec<String>,
-    pub username: String,
-    pub password: String,
-}
-
-impl Debug for IceServer {
-    /// Without the credentials.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IceServer").field("urls", &self.urls).finish_non_exhaustive()
-    }
-}
-
-#[derive(Debug, Copy, Clone, PartialEq, Eq)]
-pub enum ContinualGatheringPolicy {
-    GatherOnce,
-    /// The same as `GatherOnce`: interfaces are looked at once, when the connection is made.
-    GatherContinually,
-}
-
-#[derive(Debug, Copy, Clone, PartialEq, Eq)]
-pub enum IceTransportsType {
-    /// Relayed candidates only: whoever is called does not learn where from. Without a TURN server there are none.
-    Relay,
-    /// The same as `Relay`, as there are host and relayed candidates only.
-    NoHost,
-    All,
-}
-
-/// Settings of a connection. Start from the default and change fields.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct RtcConfiguration {
-    pub ice_servers: Vec<IceServer>,
-    pub continual_gathering_policy: ContinualGatheringPolicy,
-    pub ice_transport_type: IceTransportsType,
-    /// Offers to carry the SCTP handshake inside the descriptions, which saves two round trips. Fixed once the
-    /// connection exists.
-    pub enable_sctp_snap: bool,
-}
-
-impl Default for RtcConfiguration {
-    fn default() -> Self {
-        Self {
-            ice_servers: vec![],
-            continual_gathering_policy: ContinualGatheringPolicy::GatherContinually,
-            ice_transport_type: IceTransportsType::All,
-            enable_sctp_snap: false,
-        }
-    }
-}
+use crate::{
+    api::peer_connection::PeerConnection,
+    driver::Owner,
+    types::{
+        MediaType, RtcError,
+        rtp_parameters::{RtpCapabilities, RtpCodecCapability},
+    },
+};
 
 /// Makes connections. Holds nothing: all connections of the process share the engine's threads.
 #[derive(Clone, Default)]
@@ -124,8 +75,11 @@ pub mod native {
 
     use super::PeerConnectionFactory;
     use crate::{
-        audio_source::native::NativeAudioSource, audio_track::RtcAudioTrack,
-        video_source::native::NativeVideoSource, video_track::RtcVideoTrack,
+        api::{
+            audio_source::native::NativeAudioSource, audio_track::RtcAudioTrack,
+            video_source::native::NativeVideoSource, video_track::RtcVideoTrack,
+        },
+        media::VideoTrack,
     };
 
     /// Tracks, and the audio devices of the machine. There is no access to devices here: there are none, every attempt
@@ -232,12 +186,12 @@ pub mod native {
         fn create_video_track(&self, label: &str, source: NativeVideoSource) -> RtcVideoTrack {
             {
                 drop(source);
-                RtcVideoTrack::new(label.into())
+                RtcVideoTrack::new(VideoTrack::new(label.into()))
             }
         }
 
         fn create_audio_track(&self, label: &str, source: NativeAudioSource) -> RtcAudioTrack {
-            RtcAudioTrack::local(label.into(), source)
+            RtcAudioTrack::local(label.into(), &source)
         }
 
         fn create_device_audio_track(&self, label: &str) -> RtcAudioTrack {

@@ -3,8 +3,9 @@
 use std::fmt::{self, Debug};
 
 use crate::{
-    RtcError, media_stream::MediaStream, media_stream_track::MediaStreamTrack,
-    rtp_parameters::RtpParameters, rtp_transceiver::Handle, stats::RtcStats,
+    api::{media_stream::MediaStream, media_stream_track::MediaStreamTrack},
+    driver::Handle,
+    types::{RtcError, rtp_parameters::RtpParameters, stats::RtcStats},
 };
 
 /// A handle to the receiving half of a transceiver; see [`RtpTransceiver`] for its lifetime.
@@ -23,7 +24,7 @@ impl RtpReceiver {
     /// The remote track. It exists from the start and stays the same when the remote side puts another source on the
     /// m-line; `None` only when the connection is gone.
     pub fn track(&self) -> Option<MediaStreamTrack> {
-        self.handle.with(|t| t.remote_track().clone())
+        self.handle.with(|t| t.remote_track().clone()).map(MediaStreamTrack::from)
     }
 
     /// The streams the remote side currently announces for the track.
@@ -32,7 +33,9 @@ impl RtpReceiver {
     }
 
     pub fn streams(&self) -> Vec<MediaStream> {
-        self.handle.with(|t| t.streams()).unwrap_or_default()
+        let Some(track) = self.track() else { return vec![] };
+        let stream = |id| MediaStream::new(id, track.clone());
+        self.stream_ids().into_iter().map(stream).collect()
     }
 
     /// The report of the stream that is received; empty before anything was.

@@ -3,8 +3,10 @@
 use std::fmt::{self, Debug};
 
 use crate::{
-    RtcError, media_stream_track::MediaStreamTrack, rtp_parameters::RtpParameters,
-    rtp_transceiver::Handle, stats::RtcStats,
+    api::media_stream_track::MediaStreamTrack,
+    driver::Handle,
+    media::Track,
+    types::{RtcError, rtp_parameters::RtpParameters, stats::RtcStats},
 };
 
 /// Which kind of video encoder to prefer. There is none here, so every choice is the same.
@@ -47,7 +49,7 @@ impl RtpSender {
 
     /// The local track that is sent.
     pub fn track(&self) -> Option<MediaStreamTrack> {
-        self.handle.with(|t| t.local_track().cloned()).flatten()
+        self.handle.with(|t| t.local_track().cloned()).flatten().map(MediaStreamTrack::from)
     }
 
     /// The report of the stream that is sent; empty before anything was.
@@ -59,7 +61,7 @@ impl RtpSender {
     /// Replaces what is sent, without negotiation. `None` pauses the sender.
     pub fn set_track(&self, track: Option<MediaStreamTrack>) -> Result<(), RtcError> {
         let connection = self.handle.connection()?;
-        connection.set_local_track(self.handle.id, track)
+        connection.set_local_track(self.handle.id, track.map(Track::from))
     }
 
     pub fn parameters(&self) -> RtpParameters {

@@ -1,91 +1,19 @@
 //! One m-line: a sender and a receiver that share a direction.
 
-use std::{
-    fmt::{self, Debug},
-    sync::Weak,
-};
+use std::fmt::{self, Debug};
 
+pub use crate::types::{settings::RtpTransceiverInit, states::RtpTransceiverDirection};
 use crate::{
-    RtcError,
-    driver::Connection,
-    peer::{Transceiver, TransceiverId},
-    rtp_parameters::{RtpCodecCapability, RtpEncodingParameters},
-    rtp_receiver::RtpReceiver,
-    rtp_sender::RtpSender,
+    api::{rtp_receiver::RtpReceiver, rtp_sender::RtpSender},
+    driver::Handle,
+    types::{RtcError, rtp_parameters::RtpCodecCapability},
 };
-
-/// How a transceiver starts out.
-#[derive(Debug, Clone)]
-pub struct RtpTransceiverInit {
-    pub direction: RtpTransceiverDirection,
-    /// The first one becomes the stream half of `a=msid`.
-    pub stream_ids: Vec<String>,
-    pub send_encodings: Vec<RtpEncodingParameters>,
-}
-
-#[derive(Debug, Copy, Clone, PartialEq, Eq)]
-pub enum RtpTransceiverDirection {
-    SendRecv,
-    SendOnly,
-    RecvOnly,
-    Inactive,
-    Stopped,
-}
-
-impl RtpTransceiverDirection {
-    pub(crate) fn new(sends: bool, receives: bool) -> Self {
-        match (sends, receives) {
-            (true, true) => Self::SendRecv,
-            (true, false) => Self::SendOnly,
-            (false, true) => Self::RecvOnly,
-            (false, false) => Self::Inactive,
-        }
-    }
-
-    pub(crate) fn sends(self) -> bool {
-        matches!(self, Self::SendRecv | Self::SendOnly)
-    }
-
-    pub(crate) fn receives(self) -> bool {
-        matches!(self, Self::SendRecv | Self::RecvOnly)
-    }
-}
 
 /// A handle to a transceiver. It does not keep its connection open; when that is gone, every question is answered as
 /// for a stopped transceiver.
 #[derive(Clone)]
 pub struct RtpTransceiver {
     handle: Handle,
-}
-
-/// What all three handles of an m-line hold.
-#[derive(Clone)]
-pub(crate) struct Handle {
-    connection: Weak<Connection>,
-    pub(crate) id: TransceiverId,
-}
-
-impl Handle {
-    pub(crate) fn new(connection: Weak<Connection>, id: TransceiverId) -> Self {
-        Self { connection, id }
-    }
-
-    /// Reads or changes the transceiver; `None` when the connection is gone.
-    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Transceiver) -> T) -> Option<T> {
-        let connection = self.connection.upgrade()?;
-        let mut peer = connection.peer();
-        peer.transceiver_mut(self.id).map(f)
-    }
-
-    pub(crate) fn connection(&self) -> Result<std::sync::Arc<Connection>, RtcError> {
-        self.connection
-            .upgrade()
-            .ok_or_else(|| RtcError::invalid_state("the peer connection is gone"))
-    }
-
-    pub(crate) fn belongs_to(&self, connection: &Connection) -> bool {
-        std::ptr::eq(self.connection.as_ptr(), connection)
-    }
 }
 
 impl RtpTransceiver {

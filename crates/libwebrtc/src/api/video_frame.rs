@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use crate::video_source::VideoResolution;
+use crate::api::video_source::VideoResolution;
 
 /// How far a picture must be turned clockwise before it is shown.
 #[derive(Debug, Copy, Clone, PartialEq, Eq)]

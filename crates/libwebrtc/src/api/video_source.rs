@@ -38,7 +38,7 @@ pub mod native {
     };
 
     use super::VideoResolution;
-    use crate::{
+    use crate::api::{
         native::packet_trailer::PacketTrailerHandler,
         video_frame::{EncodedVideoFrame, VideoBuffer, VideoFrame},
     };
@@ -93,7 +93,7 @@ pub mod native {
 #[cfg(test)]
 mod tests {
     use super::{native::NativeVideoSource, *};
-    use crate::video_frame::{I420Buffer, VideoFrame, VideoRotation};
+    use crate::api::video_frame::{I420Buffer, VideoFrame, VideoRotation};
 
     #[test]
     fn a_frame_is_refused() {

@@ -9,7 +9,7 @@ pub mod native {
 
     use tokio_stream::Stream;
 
-    use crate::{
+    use crate::api::{
         native::packet_trailer::PacketTrailerHandler, video_frame::BoxVideoFrame,
         video_track::RtcVideoTrack,
     };

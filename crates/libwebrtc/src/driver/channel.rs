@@ -10,14 +10,17 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Connection, callback::Callback};
+use super::{Connection, On, callback::Callback};
 use crate::{
-    data_channel::{
-        DataBuffer, DataChannelError, DataChannelState, OnBufferedAmountChange, OnMessage,
-        OnStateChange,
-    },
     peer::ChannelKey,
+    types::{
+        messages::{DataBuffer, DataChannelError},
+        states::DataChannelState,
+    },
 };
+
+/// Gets each message.
+type OnMessage = Box<dyn FnMut(DataBuffer<'_>) + Send + Sync>;
 
 /// Messages kept for a handler that is not set yet; beyond it the oldest is dropped.
 const EARLY_MESSAGES_MAX: usize = 1024;
@@ -27,8 +30,8 @@ pub(crate) struct ChannelShared {
     key: ChannelKey,
     label: String,
     state: AtomicU8,
-    pub(crate) on_state_change: Callback<OnStateChange>,
-    pub(crate) on_buffered_amount_change: Callback<OnBufferedAmountChange>,
+    pub(crate) on_state_change: Callback<On<DataChannelState>>,
+    pub(crate) on_buffered_amount_change: Callback<On<u64>>,
     on_message: Callback<OnMessage>,
     early: Mutex<VecDeque<(Vec<u8>, bool)>>,
 }

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::reactor::Worker;
-use crate::RtcError;
+use crate::types::RtcError;
 
 /// Threads are one per core, and no more than this.
 const THREADS_MAX: usize = 16;

@@ -14,7 +14,7 @@ use std::{
 use super::{Connection, tls};
 use crate::{
     peer::{Credentials, RelayServer, RelayTransport, RelayUrl, RelayUrlError},
-    peer_connection_factory::IceServer,
+    types::settings::IceServer,
 };
 
 /// Servers that may wait to be looked up. What goes beyond is not used.

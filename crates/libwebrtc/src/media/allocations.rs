@@ -11,11 +11,14 @@ use bytes::Bytes;
 use tokio_stream::Stream;
 
 use crate::{
-    audio_source::RtcAudioSource,
-    audio_track::RtcAudioTrack,
+    api::{
+        audio_source::RtcAudioSource,
+        audio_track::RtcAudioTrack,
+        encoded::{EncodedAudioSource, EncodedAudioStream},
+    },
     clock,
-    encoded::{EncodedAudioSource, EncodedAudioStream, EncodedFrame},
-    media::{AudioRx, AudioTx, Grid, IncomingPacket, PERIOD, RtpPosition, TxSettings},
+    media::{AudioRx, AudioTrack, AudioTx, Grid, IncomingPacket, PERIOD, RtpPosition, TxSettings},
+    types::packets::EncodedFrame,
 };
 
 /// Until queues and histograms have grown, and then as many as are counted.
@@ -27,7 +30,7 @@ fn a_packet_that_is_sent_allocates_nothing() {
     let payload: Arc<[u8]> = Arc::new([0xf8, 0xff, 0xfe]);
     let microphone = EncodedAudioSource::new(EncodedFrame { payload, level: 127 });
     let RtcAudioSource::Native(source) = microphone.rtc_source() else { panic!("a native source") };
-    let track = RtcAudioTrack::local("near".into(), source);
+    let track = AudioTrack::local("near".into(), source.feed().clone());
     let mut tx = AudioTx::new(&track, TxSettings::default(), RtpPosition::random(), clock::now())
         .expect("a local track");
     let mut send = |packets| {
@@ -44,9 +47,9 @@ fn a_packet_that_is_sent_allocates_nothing() {
 #[test]
 fn a_packet_that_is_received_and_read_allocates_nothing() {
     let start = clock::now();
-    let track = RtcAudioTrack::remote("far".into(), Waker::noop().clone());
+    let track = AudioTrack::remote("far".into(), Waker::noop().clone());
     let mut rx = AudioRx::new(&track, Grid::new(start), start).expect("a remote track");
-    let mut stream = EncodedAudioStream::new(track);
+    let mut stream = EncodedAudioStream::new(RtcAudioTrack::new(track));
     let payload = Bytes::from_static(&[0xf8, 0xff, 0xfe]);
     let mut cx = Context::from_waker(Waker::noop());
     let mut receive = |packets: std::ops::Range<u32>| {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use tokio::sync::oneshot;
 
 use super::{Grid, Pacing};
-use crate::encoded::{EncodedFrame, PlayError};
+use crate::types::packets::{EncodedFrame, PlayError};
 
 /// Silence, and at most one clip in it. The frame of a period depends on the period alone, so all senders of the source
 /// send the same, and a clip goes on while nobody sends.

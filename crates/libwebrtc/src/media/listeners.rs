@@ -11,7 +11,7 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{PcmShape, Queue};
-use crate::{audio_frame::AudioFrame, encoded::ReceivedFrame};
+use crate::types::{audio_frame::AudioFrame, packets::ReceivedFrame};
 
 /// A reader of decoded audio.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ mod grid;
 mod pcm;
 mod clip;
 mod pacing;
+mod source;
 mod tx;
 // Receiving.
 mod queue;
@@ -24,6 +25,7 @@ mod listeners;
 mod rx;
 // Both.
 mod resample;
+mod track;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -35,6 +37,7 @@ pub(crate) use listeners::{Listeners, PcmSink, Tap};
 pub use pacing::Pacing;
 pub(crate) use pcm::{PcmShape, PcmTimeline, ReaderId};
 pub(crate) use queue::Queue;
-pub(crate) use resample::Resampler;
 pub(crate) use rx::{AudioRx, IncomingPacket};
+pub(crate) use source::Source;
+pub(crate) use track::{AudioTrack, Track, VideoTrack};
 pub(crate) use tx::{AudioTx, OutgoingPacket, RtpPosition, TxSettings};

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use decoder::SinkDecoder;
 use jitter::{JitterBuffer, Stretch};
 
-use super::{Grid, PERIOD_TICKS, grid::CATCH_UP, listeners::Lists};
-use crate::{RtcError, audio_track::RtcAudioTrack, encoded::ReceivedFrame};
+use super::{AudioTrack, Grid, PERIOD_TICKS, grid::CATCH_UP, listeners::Lists};
+use crate::types::{RtcError, packets::ReceivedFrame};
 
 /// An RTP packet of the track, decrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(crate) struct RxStats {
 /// jitter buffer and are decoded in periods of 20 ms; while there are none, nothing is kept and nothing decoded.
 #[derive(Debug)]
 pub(crate) struct AudioRx {
-    track: RtcAudioTrack,
+    track: AudioTrack,
     lists: Lists,
     generation: u64,
     decoders: Vec<SinkDecoder>,
@@ -79,7 +79,7 @@ impl AudioRx {
     /// # Errors
     ///
     /// `Internal` if the track is a local one.
-    pub(crate) fn new(track: &RtcAudioTrack, grid: Grid, now: Instant) -> Result<Self, RtcError> {
+    pub(crate) fn new(track: &AudioTrack, grid: Grid, now: Instant) -> Result<Self, RtcError> {
         if track.listeners().is_none() {
             return Err(RtcError::internal(format!(
                 "track {} is a local one and cannot receive",

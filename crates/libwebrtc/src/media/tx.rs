@@ -10,14 +10,10 @@ use std::{
 
 use encoder::Encoder;
 pub(crate) use ledger::RtpPosition;
-use parking_lot::MutexGuard;
+use parking_lot::{Mutex, MutexGuard};
 
-use super::{ClipTimeline, Grid, ReaderId, grid::CATCH_UP};
-use crate::{
-    RtcError,
-    audio_source::native::{Feed, NativeAudioSource},
-    audio_track::RtcAudioTrack,
-};
+use super::{AudioTrack, ClipTimeline, Grid, PcmTimeline, ReaderId, Source, grid::CATCH_UP};
+use crate::types::RtcError;
 
 /// RFC 6464: no sound at all.
 const SILENT: u8 = 127;
@@ -64,7 +60,7 @@ pub(crate) struct TxStats {
 /// Where the source wants it, the packets of a few periods are given out at once, the rest of them before its time.
 #[derive(Debug)]
 pub(crate) struct AudioTx {
-    track: RtcAudioTrack,
+    track: AudioTrack,
     feed: TxFeed,
     grid: Grid,
     /// The first period that was not dealt with.
@@ -80,8 +76,8 @@ pub(crate) struct AudioTx {
 
 #[derive(Debug)]
 enum TxFeed {
-    Pcm { source: NativeAudioSource, reader: ReaderId, encoder: Box<Encoder> },
-    Clips(NativeAudioSource),
+    Pcm { timeline: Arc<Mutex<PcmTimeline>>, reader: ReaderId, encoder: Box<Encoder> },
+    Clips(Arc<Mutex<ClipTimeline>>),
     Nothing,
 }
 
@@ -93,7 +89,7 @@ impl AudioTx {
     ///
     /// `Internal` if the track is a remote one, or its source has a shape that cannot be encoded.
     pub(crate) fn new(
-        track: &RtcAudioTrack,
+        track: &AudioTrack,
         settings: TxSettings,
         position: RtpPosition,
         now: Instant,
@@ -205,24 +201,23 @@ fn behind_batch(complete: u64, periods: u64) -> u64 {
 
 impl TxFeed {
     fn new(
-        track: &RtcAudioTrack,
+        track: &AudioTrack,
         settings: TxSettings,
         now: Instant,
     ) -> Result<(Self, Grid), RtcError> {
-        let Some(source) = track.source() else { return Ok((Self::Nothing, Grid::new(now))) };
-        let source = source.clone();
-        Ok(match source.feed() {
-            Feed::Pcm(pcm) => {
-                let mut timeline = pcm.timeline.lock();
+        Ok(match track.source() {
+            None => (Self::Nothing, Grid::new(now)),
+            Some(Source::Pcm(source)) => {
+                let mut timeline = source.lock();
                 let encoder = Box::new(Encoder::new(timeline.shape(), settings)?);
                 let (reader, _) = timeline.attach(now);
                 let grid = timeline.grid();
                 drop(timeline);
-                (Self::Pcm { source, reader, encoder }, grid)
+                (Self::Pcm { timeline: Arc::clone(source), reader, encoder }, grid)
             }
-            Feed::Clips(clips) => {
+            Some(Source::Clips(clips)) => {
                 let grid = clips.lock().grid();
-                (Self::Clips(source), grid)
+                (Self::Clips(Arc::clone(clips)), grid)
             }
         })
     }
@@ -235,24 +230,20 @@ impl TxFeed {
     /// The timeline of ready-made packets, if it is that.
     fn clips(&self) -> Option<MutexGuard<'_, ClipTimeline>> {
         match self {
-            Self::Clips(source) => match source.feed() {
-                Feed::Clips(clips) => Some(clips.lock()),
-                Feed::Pcm(_) => None,
-            },
+            Self::Clips(clips) => Some(clips.lock()),
             Self::Pcm { .. } | Self::Nothing => None,
         }
     }
 
     /// The payload and level of a period, if something is to be sent for it.
-    fn frame(&mut self, index: u64, track: &RtcAudioTrack) -> Option<(Arc<[u8]>, u8)> {
+    fn frame(&mut self, index: u64, track: &AudioTrack) -> Option<(Arc<[u8]>, u8)> {
         match self {
-            Self::Pcm { source, reader, encoder } => {
-                let Feed::Pcm(pcm) = source.feed() else { return None };
-                let samples = pcm.timeline.lock().fetch(*reader, index)?;
+            Self::Pcm { timeline, reader, encoder } => {
+                let samples = timeline.lock().fetch(*reader, index)?;
                 if track.enabled() { encoder.encode(&samples) } else { encoder.encode_silence() }
             }
-            Self::Clips(_) => {
-                let mut timeline = self.clips()?;
+            Self::Clips(clips) => {
+                let mut timeline = clips.lock();
                 let heard = timeline.frame(index);
                 let frame = if track.enabled() { heard } else { timeline.silence() };
                 Some((frame.payload, frame.level.min(SILENT)))
@@ -264,10 +255,8 @@ impl TxFeed {
 
 impl Drop for AudioTx {
     fn drop(&mut self) {
-        if let TxFeed::Pcm { source, reader, .. } = &self.feed
-            && let Feed::Pcm(pcm) = source.feed()
-        {
-            pcm.timeline.lock().detach(*reader);
+        if let TxFeed::Pcm { timeline, reader, .. } = &self.feed {
+            timeline.lock().detach(*reader);
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{Due, Output, Peer, Transceiver, TransceiverId, datagrams::is_rtcp};
 use crate::{
     media::{AudioRx, AudioTx},
     rtp::Line,
-    sdp::{self, Section},
+    types::sdp::{self, Section},
 };
 
 impl Peer {

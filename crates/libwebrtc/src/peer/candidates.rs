@@ -11,11 +11,11 @@ use str0m::{
 };
 
 use super::{Peer, PeerError, PeerEvent, Route};
-use crate::{
+use crate::types::{
     ice_candidate::IceCandidate,
-    peer_connection::{IceGatheringState, PeerConnectionState},
     sdp,
     session_description::SessionDescription,
+    states::{IceGatheringState, PeerConnectionState},
     stats::IceCandidateType,
 };
 

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use str0m::channel::{ChannelConfig, ChannelData, ChannelId, Reliability};
 
 use super::{MESSAGE_MAX, Peer, PeerError, PeerEvent};
-use crate::data_channel::{DataChannelError, DataChannelInit, DataChannelState};
+use crate::types::{
+    messages::DataChannelError, settings::DataChannelInit, states::DataChannelState,
+};
 
 /// Bytes one channel takes before it refuses more; the same as the official engine.
 pub(crate) const SEND_BUFFER_MAX: usize = 16 << 20;

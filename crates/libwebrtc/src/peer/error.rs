@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{RtcError, RtcErrorType, peer_connection::SignalingState};
+use crate::types::{RtcError, RtcErrorType, states::SignalingState};
 
 #[derive(Debug, Error)]
 pub(crate) enum PeerError {

@@ -7,7 +7,7 @@ use str0m::{net::Protocol, stats::CandidatePairStats};
 use super::{Peer, Transceiver};
 use crate::{
     media::AudioRx,
-    stats::{
+    types::stats::{
         self, IceCandidatePairState, IceCandidateType, LocalCandidateStats, RemoteCandidateStats,
         RemoteInboundRtpStats, RemoteOutboundRtpStats, RtcStats, dictionaries::IceCandidateStats,
     },

@@ -52,12 +52,16 @@ pub(crate) use self::{
     transceiver::{Transceiver, TransceiverId},
 };
 use crate::{
-    data_channel::DataChannelState,
-    ice_candidate::IceCandidate,
     media::Grid,
-    peer_connection::{IceConnectionState, IceGatheringState, PeerConnectionState, SignalingState},
     rtp,
-    session_description::SessionDescription,
+    types::{
+        ice_candidate::IceCandidate,
+        session_description::SessionDescription,
+        states::{
+            DataChannelState, IceConnectionState, IceGatheringState, PeerConnectionState,
+            SignalingState,
+        },
+    },
 };
 
 /// How often a path that works is checked (RFC 7675 asks for each five seconds, pion does it each two).

@@ -13,11 +13,11 @@ use str0m::{
 use super::{
     Peer, PeerError, PeerEvent, Transceiver, TransceiverId, transceiver::TRANSCEIVERS_MAX,
 };
-use crate::{
-    peer_connection::{OfferOptions, SignalingState},
-    rtp_transceiver::RtpTransceiverDirection,
+use crate::types::{
     sdp::{self, Section, SectionKind},
     session_description::{SdpType, SessionDescription},
+    settings::OfferOptions,
+    states::{RtpTransceiverDirection, SignalingState},
 };
 
 /// Where the exchange stands.

@@ -12,8 +12,8 @@ use super::{
     Output, Peer, PeerEvent, Route,
     relay::{Relay, RelayServer, RelayTransport, Step},
 };
-use crate::{
-    ice_candidate::IceCandidate, peer_connection::IceGatheringState, stats::IceCandidateType,
+use crate::types::{
+    ice_candidate::IceCandidate, states::IceGatheringState, stats::IceCandidateType,
 };
 
 /// Servers of one connection. Those beyond are not used.

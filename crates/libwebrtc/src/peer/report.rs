@@ -3,7 +3,7 @@
 use super::{Counters, Peer, Transceiver, channel::Channel};
 use crate::{
     media::{AudioRx, AudioTx},
-    stats::{
+    types::stats::{
         DataChannelStats, DtlsTransportState, IceTransportState, InboundRtpStats, OutboundRtpStats,
         PeerConnectionStats, RtcStats, TransportStats,
     },
@@ -33,7 +33,7 @@ impl Peer {
     }
 
     fn transport_stats(&self) -> RtcStats {
-        use crate::peer_connection::IceConnectionState as Ice;
+        use crate::types::states::IceConnectionState as Ice;
         let mut stats = TransportStats::default();
         stats.rtc.id = TRANSPORT_ID.into();
         stats.transport.packets_sent = self.counters.datagrams_sent;
@@ -103,7 +103,7 @@ impl Transceiver {
         stats.inbound.concealment_events = received.concealment_events;
         stats.inbound.jitter_buffer_delay = received.jitter_buffer_delay;
         stats.inbound.jitter_buffer_emitted_count = received.jitter_buffer_emitted;
-        stats.inbound.track_identifier = self.remote_track().id();
+        stats.inbound.track_identifier = self.remote_track().id().into();
         stats.inbound.remote_id = format!("RO{mid}");
         stats.inbound.mid = mid;
         vec![RtcStats::InboundRtp(stats)]

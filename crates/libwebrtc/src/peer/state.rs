@@ -3,7 +3,7 @@
 use str0m::IceConnectionState as IceState;
 
 use super::{Peer, PeerEvent};
-use crate::peer_connection::{
+use crate::types::states::{
     IceConnectionState, IceGatheringState, PeerConnectionState, SignalingState,
 };
 

@@ -13,9 +13,11 @@ pub(super) use self::network::{Conditions, Loss, Network};
 use super::{ChannelKey, Hub, Link, Output, Peer, PeerConfig, PeerEvent, Policy};
 use crate::{
     clock,
-    data_channel::{DataChannelInit, DataChannelState},
     media::Grid,
-    peer_connection::{OfferOptions, PeerConnectionState},
+    types::{
+        settings::{DataChannelInit, OfferOptions},
+        states::{DataChannelState, PeerConnectionState},
+    },
 };
 
 /// Index of a side.

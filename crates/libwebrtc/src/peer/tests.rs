@@ -15,17 +15,25 @@ use super::{
     testing::{A, B, Conditions, Loss, Pair, address, peer, peer_at},
 };
 use crate::{
-    audio_source::RtcAudioSource,
-    audio_track::RtcAudioTrack,
+    api::{
+        audio_source::RtcAudioSource,
+        audio_track::RtcAudioTrack,
+        encoded::{EncodedAudioSource, EncodedAudioStream},
+    },
     clock,
-    data_channel::{DataChannelError, DataChannelInit, DataChannelState},
-    encoded::{EncodedAudioSource, EncodedAudioStream, EncodedFrame, ReceivedFrame},
-    ice_candidate::IceCandidate,
-    media_stream_track::{MediaStreamTrack, RtcTrackState},
-    peer_connection::{OfferOptions, PeerConnectionState, SignalingState},
-    rtp_transceiver::{RtpTransceiverDirection, RtpTransceiverInit},
-    session_description::{SdpType, SessionDescription},
-    stats::{IceCandidateType, RtcStats},
+    media::{AudioTrack, Track},
+    types::{
+        ice_candidate::IceCandidate,
+        messages::DataChannelError,
+        packets::{EncodedFrame, ReceivedFrame},
+        session_description::{SdpType, SessionDescription},
+        settings::{DataChannelInit, OfferOptions, RtpTransceiverInit},
+        states::{
+            DataChannelState, PeerConnectionState, RtcTrackState, RtpTransceiverDirection,
+            SignalingState,
+        },
+        stats::{IceCandidateType, RtcStats},
+    },
 };
 
 const MESSAGE: usize = 16 * 1024;
@@ -45,18 +53,18 @@ fn sending() -> RtpTransceiverInit {
 }
 
 /// A track that sends the byte `mark` in every packet.
-fn microphone(mark: u8) -> MediaStreamTrack {
+fn microphone(mark: u8) -> Track {
     microphone_batched(mark, 1)
 }
 
-fn microphone_batched(mark: u8, packets: u32) -> MediaStreamTrack {
+fn microphone_batched(mark: u8, packets: u32) -> Track {
     let frame = EncodedFrame { payload: Arc::new([mark; 20]), level: 30 };
     let RtcAudioSource::Native(source) =
         EncodedAudioSource::new(frame).batched(packets).rtc_source()
     else {
         panic!("an encoded source is a native one");
     };
-    RtcAudioTrack::local(format!("mic{mark}"), source).into()
+    Track::Audio(AudioTrack::local(format!("mic{mark}"), source.feed().clone()))
 }
 
 fn remote_track(pair: &mut Pair, side: usize) -> RtcAudioTrack {
@@ -65,8 +73,8 @@ fn remote_track(pair: &mut Pair, side: usize) -> RtcAudioTrack {
         .find_map(|e| if let PeerEvent::Track(id) = e { Some(*id) } else { None })
         .expect("a track event");
     match pair.peers[side].transceiver_mut(id).unwrap().remote_track() {
-        MediaStreamTrack::Audio(track) => track.clone(),
-        MediaStreamTrack::Video(_) => panic!("an audio track"),
+        Track::Audio(track) => RtcAudioTrack::new(track.clone()),
+        Track::Video(_) => panic!("an audio track"),
     }
 }
 

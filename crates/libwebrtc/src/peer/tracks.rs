@@ -7,9 +7,8 @@ use super::{
     transceiver::{TRANSCEIVERS_MAX, Transceiver},
 };
 use crate::{
-    media_stream_track::MediaStreamTrack,
-    rtp_transceiver::{RtpTransceiverDirection, RtpTransceiverInit},
-    sdp::SectionKind,
+    media::Track,
+    types::{sdp::SectionKind, settings::RtpTransceiverInit, states::RtpTransceiverDirection},
 };
 
 impl Peer {
@@ -17,11 +16,11 @@ impl Peer {
     pub(crate) fn add_transceiver(
         &mut self,
         kind: MediaKind,
-        track: Option<MediaStreamTrack>,
+        track: Option<Track>,
         init: RtpTransceiverInit,
     ) -> Result<TransceiverId, PeerError> {
         self.check_open()?;
-        if matches!(track, Some(MediaStreamTrack::Video(_))) {
+        if matches!(track, Some(Track::Video(_))) {
             return Err(PeerError::Unsupported("publishing video"));
         }
         if self.transceivers.len() >= TRANSCEIVERS_MAX {
@@ -41,7 +40,7 @@ impl Peer {
     /// The same, for the next fitting m-line whoever offers it.
     pub(crate) fn add_track(
         &mut self,
-        track: MediaStreamTrack,
+        track: Track,
         stream_ids: Vec<String>,
     ) -> Result<TransceiverId, PeerError> {
         let direction = RtpTransceiverDirection::SendRecv;
@@ -61,10 +60,10 @@ impl Peer {
     pub(crate) fn set_local_track(
         &mut self,
         id: TransceiverId,
-        track: Option<MediaStreamTrack>,
+        track: Option<Track>,
     ) -> Result<(), PeerError> {
         self.check_open()?;
-        if matches!(track, Some(MediaStreamTrack::Video(_))) {
+        if matches!(track, Some(Track::Video(_))) {
             return Err(PeerError::Unsupported("publishing video"));
         }
         self.transceiver_mut(id).ok_or(PeerError::UnknownTransceiver)?.set_local_track(track);

@@ -9,17 +9,15 @@ use str0m::{
 
 use super::Hub;
 use crate::{
-    audio_track::RtcAudioTrack,
-    media::{AudioRx, AudioTx, RtpPosition, TxSettings},
-    media_stream::MediaStream,
-    media_stream_track::MediaStreamTrack,
-    native::create_random_uuid,
-    rtp_parameters::{
-        DegradationPreference, RtpCodecParameters, RtpEncodingParameters, RtpParameters,
+    media::{AudioRx, AudioTrack, AudioTx, RtpPosition, Track, TxSettings, VideoTrack},
+    types::{
+        random_uuid,
+        rtp_parameters::{
+            DegradationPreference, RtpCodecParameters, RtpEncodingParameters, RtpParameters,
+        },
+        sdp::{Opus, Section},
+        states::RtpTransceiverDirection,
     },
-    rtp_transceiver::RtpTransceiverDirection,
-    sdp::{Opus, Section},
-    video_track::RtcVideoTrack,
 };
 
 /// Transceivers of one connection.
@@ -46,13 +44,13 @@ pub(crate) struct Transceiver {
     offered_mid: Option<Mid>,
     direction: RtpTransceiverDirection,
     current: Option<RtpTransceiverDirection>,
-    pub(super) local_track: Option<MediaStreamTrack>,
+    pub(super) local_track: Option<Track>,
     /// Made by `add_track`: any fitting m-line of a remote offer will do.
     pub(super) takes_any_line: bool,
     pub(super) stream_id: String,
     pub(super) encodings: Vec<RtpEncodingParameters>,
     degradation_preference: Option<DegradationPreference>,
-    remote_track: MediaStreamTrack,
+    remote_track: Track,
     remote_streams: Vec<String>,
     opus: Option<Opus>,
     pub(super) sender: Option<AudioTx>,
@@ -72,14 +70,14 @@ impl Transceiver {
         hub: &Hub,
         now: Instant,
     ) -> Self {
-        let id = remote_track_id.unwrap_or_else(create_random_uuid);
+        let id = remote_track_id.unwrap_or_else(random_uuid);
         let (remote_track, receiver) = match kind {
             MediaKind::Audio => {
-                let track = RtcAudioTrack::remote(id, hub.waker.clone());
+                let track = AudioTrack::remote(id, hub.waker.clone());
                 let receiver = AudioRx::new(&track, hub.grid, now).ok();
-                (track.into(), receiver)
+                (Track::Audio(track), receiver)
             }
-            MediaKind::Video => (RtcVideoTrack::new(id).into(), None),
+            MediaKind::Video => (Track::Video(VideoTrack::new(id)), None),
         };
         Self {
             kind,
@@ -122,23 +120,16 @@ impl Transceiver {
         self.current
     }
 
-    pub(crate) fn local_track(&self) -> Option<&MediaStreamTrack> {
+    pub(crate) fn local_track(&self) -> Option<&Track> {
         self.local_track.as_ref()
     }
 
-    pub(crate) fn remote_track(&self) -> &MediaStreamTrack {
+    pub(crate) fn remote_track(&self) -> &Track {
         &self.remote_track
     }
 
     pub(crate) fn remote_streams(&self) -> &[String] {
         &self.remote_streams
-    }
-
-    pub(crate) fn streams(&self) -> Vec<MediaStream> {
-        self.remote_streams
-            .iter()
-            .map(|id| MediaStream::new(id.clone(), self.remote_track.clone()))
-            .collect()
     }
 
     /// The payload type to send Opus with, once known.
@@ -206,7 +197,7 @@ impl Transceiver {
             Some(mid) => changes.set_direction(mid, engine_direction(self.direction)),
             None if is_stopped => {}
             None => {
-                let track = self.local_track.as_ref().map(MediaStreamTrack::id);
+                let track = self.local_track.as_ref().map(|track| track.id().to_owned());
                 let direction = engine_direction(self.direction);
                 let mid = changes.add_media(
                     self.kind,
@@ -252,7 +243,7 @@ impl Transceiver {
     }
 
     /// Replaces what is sent.
-    pub(super) fn set_local_track(&mut self, track: Option<MediaStreamTrack>) {
+    pub(super) fn set_local_track(&mut self, track: Option<Track>) {
         self.local_track = track;
         self.stop_sender();
         self.update_sender();
@@ -275,10 +266,7 @@ impl Transceiver {
     pub(super) fn end(&mut self) {
         self.stop_sender();
         self.receiver = None;
-        match &self.remote_track {
-            MediaStreamTrack::Audio(track) => track.end(),
-            MediaStreamTrack::Video(track) => track.end(),
-        }
+        self.remote_track.end();
     }
 
     /// Makes the sender, if one is wanted and missing.
@@ -286,7 +274,7 @@ impl Transceiver {
         if !std::mem::take(&mut self.wants_sender) {
             return;
         }
-        let Some(MediaStreamTrack::Audio(track)) = &self.local_track else { return };
+        let Some(Track::Audio(track)) = &self.local_track else { return };
         let dtx = self.opus.is_some_and(|o| o.wants_dtx);
         let settings = TxSettings { bitrate: self.max_bitrate(), dtx };
         let position = self.position.unwrap_or_else(RtpPosition::random);
@@ -298,7 +286,7 @@ impl Transceiver {
 
     /// Brings the sender in line with what was agreed.
     fn update_sender(&mut self) {
-        let has_audio = matches!(self.local_track, Some(MediaStreamTrack::Audio(_)));
+        let has_audio = matches!(self.local_track, Some(Track::Audio(_)));
         if has_audio && self.current.is_some_and(RtpTransceiverDirection::sends) {
             self.wants_sender = self.sender.is_none();
         } else {

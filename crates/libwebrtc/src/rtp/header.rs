@@ -1,5 +1,7 @@
 //! The clear part of RTP packets (RFC 3550, 5.1), with the header extensions that are of use here (RFC 8285).
 
+use crate::types::sdp::ExtensionIds;
+
 /// The fixed part.
 const FIXED: usize = 12;
 /// Profile of extensions with one-byte headers (RFC 8285, 4.2), and of those with two (4.3).
@@ -8,15 +10,6 @@ const TWO_BYTE: u16 = 0x1000;
 const PADDING: u8 = 0x20;
 const EXTENSION: u8 = 0x10;
 const MARKER: u8 = 0x80;
-
-/// Under which ids the header extensions of an m-line go (1 to 14), as far as they were agreed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct ExtensionIds {
-    /// RFC 6464.
-    pub(crate) audio_level: Option<u8>,
-    /// RFC 9143, 15.
-    pub(crate) mid: Option<u8>,
-}
 
 /// What is written in front of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

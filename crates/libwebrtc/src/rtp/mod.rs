@@ -25,12 +25,6 @@ use std::{
 use bytes::Bytes;
 use str0m::crypto::CryptoProvider;
 
-pub(crate) use self::{
-    header::ExtensionIds,
-    incoming::SenderSaid,
-    keys::{provider, with_keys},
-    outgoing::ReceiverSaid,
-};
 use self::{
     header::Parsed,
     incoming::Incoming,
@@ -38,7 +32,15 @@ use self::{
     outgoing::Outgoing,
     srtp::{Opening, Sealing},
 };
-use crate::media::{IncomingPacket, OutgoingPacket};
+pub(crate) use self::{
+    incoming::SenderSaid,
+    keys::{provider, with_keys},
+    outgoing::ReceiverSaid,
+};
+use crate::{
+    media::{IncomingPacket, OutgoingPacket},
+    types::{random_uuid, sdp::ExtensionIds},
+};
 
 /// Received streams that are remembered.
 const STREAMS_MAX: usize = 1024;
@@ -89,7 +91,7 @@ impl Session {
             contexts: None,
             lines: Vec::new(),
             incoming: HashMap::new(),
-            cname: crate::native::create_random_uuid(),
+            cname: random_uuid(),
             own: uuid::Uuid::new_v4().as_fields().0,
             report_at: None,
             again: Vec::new(),

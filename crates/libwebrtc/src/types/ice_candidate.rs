@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Debug, Display};
 
-use crate::{sdp, session_description::SdpParseError};
+use crate::types::{sdp, session_description::SdpParseError};
 
 /// A candidate line and the m-line it belongs to.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What senders and receivers say about codecs and encodings.
 
-use crate::rtp_transceiver::RtpTransceiverDirection;
+use crate::types::states::RtpTransceiverDirection;
 
 #[derive(Debug, Copy, Clone, PartialEq, Eq)]
 pub enum Priority {

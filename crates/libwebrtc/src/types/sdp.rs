@@ -1,6 +1,6 @@
 //! The few facts about descriptions and candidates that the kept SDP library does not hand out.
 
-use crate::{rtp::ExtensionIds, session_description::SdpParseError};
+use thiserror::Error;
 
 /// Longest description taken, in bytes. A server's offer for a hundred tracks is about 200 kB.
 pub(crate) const DESCRIPTION_MAX: usize = 1 << 20;
@@ -12,6 +12,24 @@ pub(crate) const SECTIONS_MAX: usize = 1024;
 /// RFC 6464, and RFC 9143, 15.
 const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+
+/// Why a description or candidate was refused before anything looked at its meaning.
+#[derive(Clone, Error, Debug, PartialEq, Eq)]
+#[error("cannot parse sdp line {line:?}: {description}")]
+pub struct SdpParseError {
+    /// The offending line, shortened.
+    pub line: String,
+    pub description: String,
+}
+
+/// Under which ids the header extensions of an m-line go (1 to 14), as far as they were agreed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ExtensionIds {
+    /// RFC 6464.
+    pub(crate) audio_level: Option<u8>,
+    /// RFC 9143, 15.
+    pub(crate) mid: Option<u8>,
+}
 
 /// What an m-line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

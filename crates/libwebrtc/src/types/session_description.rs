@@ -6,9 +6,8 @@ use std::{
     sync::Arc,
 };
 
-use thiserror::Error;
-
-use crate::sdp;
+use super::sdp;
+pub use super::sdp::SdpParseError;
 
 /// The role of a description in the offer/answer exchange.
 #[derive(Debug, Copy, Clone, PartialEq, Eq)]
@@ -49,15 +48,6 @@ impl Display for SdpType {
 pub struct SessionDescription {
     kind: SdpType,
     text: Arc<str>,
-}
-
-/// Why a description or candidate was refused before anything looked at its meaning.
-#[derive(Clone, Error, Debug, PartialEq, Eq)]
-#[error("cannot parse sdp line {line:?}: {description}")]
-pub struct SdpParseError {
-    /// The offending line, shortened.
-    pub line: String,
-    pub description: String,
 }
 
 impl SessionDescription {

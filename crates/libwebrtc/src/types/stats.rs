@@ -20,7 +20,7 @@
 
 use serde::Deserialize;
 
-use crate::data_channel::DataChannelState;
+use crate::types::states::DataChannelState;
 
 /// One entry of a report.
 #[derive(Debug, Clone, Deserialize)]

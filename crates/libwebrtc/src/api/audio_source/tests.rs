@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use super::{native::NativeAudioSource, *};
-use crate::{RtcErrorType, audio_frame::AudioFrame, clock};
+use crate::{
+    clock,
+    types::{RtcErrorType, audio_frame::AudioFrame},
+};
 
 fn source(rate: u32, channels: u32, queue_ms: u32) -> NativeAudioSource {
     NativeAudioSource::new(AudioSourceOptions::default(), rate, channels, queue_ms)

@@ -14,8 +14,11 @@ use std::{
 };
 
 use crate::{
-    RtcError, peer_connection_factory::PeerConnectionFactory, rtp_receiver::RtpReceiver,
-    rtp_sender::RtpSender,
+    api::{
+        peer_connection_factory::PeerConnectionFactory, rtp_receiver::RtpReceiver,
+        rtp_sender::RtpSender,
+    },
+    types::RtcError,
 };
 
 /// Called with the participant and what became of its encryption.

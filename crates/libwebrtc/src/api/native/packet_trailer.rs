@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{
+use crate::api::{
     peer_connection_factory::PeerConnectionFactory, rtp_receiver::RtpReceiver,
     rtp_sender::RtpSender,
 };

@@ -6,9 +6,8 @@ use opus::Channels;
 
 use super::jitter::Stretch;
 use crate::{
-    RtcError,
-    audio_frame::AudioFrame,
     media::{PERIOD, PcmShape, PcmSink, resample::Resampler},
+    types::{RtcError, audio_frame::AudioFrame},
 };
 
 const FULL_BAND: u32 = 48_000;

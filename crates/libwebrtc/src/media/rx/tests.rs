@@ -8,25 +8,25 @@ use tokio_stream::Stream;
 
 use super::*;
 use crate::{
-    audio_frame::AudioFrame,
-    audio_source::{
-        AudioSourceOptions,
-        native::{Feed, NativeAudioSource},
+    api::{
+        audio_source::{AudioSourceOptions, native::NativeAudioSource},
+        audio_stream::native::NativeAudioStream,
+        audio_track::RtcAudioTrack,
+        encoded::EncodedAudioStream,
     },
-    audio_stream::native::NativeAudioStream,
     clock,
-    encoded::EncodedAudioStream,
     media::{
-        AudioTx, OutgoingPacket, PERIOD, PcmShape, RtpPosition, TxSettings,
+        AudioTx, OutgoingPacket, PERIOD, PcmShape, RtpPosition, Source, TxSettings,
         testing::{before, dominant_frequency, rms, tone},
     },
+    types::audio_frame::AudioFrame,
 };
 
 fn remote() -> (RtcAudioTrack, AudioRx, Instant) {
     let start = clock::now();
-    let track = RtcAudioTrack::remote("far".into(), Waker::noop().clone());
+    let track = AudioTrack::remote("far".into(), Waker::noop().clone());
     let rx = AudioRx::new(&track, Grid::new(start), start).expect("a remote track");
-    (track, rx, start)
+    (RtcAudioTrack::new(track), rx, start)
 }
 
 fn ready<S: Stream + Unpin>(stream: &mut S) -> Vec<S::Item> {
@@ -47,20 +47,20 @@ fn packet(k: u32, arrival: Instant) -> IncomingPacket {
 fn carry(from: PcmShape, to: PcmShape, input: &[i16]) -> Vec<AudioFrame<'static>> {
     let source =
         NativeAudioSource::new(AudioSourceOptions::default(), from.rate, from.channels, 100);
-    let Feed::Pcm(pcm) = source.feed() else { panic!("a PCM source") };
-    let local = RtcAudioTrack::local("near".into(), source.clone());
+    let Source::Pcm(timeline) = source.feed() else { panic!("a PCM source") };
+    let local = AudioTrack::local("near".into(), source.feed().clone());
     let start = clock::now();
     let mut tx = AudioTx::new(&local, TxSettings::default(), RtpPosition::random(), start)
         .expect("supported");
     let (track, ..) = remote();
-    let mut rx = AudioRx::new(&track, Grid::new(before(tx.next_deadline(), PERIOD)), start)
+    let mut rx = AudioRx::new(track.track(), Grid::new(before(tx.next_deadline(), PERIOD)), start)
         .expect("a remote track");
     let (rate, channels) = (to.rate.cast_signed(), to.channels.cast_signed());
     let mut stream = NativeAudioStream::new(track, rate, channels);
     let mut heard = Vec::new();
     for period in input.chunks(from.period()) {
         let now = tx.next_deadline();
-        pcm.timeline
+        timeline
             .lock()
             .push(before(now, Duration::from_millis(1)), period)
             .expect("in real time there is room");
@@ -188,7 +188,7 @@ fn streams_end_with_the_track_and_sinks_leave_no_decoder() {
     audio.close();
     rx.tick(start + PERIOD * 2);
     assert!(rx.decoders.is_empty() && rx.next_deadline(start + PERIOD * 2).is_none());
-    track.end();
+    track.track().end();
     assert_eq!(ready(&mut packets).len(), 1, "what came before the end");
     let mut cx = Context::from_waker(Waker::noop());
     assert_eq!(std::pin::Pin::new(&mut packets).poll_next(&mut cx), Poll::Ready(None));

@@ -6,8 +6,8 @@ use opus::{Application, Bitrate, Channels};
 
 use super::{SILENT, TxSettings};
 use crate::{
-    RtcError,
     media::{PcmShape, resample::Resampler},
+    types::RtcError,
 };
 
 /// The rate that everything is resampled to which Opus does not take.

@@ -2,13 +2,16 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    audio_source::AudioSourceOptions,
+    api::{
+        audio_source::{AudioSourceOptions, native::NativeAudioSource},
+        encoded::EncodedAudioSource,
+    },
     clock,
-    encoded::{EncodedAudioSource, EncodedFrame},
     media::{
         PERIOD,
         testing::{before, tone},
     },
+    types::packets::EncodedFrame,
 };
 
 fn frame(byte: u8) -> EncodedFrame {
@@ -16,25 +19,25 @@ fn frame(byte: u8) -> EncodedFrame {
 }
 
 /// A track of ready-made packets: 0 is silence.
-fn microphone() -> (EncodedAudioSource, RtcAudioTrack) {
+fn microphone() -> (EncodedAudioSource, AudioTrack) {
     microphone_batched(1)
 }
 
 /// The same, of which so many are fetched together.
-fn microphone_batched(packets: u32) -> (EncodedAudioSource, RtcAudioTrack) {
+fn microphone_batched(packets: u32) -> (EncodedAudioSource, AudioTrack) {
     let microphone = EncodedAudioSource::new(frame(0)).batched(packets);
     let track = track_of(&microphone);
     (microphone, track)
 }
 
-fn track_of(microphone: &EncodedAudioSource) -> RtcAudioTrack {
+fn track_of(microphone: &EncodedAudioSource) -> AudioTrack {
     let crate::audio_source::RtcAudioSource::Native(source) = microphone.rtc_source() else {
         panic!("an encoded source is a native one");
     };
-    RtcAudioTrack::local("mic".into(), source)
+    AudioTrack::local("mic".into(), source.feed().clone())
 }
 
-fn sender(track: &RtcAudioTrack, now: Instant) -> AudioTx {
+fn sender(track: &AudioTrack, now: Instant) -> AudioTx {
     AudioTx::new(track, TxSettings::default(), RtpPosition::random(), now).expect("a local track")
 }
 
@@ -241,12 +244,11 @@ fn a_stream_goes_on_with_another_track() {
 #[test]
 fn a_source_without_a_queue_sends_only_what_it_is_given() {
     let source = NativeAudioSource::new(AudioSourceOptions::default(), 48_000, 1, 0);
-    let track = RtcAudioTrack::local("mic".into(), source.clone());
+    let track = AudioTrack::local("mic".into(), source.feed().clone());
     let mut tx = sender(&track, clock::now());
-    let Feed::Pcm(pcm) = source.feed() else { panic!("a PCM source") };
+    let Source::Pcm(timeline) = source.feed() else { panic!("a PCM source") };
     let first = tx.next_deadline();
-    let push =
-        |at, samples: &[i16]| pcm.timeline.lock().push(at, samples).expect("no back-pressure");
+    let push = |at, samples: &[i16]| timeline.lock().push(at, samples).expect("no back-pressure");
     push(before(first, Duration::from_millis(1)), &tone(440.0, 48_000, 960));
     let sent = drain(&mut tx, first + PERIOD * 2);
     assert_eq!(sent.len(), 1);
@@ -261,13 +263,13 @@ fn a_source_without_a_queue_sends_only_what_it_is_given() {
 #[test]
 fn what_cannot_be_sent_is_refused() {
     let now = clock::now();
-    let remote = RtcAudioTrack::remote("far".into(), std::task::Waker::noop().clone());
+    let remote = AudioTrack::remote("far".into(), std::task::Waker::noop().clone());
     assert!(AudioTx::new(&remote, TxSettings::default(), RtpPosition::random(), now).is_err());
     let source = NativeAudioSource::new(AudioSourceOptions::default(), 48_000, 6, 100);
-    let six = RtcAudioTrack::local("mic".into(), source);
+    let six = AudioTrack::local("mic".into(), source.feed().clone());
     let error = AudioTx::new(&six, TxSettings::default(), RtpPosition::random(), now)
         .expect_err("six channels");
     assert!(error.message.contains("6 channels"), "{error}");
-    let device = RtcAudioTrack::device("mic".into());
+    let device = AudioTrack::device("mic".into());
     assert!(drain(&mut sender(&device, now), now + PERIOD * 10).is_empty());
 }

@@ -4,18 +4,16 @@ use std::sync::Arc;
 
 use str0m::media::MediaKind;
 
-use super::{ChannelShared, Connection};
+use super::{ChannelShared, Connection, Handle};
 use crate::{
-    MediaType, RtcError,
-    data_channel::{DataChannel, DataChannelInit},
-    ice_candidate::IceCandidate,
-    media_stream_track::MediaStreamTrack,
+    media::Track,
     peer::{PeerError, TransceiverId},
-    peer_connection::OfferOptions,
-    peer_connection_factory::RtcConfiguration,
-    rtp_sender::RtpSender,
-    rtp_transceiver::{Handle, RtpTransceiver, RtpTransceiverInit},
-    session_description::SessionDescription,
+    types::{
+        MediaType, RtcError,
+        ice_candidate::IceCandidate,
+        session_description::SessionDescription,
+        settings::{DataChannelInit, OfferOptions, RtcConfiguration, RtpTransceiverInit},
+    },
 };
 
 impl Connection {
@@ -78,7 +76,7 @@ impl Connection {
         self: &Arc<Self>,
         label: &str,
         init: &DataChannelInit,
-    ) -> Result<DataChannel, RtcError> {
+    ) -> Result<Arc<ChannelShared>, RtcError> {
         // Held until the channel can be found: the task must not learn of its opening before.
         let mut channels = self.channels.lock();
         let key = self.peer().create_channel(label, init)?;
@@ -86,32 +84,32 @@ impl Connection {
         channels.insert(key, shared.clone());
         drop(channels);
         self.wake();
-        Ok(DataChannel::new(shared))
+        Ok(shared)
     }
 
-    pub(crate) fn transceivers(self: &Arc<Self>) -> Vec<RtpTransceiver> {
+    pub(crate) fn transceivers(self: &Arc<Self>) -> Vec<Handle> {
         let peer = self.peer();
         if peer.is_closed() {
             return vec![];
         }
-        peer.transceiver_ids().map(|id| self.transceiver(id)).collect()
+        peer.transceiver_ids().map(|id| self.handle(id)).collect()
     }
 
     pub(crate) fn add_transceiver(
         self: &Arc<Self>,
-        track: MediaStreamTrack,
+        track: Track,
         init: RtpTransceiverInit,
-    ) -> Result<RtpTransceiver, RtcError> {
+    ) -> Result<Handle, RtcError> {
         let id = self.peer().add_transceiver(kind_of(&track), Some(track), init)?;
         self.wake();
-        Ok(self.transceiver(id))
+        Ok(self.handle(id))
     }
 
     pub(crate) fn add_transceiver_for_media(
         self: &Arc<Self>,
         media_type: MediaType,
         init: RtpTransceiverInit,
-    ) -> Result<RtpTransceiver, RtcError> {
+    ) -> Result<Handle, RtcError> {
         let kind = match media_type {
             MediaType::Audio => MediaKind::Audio,
             MediaType::Video => MediaKind::Video,
@@ -121,24 +119,24 @@ impl Connection {
         };
         let id = self.peer().add_transceiver(kind, None, init)?;
         self.wake();
-        Ok(self.transceiver(id))
+        Ok(self.handle(id))
     }
 
     pub(crate) fn add_track(
         self: &Arc<Self>,
-        track: MediaStreamTrack,
+        track: Track,
         stream_ids: Vec<String>,
-    ) -> Result<RtpTransceiver, RtcError> {
+    ) -> Result<Handle, RtcError> {
         let id = self.peer().add_track(track, stream_ids)?;
         self.wake();
-        Ok(self.transceiver(id))
+        Ok(self.handle(id))
     }
 
-    pub(crate) fn remove_track(&self, sender: &RtpSender) -> Result<(), RtcError> {
-        if !sender.handle().belongs_to(self) {
+    pub(crate) fn remove_track(&self, sender: &Handle) -> Result<(), RtcError> {
+        if !sender.belongs_to(self) {
             return Err(PeerError::UnknownTransceiver.into());
         }
-        let result = self.peer().remove_track(sender.handle().id);
+        let result = self.peer().remove_track(sender.id);
         self.wake();
         Ok(result?)
     }
@@ -146,7 +144,7 @@ impl Connection {
     pub(crate) fn set_local_track(
         &self,
         id: TransceiverId,
-        track: Option<MediaStreamTrack>,
+        track: Option<Track>,
     ) -> Result<(), RtcError> {
         let result = self.peer().set_local_track(id, track);
         self.wake();
@@ -159,14 +157,14 @@ impl Connection {
         Ok(result?)
     }
 
-    fn transceiver(self: &Arc<Self>, id: TransceiverId) -> RtpTransceiver {
-        RtpTransceiver::new(Handle::new(Arc::downgrade(self), id))
+    fn handle(self: &Arc<Self>, id: TransceiverId) -> Handle {
+        Handle::new(Arc::downgrade(self), id)
     }
 }
 
-fn kind_of(track: &MediaStreamTrack) -> MediaKind {
+fn kind_of(track: &Track) -> MediaKind {
     match track {
-        MediaStreamTrack::Audio(_) => MediaKind::Audio,
-        MediaStreamTrack::Video(_) => MediaKind::Video,
+        Track::Audio(_) => MediaKind::Audio,
+        Track::Video(_) => MediaKind::Video,
     }
 }
