@@ -93,6 +93,7 @@ impl Peer {
         let Transmit { proto, source, destination, contents } = transmit;
         // What the engine has to say of audio is not its business.
         if is_media(&contents) {
+            self.counters.datagrams_suppressed += 1;
             return None;
         }
         let route = Route { proto, source, destination };

@@ -32,11 +32,7 @@ use std::{
 
 use bytes::Bytes;
 use str0m::{
-    Event, Input, Output as RtcOutput, Rtc,
-    channel::ChannelId,
-    format::{Codec, CodecConfig, PayloadParams},
-    net::Protocol,
-    rtp::Extension,
+    Event, Input, Output as RtcOutput, Rtc, channel::ChannelId, net::Protocol, rtp::Extension,
 };
 
 use self::{
@@ -68,8 +64,6 @@ use crate::{
 /// One that does not answer is checked sooner, and given up after so many checks, which is about eight seconds.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
 const CHECKS_MAX: usize = 5;
-/// How often the engine reports about audio, which [`rtp`] does.
-const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
 /// How long a connection may stay disconnected before it counts as failed.
 pub(crate) const FAILED_AFTER: Duration = Duration::from_secs(10);
 /// How long the goodbye of a closed connection may take.
@@ -201,35 +195,29 @@ struct Counters {
     bytes_received: u64,
     bytes_sent: u64,
     datagrams_refused: u64,
+    /// Of audio, by the engine, which were not sent.
+    datagrams_suppressed: u64,
 }
 
 impl Peer {
     pub(crate) fn new(config: PeerConfig, now: Instant) -> Self {
-        let mut rtc_config = Rtc::builder()
-            .set_crypto_provider(rtp::provider())
+        let mut settings = Rtc::builder()
             .clear_codecs()
             .enable_opus(true, false)
             // Video is negotiated so that a room with video can be joined; nothing decodes it.
             .enable_vp8(true)
             .enable_h264(true)
             .enable_vp9(true)
-            .set_rtp_mode(true)
             .clear_extension_map()
             .set_extension(1, Extension::AudioLevel)
             .set_extension(2, Extension::RtpMid)
             .set_stats_interval(Some(measured::EVERY))
-            .set_rtcp_report_interval_audio(NEVER)
-            .set_rtcp_report_interval_video(NEVER)
             .set_snap_enabled(config.sctp_snap)
             .set_sctp_max_buffered_amount(SCTP_BUFFER)
             .set_sctp_max_message_size(u32::try_from(MESSAGE_MAX).unwrap_or(u32::MAX));
-        let codecs = rtc_config.codec_config();
-        *codecs = CodecConfig::new_from_payload_params(
-            codecs.params().iter().copied().map(with_own_feedback).collect(),
-        );
-        rtc_config.set_max_stun_rto(CHECK_EVERY);
-        rtc_config.set_max_stun_retransmits(CHECKS_MAX);
-        let (rtc, keys) = rtp::with_keys(|| rtc_config.build(now));
+        settings.set_max_stun_rto(CHECK_EVERY);
+        settings.set_max_stun_retransmits(CHECKS_MAX);
+        let (rtc, keys) = rtp::build(settings, now);
         let mut peer = Self {
             rtc,
             engine_due: now,
@@ -454,12 +442,4 @@ impl Peer {
     pub(crate) fn transceiver_ids(&self) -> impl Iterator<Item = TransceiverId> + use<> {
         (0..self.transceivers.len()).map(TransceiverId::new)
     }
-}
-
-/// What [`rtp`] does for the other side: packets of audio are sent again, and no bandwidth is estimated.
-fn with_own_feedback(mut codec: PayloadParams) -> PayloadParams {
-    codec.set_fb_transport_cc(false);
-    codec.set_fb_remb(false);
-    codec.set_fb_nack(codec.spec().codec == Codec::Opus);
-    codec
 }

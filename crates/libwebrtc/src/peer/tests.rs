@@ -429,22 +429,5 @@ fn an_address_is_used_once_something_can_be_reached_from_it() {
 
 mod faults;
 mod hostile;
+mod plain;
 mod relayed;
-
-#[test]
-fn a_close_right_after_connecting_is_noticed_too() {
-    for (closer, snap) in [(A, true), (B, true), (A, false), (B, false)] {
-        let mut pair = Pair::with_snap(snap);
-        pair.peers[A].create_channel("chat", &DataChannelInit::default()).unwrap();
-        pair.negotiate(A, &OfferOptions::default());
-        pair.run_until(|pair| pair.are_connected());
-        let now = pair.now;
-        pair.peers[closer].close(now);
-        pair.run_for(Duration::from_secs(1));
-        assert_eq!(
-            pair.states(1 - closer).last(),
-            Some(&PeerConnectionState::Disconnected),
-            "closed by {closer}, snap {snap}"
-        );
-    }
-}

@@ -1,6 +1,6 @@
 //! RTP and RTCP of a connection, with their encryption: what str0m would do for audio, in a fraction of the steps.
 //!
-//! str0m negotiates the m-lines, finds the path and agrees the keys ([`keys`]); it is given no packet of audio and no
+//! str0m negotiates the m-lines, finds the path and agrees the keys ([`detached`]); it is given no packet of audio and no
 //! report, and what it would send of these itself is not sent. So all packets of a stream go through one context here,
 //! which never uses a number twice.
 //!
@@ -8,9 +8,9 @@
 //! audio level and the m-line as header extensions (RFC 6464, RFC 9143), and sending packets again that are asked for (RFC
 //! 4585). None is asked for: whoever measures when a packet came has no use for one that comes a round trip later.
 
+mod detached;
 mod header;
 mod incoming;
-mod keys;
 mod order;
 mod outgoing;
 mod reports;
@@ -25,17 +25,13 @@ use std::{
 use bytes::Bytes;
 use str0m::crypto::CryptoProvider;
 
+pub(crate) use self::{detached::build, incoming::SenderSaid, outgoing::ReceiverSaid};
 use self::{
+    detached::{KeySlot, Keys, provider},
     header::Parsed,
     incoming::Incoming,
-    keys::{KeySlot, Keys},
     outgoing::Outgoing,
     srtp::{Opening, Sealing},
-};
-pub(crate) use self::{
-    incoming::SenderSaid,
-    keys::{provider, with_keys},
-    outgoing::ReceiverSaid,
 };
 use crate::{
     media::{IncomingPacket, OutgoingPacket},

@@ -221,3 +221,21 @@ fn bytes_of_connections_do_not_pile_up() {
     }
     assert_eq!(one.streams.held(), 0);
 }
+
+#[test]
+fn a_close_right_after_connecting_is_noticed_too() {
+    for (closer, snap) in [(A, true), (B, true), (A, false), (B, false)] {
+        let mut pair = Pair::with_snap(snap);
+        pair.peers[A].create_channel("chat", &DataChannelInit::default()).unwrap();
+        pair.negotiate(A, &OfferOptions::default());
+        pair.run_until(|pair| pair.are_connected());
+        let now = pair.now;
+        pair.peers[closer].close(now);
+        pair.run_for(Duration::from_secs(1));
+        assert_eq!(
+            pair.states(1 - closer).last(),
+            Some(&PeerConnectionState::Disconnected),
+            "closed by {closer}, snap {snap}"
+        );
+    }
+}

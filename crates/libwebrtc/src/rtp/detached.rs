@@ -1,20 +1,29 @@
-//! The keys of SRTP: what the DTLS handshake agreed (RFC 5764, 4.2).
+//! str0m without its RTP: the one place that relies on how str0m works inside.
 //!
-//! str0m keeps them to itself, so the DTLS it is given keeps a copy as it hands them on.
+//! 1. **Keys.** str0m keeps to itself what the DTLS handshake agreed for SRTP (RFC 5764, 4.2), so the DTLS it is given
+//!    keeps a copy as it hands them on.
+//! 2. **Silence.** Its own RTP and RTCP are switched off: it is given no packet of audio, reports in a year, and asks for
+//!    nothing. All it says is the goodbye of its streams when it is closed, which is not sent, as ours is.
+//!
+//! The test `str0m_says_nothing_of_audio` fails when an update of str0m changes either.
 
 use std::{
     cell::RefCell,
     sync::{Arc, OnceLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use str0m::crypto::{
-    CryptoError, CryptoProvider,
-    dtls::{
-        DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion,
-        ProtocolVersion, SrtpProfile,
+use str0m::{
+    Rtc, RtcConfig,
+    crypto::{
+        CryptoError, CryptoProvider,
+        dtls::{
+            DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion,
+            ProtocolVersion, SrtpProfile,
+        },
+        from_feature_flags,
     },
-    from_feature_flags,
+    format::{Codec, CodecConfig, PayloadParams},
 };
 
 /// What a handshake agreed.
@@ -52,9 +61,29 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::clone(PROVIDER.get_or_init(make))
 }
 
-/// Makes something that makes a DTLS of [`provider`], and returns where its keys will be.
-pub(crate) fn with_keys<T>(make: impl FnOnce() -> T) -> (T, KeySlot) {
-    (make(), NEWEST.take())
+/// When str0m would report about audio.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
+
+/// str0m with these settings and without RTP, and where its keys will be.
+pub(crate) fn build(settings: RtcConfig, now: Instant) -> (Rtc, KeySlot) {
+    let mut settings = settings
+        .set_crypto_provider(provider())
+        .set_rtp_mode(true)
+        .set_rtcp_report_interval_audio(NEVER)
+        .set_rtcp_report_interval_video(NEVER);
+    let codecs = settings.codec_config();
+    *codecs = CodecConfig::new_from_payload_params(
+        codecs.params().iter().copied().map(with_own_feedback).collect(),
+    );
+    (settings.build(now), NEWEST.take())
+}
+
+/// What [`rtp`](super) does for the other side: packets of audio are sent again, and no bandwidth is estimated.
+fn with_own_feedback(mut codec: PayloadParams) -> PayloadParams {
+    codec.set_fb_transport_cc(false);
+    codec.set_fb_remb(false);
+    codec.set_fb_nack(codec.spec().codec == Codec::Opus);
+    codec
 }
 
 #[derive(Debug)]
