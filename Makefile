@@ -5,7 +5,7 @@
 #   make lint   formatting and lints alone
 #   make soak   one call of ten minutes, watched for memory that grows
 #   make bench-calls [N="10 50 100 200"] [REPEATS=3] [WINDOW=20] [LK=path]
-#               CPU time and memory of a call, beside the bare cost of its packets and, with LK, the official tester
+#               CPU time and memory of a call, beside the least it can cost and, with LK, the official tester
 #   make conformance   the livekit crate's own end-to-end tests on the media engine
 #   make docs   the book, in target/book
 SHELL := bash

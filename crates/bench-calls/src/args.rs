@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
-#[command(about = "What a simulated call costs, beside the bare cost of its packets")]
+#[command(about = "What a simulated call costs, beside the least that it can cost")]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) bench: Bench,
@@ -25,7 +25,7 @@ pub(crate) struct Bench {
     /// Seconds measured each time, after everybody is connected.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub(crate) window: u64,
-    /// Seconds of bare packets each time, in each of the three ways to pace them and beside the calls.
+    /// Seconds that the floor is measured each time, alone and beside the calls.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub(crate) floor_window: u64,
     /// The official load tester, to be measured in turn.
@@ -48,7 +48,7 @@ pub(crate) enum Role {
     /// Answers in every room of the server.
     #[command(hide = true)]
     Agent(Room),
-    /// Seals, sends, receives and opens packets, and nothing else.
+    /// Seals, sends, receives, opens, decodes and judges packets, and nothing else.
     #[command(hide = true)]
     Floor(Floor),
 }
@@ -73,16 +73,5 @@ pub(crate) struct Floor {
     #[arg(long)]
     pub(crate) calls: u32,
     #[arg(long)]
-    pub(crate) pace: Pace,
-}
-
-/// When the packets of a period of 20 ms leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Pace {
-    /// All at once.
-    Burst,
-    /// In four, as those of the callers.
-    Four,
-    /// In twenty slots of 1 ms.
-    Spread,
+    pub(crate) clip: PathBuf,
 }

@@ -18,7 +18,7 @@ pub(crate) enum Error {
     NoUsage { who: &'static str },
     #[error("the call to {room} failed: {reason}")]
     Call { room: String, reason: String },
-    #[error("cannot open the sockets of the bare packets: {0}")]
+    #[error("cannot open the sockets of the floor: {0}")]
     Floor(std::io::Error),
     #[error("cannot write `{path}`: {source}")]
     Write { path: PathBuf, source: std::io::Error },

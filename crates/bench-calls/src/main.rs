@@ -1,8 +1,9 @@
-//! What a simulated call costs: CPU time and memory of N callers against a real livekit-server, in turn with the bare
-//! cost of their packets and, when one is given, with the official load tester.
+//! What a simulated call costs: CPU time and memory of N callers against a real livekit-server, in turn with the least
+//! that such calls can cost (the floor: their packets, a decoder and an ear) and, when one is given, with the official
+//! load tester, which decodes nothing. The goal is at most three quarters of what that takes.
 //!
-//! The program is its own helper: each role (the callers, the agents they talk to, the bare packets) runs in a process
-//! of its own, whose CPU time and memory are read from outside.
+//! The program starts itself: each role (the callers, the agents they talk to, the floor) runs in a process of its own,
+//! whose CPU time and memory are read from outside.
 
 mod args;
 mod error;

@@ -1,4 +1,4 @@
-//! One measurement: a private server, the agents, and somebody who calls them; or the bare packets.
+//! One measurement: a private server, the agents, and somebody who calls them; or the floor.
 
 use std::{path::Path, time::Duration};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::{
-    args::{Bench, Pace, Room},
+    args::{Bench, Room},
     child::{Child, Reading, Spent},
     error::Error,
     meter::Measured,
@@ -34,8 +34,7 @@ pub(crate) struct Calls {
     pub(crate) agents: Cost,
     /// By the callers; the official tester does not tell.
     pub(crate) heard: Option<Measured>,
-    /// Bare packets while these calls went on, at the callers' pace: on a machine as busy as theirs. Not beside the
-    /// official tester.
+    /// The floor while these calls went on: on a machine as busy as theirs. Not beside the official tester.
     pub(crate) beside: Option<Cost>,
 }
 
@@ -44,9 +43,7 @@ pub(crate) struct Calls {
 pub(crate) struct Round {
     pub(crate) calls: u32,
     pub(crate) ours: Calls,
-    pub(crate) burst: Cost,
-    pub(crate) four: Cost,
-    pub(crate) spread: Cost,
+    pub(crate) floor: Cost,
     pub(crate) official: Option<Calls>,
 }
 
@@ -59,14 +56,12 @@ enum Tool<'a> {
 impl Round {
     pub(crate) async fn run(bench: &Bench, calls: u32) -> Result<Self, Error> {
         let ours = self::calls(bench, calls, Tool::Ours).await?;
-        let burst = floor(bench, calls, Pace::Burst).await?;
-        let four = floor(bench, calls, Pace::Four).await?;
-        let spread = floor(bench, calls, Pace::Spread).await?;
+        let floor = floor(bench, calls).await?;
         let official = match &bench.lk {
             Some(lk) => Some(self::calls(bench, calls, Tool::Official(lk)).await?),
             None => None,
         };
-        Ok(Self { calls, ours, burst, four, spread, official })
+        Ok(Self { calls, ours, floor, official })
     }
 }
 
@@ -115,7 +110,7 @@ async fn with_server(
     let (heard, beside) = match tool {
         Tool::Ours => {
             let heard = callers.end().await?;
-            (Some(heard), Some(floor(bench, room.calls, Pace::Four).await?))
+            (Some(heard), Some(floor(bench, room.calls).await?))
         }
         Tool::Official(_) => (None, None),
     };
@@ -131,14 +126,10 @@ async fn with_server(
     })
 }
 
-async fn floor(bench: &Bench, calls: u32, pace: Pace) -> Result<Cost, Error> {
-    let who = "the bare packets";
-    let name = match pace {
-        Pace::Burst => "burst",
-        Pace::Four => "four",
-        Pace::Spread => "spread",
-    };
-    let arguments = ["floor", "--calls", &calls.to_string(), "--pace", name].map(String::from);
+async fn floor(bench: &Bench, calls: u32) -> Result<Cost, Error> {
+    let who = "the floor";
+    let clip = bench.clip.display().to_string();
+    let arguments = ["floor", "--calls", &calls.to_string(), "--clip", &clip].map(String::from);
     let mut packets = Child::role(who, &arguments)?;
     packets.ready(calls).await?;
     sleep(FLOOR_WARM_UP).await;
@@ -146,11 +137,12 @@ async fn floor(bench: &Bench, calls: u32, pace: Pace) -> Result<Cost, Error> {
     let begin = packets.reading()?;
     sleep(Duration::from_secs(bench.floor_window)).await;
     let end = packets.reading()?;
-    let opened = packets.end().await?.received;
+    let Measured { received: opened, edges, .. } = packets.end().await?;
     packets.stop().await;
     // Half of what should have been opened: less is no floor but a broken program.
-    if opened < u64::from(calls) * 25 * bench.floor_window {
-        return Err(Error::Gone { who, reason: format!("only {opened} packets were opened") });
+    if opened < u64::from(calls) * 25 * bench.floor_window || edges == 0 {
+        let reason = format!("only {opened} packets were opened, and {edges} edges heard");
+        return Err(Error::Gone { who, reason });
     }
     Ok(Cost::of(begin.until(end), calls))
 }

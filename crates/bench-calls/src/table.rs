@@ -15,19 +15,16 @@ pub(crate) fn print(calls: u32, rounds: &[Round]) {
     page += &cost("the callers", rounds, ours(|calls| calls.tool));
     page += &cost("  livekit-server", rounds, ours(|calls| calls.server));
     page += &cost("  stand-in agents", rounds, ours(|calls| calls.agents));
-    page += &cost("bare packets, a burst each 20 ms", rounds, |round| Some(round.burst));
-    page += &cost("bare packets, a burst each 5 ms", rounds, |round| Some(round.four));
+    page += &cost("packets, decoder and ear alone", rounds, |round| Some(round.floor));
     page += &cost("  the same beside the calls", rounds, |round| round.ours.beside);
-    page += &cost("bare packets, some each 1 ms", rounds, |round| Some(round.spread));
     page += &cost("official tester", rounds, lk(|calls| calls.tool));
     page += &cost("  livekit-server", rounds, lk(|calls| calls.server));
     page += &cost("  stand-in agents", rounds, lk(|calls| calls.agents));
     page += "  how many times as much CPU the callers take as\n";
-    page += &line("  the bare packets each 20 ms", ratio(rounds, |round| Some(round.burst)));
-    page += &line("  the bare packets each 5 ms", ratio(rounds, |round| Some(round.four)));
+    page += &line("  packets, decoder and ear", ratio(rounds, |round| Some(round.floor)));
     page += &line("    the same beside the calls", ratio(rounds, |round| round.ours.beside));
-    page += &line("  the bare packets each 1 ms", ratio(rounds, |round| Some(round.spread)));
-    page += &line("  the official tester", ratio(rounds, |round| Some(round.official?.tool)));
+    let official = ratio(rounds, |round| Some(round.official?.tool));
+    page += &line("  the official tester (goal: 0.75)", official);
     page += "  what the callers heard and sent\n";
     for (name, of) in HEARD {
         page += &line(name, rounds.iter().filter_map(|r| r.ours.heard.as_ref().map(of)).collect());
