@@ -66,7 +66,7 @@
 //!
 //! Every queue has a bound, kept as a constant next to it: bytes a data channel takes before `send` refuses, messages
 //! kept for a handler that is not there yet, TURN servers and the machines that may send through them, transceivers,
-//! channels, candidates, description length, and microphone periods that are caught up after a stall or fetched ahead.
+//! channels, candidates, description length, and microphone periods that are caught up after a stall or fetched together.
 
 mod types;
 mod media;

@@ -53,8 +53,7 @@ const MASKED_BEHIND: Masking = Masking { db: MASKED_BEHIND_DB, ms: MASKED_BEHIND
 /// The lowest threshold. Speech in a call has an active level of −30 to −15 dBFS, so what is below is
 /// at least 20 dB under the voice and disappears in any room; the noise of dither, codecs and
 /// good microphones (−90 to −60 dBFS) is below it by a clear distance.
-pub(super) const THRESHOLD_MIN_DBFS: f64 = -50.0;
-/// Its mean square, written out because it is needed for each block; so are the next two.
+/// That is −50 dBFS as a mean square, written out because it is needed for each block; so are the next two.
 const THRESHOLD_MIN: f64 = FULL_POWER * 1e-5;
 
 /// The distance of the threshold from the noise, as a factor. The noise level is a minimum, so it lies a few dB

@@ -138,7 +138,7 @@ pub(crate) struct PeerConfig {
     /// The addresses other machines can reach the UDP socket by, at most one of IPv4 and one of IPv6.
     pub(crate) hosts: Vec<SocketAddr>,
     pub(crate) policy: Policy,
-    /// See [`RtcConfiguration::enable_sctp_snap`](crate::peer_connection_factory::RtcConfiguration::enable_sctp_snap).
+    /// See [`RtcConfiguration::enable_sctp_snap`](crate::types::settings::RtcConfiguration::enable_sctp_snap).
     pub(crate) sctp_snap: bool,
     pub(crate) hub: Hub,
 }
