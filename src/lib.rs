@@ -7,6 +7,7 @@ pub use loadcall_base::{audio, random, secret, stats, text, time};
 pub mod scenario;
 pub mod plan;
 pub mod record;
+pub mod room;
 pub mod call;
 pub mod run;
 pub mod agent;

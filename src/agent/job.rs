@@ -6,15 +6,16 @@ use crate::agent::session::{self, About};
 use crate::agent::truth::{Happened, Truth};
 use crate::agent::voice::{Voice, Voices};
 use crate::audio::opus::CodecError;
-use crate::call::drive::packet;
-use crate::call::hearing::Hearing;
-use crate::call::readers::{TRANSCRIPTION_TOPIC, read_bytes};
-use crate::call::session::TOPIC;
 use crate::clock::{Clock, wall_now};
-use crate::record::{Observation, Speaker};
+use crate::record::{Observation, Speaker, Stamped};
+use crate::room::connection::{self, STATE_ATTRIBUTE, room_options};
+use crate::room::hearing::Hearing;
+use crate::room::packets::packet;
+use crate::room::streams::{
+    LAST_ATTRIBUTE, SEGMENT_ATTRIBUTE, SESSION_TOPIC, TRANSCRIPTION_TOPIC, read_bytes,
+};
 use crate::time::Offset;
 use futures_util::future::OptionFuture;
-use livekit::options::TrackPublishOptions;
 use livekit::participant::ParticipantKind;
 use livekit::prelude::*;
 use livekit::webrtc::encoded::{EncodedAudioSource, EncodedAudioStream, EncodedFrame, Playback};
@@ -28,8 +29,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the caller may take to come, and then to hear the agent, before that speaks all the same.
 const CALLER_TIMEOUT: Duration = Duration::from_secs(60);
 const READY_TIMEOUT: Duration = Duration::from_secs(3);
@@ -39,7 +38,6 @@ const REQUESTS: usize = 16;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest sleep between two looks at the conversation.
 const TICK: Duration = Duration::from_millis(500);
-const STATE_ATTRIBUTE: &str = "lk.agent.state";
 
 /// Where to go and what to do there.
 #[derive(Debug)]
@@ -87,14 +85,12 @@ pub async fn attend(mut job: Job) -> Result<(), JobError> {
         tokio::time::sleep(Duration::from_secs_f64(ms.clamp(0.0, 600_000.0) / 1_000.0)).await;
     }
     make_voices(&job).await?;
-    let mut options = RoomOptions::default();
-    options.connect_timeout = CONNECT_TIMEOUT;
-    let (room, events) = Room::connect(&job.url, &job.token, options)
+    let (room, events) = Room::connect(&job.url, &job.token, room_options())
         .await
         .map_err(|source| JobError::Join { room: job.room.clone(), source })?;
     note(&job, Happened::Joined { at: job.clock.now() });
     let microphone = EncodedAudioSource::new(job.silence.clone());
-    let attended = match publish(&room, &microphone).await {
+    let attended = match connection::publish(&room, &microphone, "roomio_audio").await {
         Ok(()) => {
             let stop = job.stop.clone();
             Attending::new(&mut job, &room, microphone).until_over(events, stop).await
@@ -102,8 +98,7 @@ pub async fn attend(mut job: Job) -> Result<(), JobError> {
         Err(e) => Err(JobError::Publish(e)),
     };
     note(&job, Happened::Left { at: job.clock.now() });
-    // A room that is only dropped keeps its connections.
-    let _ = timeout(CLOSE_TIMEOUT, room.close()).await;
+    connection::leave(&room).await;
     attended
 }
 
@@ -119,17 +114,6 @@ async fn make_voices(job: &Job) -> Result<(), JobError> {
         Ok::<(), CodecError>(())
     });
     Ok(made.await??)
-}
-
-async fn publish(room: &Room, microphone: &EncodedAudioSource) -> Result<(), RoomError> {
-    let track = LocalAudioTrack::create_audio_track("roomio_audio", microphone.rtc_source());
-    let options = TrackPublishOptions {
-        source: TrackSource::Microphone,
-        dtx: false,
-        red: false,
-        ..TrackPublishOptions::default()
-    };
-    room.local_participant().publish_track(LocalTrack::Audio(track), options).await.map(|_| ())
 }
 
 fn note(job: &Job, what: Happened) {
@@ -251,7 +235,7 @@ impl<'a> Attending<'a> {
     }
 
     fn hear(&mut self, now: Offset) {
-        for (at, _, what) in self.hearing.take_heard() {
+        for Stamped { at, what } in self.hearing.take_heard() {
             #[expect(clippy::wildcard_enum_match_arm, reason = "two edges of many are wanted")]
             match what {
                 Observation::VoiceBegan => self.conversation.handle(now, Heard::VoiceBegan { at }),
@@ -345,7 +329,7 @@ impl<'a> Attending<'a> {
                 self.hearing.listen_to(EncodedAudioStream::new(track.rtc_track()));
             }
             RoomEvent::ByteStreamOpened { reader, topic, .. } => {
-                if topic == TOPIC
+                if topic == SESSION_TOPIC
                     && self.job.script.script().session_host
                     && let Some(reader) = reader.take()
                 {
@@ -395,14 +379,14 @@ async fn send_messages(
     while let Some(message) = messages.recv().await {
         let sent = match message {
             Message::Session(bytes) => {
-                let options = SendByteOptions::new_with_topic(TOPIC);
+                let options = SendByteOptions::new_with_topic(SESSION_TOPIC);
                 to.send_bytes(bytes, options).await.map(|_| ())
             }
             Message::Transcript { speaker, text } => {
                 segment += 1;
                 let mut options = SendTextOptions::new_with_topic(TRANSCRIPTION_TOPIC)
-                    .with_attribute("lk.segment_id", format!("SG_{segment}"))
-                    .with_attribute("lk.transcription_final", "true");
+                    .with_attribute(SEGMENT_ATTRIBUTE, format!("SG_{segment}"))
+                    .with_attribute(LAST_ATTRIBUTE, "true");
                 if speaker == Speaker::Caller {
                     options.sender_identity.clone_from(&caller.borrow());
                 }

@@ -3,9 +3,8 @@
 //!
 //! [`script`] is what the dispatch metadata may say, [`voice`] the sounds it speaks with,
 //! [`conversation`] decides (without clock or IO), [`session`] writes the messages livekit-agents
-//! sends to a room, [`job`] is the agent in one room, [`worker`] its place with the server, where it gets by
-//! [`registration`]. What it
-//! really did, and when, is its [`truth`].
+//! sends to a room, [`job`] is the agent in one room, [`worker`] its place with the server. What it really did, and
+//! when, is its [`truth`].
 //!
 //! # What its delays count from
 //! The end of the caller's speech is the last audible sample the agent received: the arrival of its
@@ -18,5 +17,4 @@ pub mod truth;
 pub mod conversation;
 pub mod session;
 pub mod job;
-pub mod registration;
 pub mod worker;

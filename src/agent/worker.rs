@@ -1,14 +1,14 @@
 //! The agent's place with the server: registers as a worker, takes every job it is offered, and attends each in a task of its own.
 
 use crate::agent::job::{self, Job};
-use crate::agent::registration::{Registered, RegistrationError};
 use crate::agent::script::Script;
 use crate::agent::truth::Truth;
 use crate::agent::voice::Voices;
 use crate::audio::opus::{self, CodecError};
-use crate::call::drive::packet;
-use crate::call::livekit::Target;
 use crate::clock::Clock;
+use crate::room::endpoint::Endpoint;
+use crate::room::packets::packet;
+use crate::room::registration::{Registered, RegistrationError};
 use livekit::webrtc::encoded::EncodedFrame;
 use livekit_protocol as proto;
 use proto::server_message::Message as FromServer;
@@ -31,7 +31,7 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// An agent worker.
 #[derive(Debug)]
 pub struct Worker {
-    pub target: Target,
+    pub endpoint: Endpoint,
     /// The name it is dispatched by; empty for automatic dispatch.
     pub name: String,
     /// What it does in a call whose dispatch says nothing.
@@ -113,7 +113,7 @@ impl Worker {
     }
 
     async fn register(&self) -> Result<Registered, WorkerError> {
-        let registered = Registered::register(&self.target, &self.name).await?;
+        let registered = Registered::register(&self.endpoint, &self.name).await?;
         (self.say)(&format!("registered worker {}, worker {}", self.name, registered.worker_id));
         Ok(registered)
     }
@@ -200,7 +200,7 @@ impl Worker {
         let (stop, stopped) = watch::channel(false);
         let url = assignment.url.filter(|url| !url.is_empty());
         let task = jobs.tasks.spawn(Box::pin(job::attend(Job {
-            url: url.unwrap_or_else(|| self.target.url.clone()),
+            url: url.unwrap_or_else(|| self.endpoint.url.clone()),
             token: assignment.token,
             identity: identity(&job.id),
             script: script.for_room(&room),

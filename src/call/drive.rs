@@ -1,14 +1,15 @@
 //! One call from dialling to hanging up: joins the script and the line, and stamps every observation.
 
-use super::hearing::Hearing;
-use super::livekit::{Dial, DialError, Line, News, Target, observation};
+use super::livekit::{DialError, Line, News, observation};
 use super::readers::Readers;
 use super::script::{Action, Heard, Script};
 use super::session;
-use crate::audio::opus::{self, EncodedClip};
 use crate::clock::Clock;
 use crate::plan::PlannedCall;
 use crate::record::{CallEnd, CallRecord, MediaFacts, Observation, Outcome, SessionEvent, Stamped};
+use crate::room::endpoint::{Dial, Endpoint};
+use crate::room::hearing::Hearing;
+use crate::room::packets::Sayable;
 use crate::scenario::Scenario;
 use crate::stats::Histogram;
 use crate::time::Offset;
@@ -28,34 +29,10 @@ const TICK: Duration = Duration::from_millis(500);
 /// How long the caller waits, with the script through, for the agent to say what it is.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
-/// A clip as the media engine takes it.
-#[derive(Debug, Clone)]
-pub struct Sayable {
-    frames: Arc<[EncodedFrame]>,
-    /// From the beginning of the first packet.
-    first_voiced_at: Duration,
-    last_voiced_at: Duration,
-}
-
-impl From<&EncodedClip> for Sayable {
-    fn from(clip: &EncodedClip) -> Self {
-        Self {
-            frames: clip.frames().iter().map(packet).collect(),
-            first_voiced_at: clip.first_voiced_at(),
-            last_voiced_at: clip.last_voiced_at(),
-        }
-    }
-}
-
-/// A packet of ours as one of the engine's.
-pub fn packet(frame: &opus::EncodedFrame) -> EncodedFrame {
-    EncodedFrame { payload: Arc::clone(&frame.payload), level: frame.level }
-}
-
 /// What all calls of a run share.
 #[derive(Debug, Clone)]
 pub struct Calling {
-    pub target: Target,
+    pub endpoint: Endpoint,
     pub scenario: Arc<Scenario>,
     /// The clip of each step, encoded once; `None` for a step that says nothing.
     pub clips: Arc<[Option<Sayable>]>,
@@ -76,7 +53,7 @@ pub async fn call(calling: &Calling, planned: &PlannedCall, due: Offset) -> Call
     };
     let (readers, read) = Readers::start(calling.clock);
     let mut stop = calling.stop.clone();
-    let dialling = Line::dial(&calling.target, &dial, calling.silence.clone(), readers);
+    let dialling = Line::dial(&calling.endpoint, &dial, calling.silence.clone(), readers);
     let dialled_line = tokio::select! {
         line = dialling => line.map_err(|e| not_dialled(&e)),
         _ = stop.wait_for(|stop| *stop) => Err((Outcome::Stopped, String::new())),
@@ -246,8 +223,9 @@ impl<'a> Drive<'a> {
     }
 
     fn pass_on_what_is_heard(&mut self, now: Offset) {
-        for (at, heard, what) in self.hearing.take_heard() {
-            self.note(Stamped { at, what });
+        for stamped in self.hearing.take_heard() {
+            let heard = heard(&stamped);
+            self.note(stamped);
             if let Some(heard) = heard {
                 self.script.handle(now, heard);
             }
@@ -331,7 +309,7 @@ impl<'a> Drive<'a> {
         }
         self.line.hang_up().await;
         // The server would keep the agent's job for a while in an empty room.
-        if let Err(e) = self.calling.target.delete_room(room).await {
+        if let Err(e) = self.calling.endpoint.delete_room(room).await {
             log::debug!("room {room} was not deleted: {e}");
         }
         (self.log, media)
@@ -366,6 +344,18 @@ impl<'a> Drive<'a> {
                 () = sleep_until(deadline.into()) => return,
             }
         }
+    }
+}
+
+/// What something that was heard means to the script, if anything.
+#[expect(clippy::wildcard_enum_match_arm, reason = "an ear makes five of many observations")]
+fn heard(Stamped { at, what }: &Stamped) -> Option<Heard> {
+    match what {
+        Observation::VoiceBegan => Some(Heard::VoiceBegan { at: *at }),
+        Observation::VoiceEnded => Some(Heard::VoiceEnded { at: *at }),
+        Observation::AgentMediaStalled => Some(Heard::MediaStalled),
+        Observation::AgentMediaResumed => Some(Heard::MediaResumed),
+        _ => None,
     }
 }
 

@@ -1,28 +1,19 @@
-//! The line over a LiveKit room: token with agent dispatch, joining, the microphone, and everything
+//! The line over a LiveKit room: joining it with the agent dispatched, the microphone, and everything
 //! that comes out of the room as [`News`].
 
 use super::readers::Readers;
 use crate::record::{Observation, Speaker};
-use crate::secret::Secret;
+use crate::room::connection::{self, STATE_ATTRIBUTE, error_chain};
+use crate::room::endpoint::{Dial, Endpoint};
+use crate::room::streams::{SESSION_TOPIC, TRANSCRIPTION_TOPIC};
+use livekit::SendByteOptions;
 use livekit::participant::ParticipantKind;
 use livekit::prelude::*;
 use livekit::webrtc::encoded::{EncodedAudioSource, EncodedAudioStream, EncodedFrame};
-use livekit::{SendByteOptions, options::TrackPublishOptions};
-use livekit_api::access_token::{AccessToken, AccessTokenError, VideoGrants};
-use livekit_api::services::room::RoomClient;
-use livekit_api::services::{ServerError, ServiceError};
+use livekit_api::access_token::AccessTokenError;
 use livekit_protocol as proto;
-use livekit_protocol::{RoomAgentDispatch, RoomConfiguration};
-use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How long one attempt to reach the server may take, and how long hanging up may.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the server keeps a room that nobody deleted (loadcall was killed).
-const ROOM_LIFE_SECS: u32 = 20;
-/// The attribute in which an agent tells what it is doing.
-const STATE_ATTRIBUTE: &str = "lk.agent.state";
 /// Track name of livekit-agents' background music and thinking sounds: not the agent's voice.
 const BACKGROUND_TRACK: &str = "background_audio";
 
@@ -30,25 +21,6 @@ const BACKGROUND_TRACK: &str = "background_audio";
 /// measured time depends on when it is looked at; only what the caller does next does, by less than a person hesitates.
 /// What the caller says begins up to 40 ms later than it could; it is measured from when it does begin.
 const BATCH: u32 = 3;
-
-/// Where the calls go, and with whose permission.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// `ws://` or `wss://` (or `http(s)://`).
-    pub url: String,
-    pub api_key: String,
-    pub api_secret: Secret,
-}
-
-/// Which room to call and which agent to ask for.
-#[derive(Debug, Clone)]
-pub struct Dial {
-    pub room: String,
-    pub identity: String,
-    /// Empty for automatic dispatch.
-    pub agent_name: String,
-    pub agent_metadata: String,
-}
 
 /// Why no call came about.
 #[derive(Debug, thiserror::Error)]
@@ -64,17 +36,6 @@ pub enum DialError {
     Microphone(String),
     #[error("cannot make an access token: {0}")]
     Token(#[from] AccessTokenError),
-}
-
-/// The server does not answer as a LiveKit server with these keys would.
-#[derive(Debug, thiserror::Error)]
-pub enum ProbeError {
-    #[error(
-        "the server at {url} refused the API key or secret, or is no LiveKit server: check LIVEKIT_API_KEY, LIVEKIT_API_SECRET and the address"
-    )]
-    WrongKeys { url: String },
-    #[error("no LiveKit server answers at {url}: {reason}")]
-    NoServer { url: String, reason: String },
 }
 
 /// What the caller learns from the room.
@@ -110,116 +71,24 @@ pub struct Line {
     pub readers: Readers,
 }
 
-impl Target {
-    /// Asks the server for its rooms, which tells a wrong address and wrong keys apart before the
-    /// first call.
-    pub async fn probe(&self) -> Result<(), ProbeError> {
-        let reason = match self.rooms().list_rooms(vec!["loadcall-probe".into()]).await {
-            Ok(_) => return Ok(()),
-            Err(ServiceError::Twirp(ServerError::Twirp(code)))
-                if matches!(code.code.as_str(), "unauthenticated" | "permission_denied") =>
-            {
-                return Err(ProbeError::WrongKeys { url: self.url.clone() });
-            }
-            // livekit-server refuses wrong keys in plain text, which the client cannot read.
-            Err(ServiceError::Twirp(ServerError::Request(e))) if e.is_decode() => {
-                return Err(ProbeError::WrongKeys { url: self.url.clone() });
-            }
-            Err(e) => error_chain(&e),
-        };
-        Err(ProbeError::NoServer { url: self.url.clone(), reason })
-    }
-
-    /// Ends the room, and with it the agent's job.
-    pub async fn delete_room(&self, room: &str) -> Result<(), String> {
-        let deleted = tokio::time::timeout(CLOSE_TIMEOUT, self.rooms().delete_room(room)).await;
-        match deleted {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(e)) => Err(error_chain(&e)),
-            Err(_) => Err(format!("no answer within {CLOSE_TIMEOUT:?}")),
-        }
-    }
-
-    fn rooms(&self) -> RoomClient {
-        RoomClient::with_api_key(&self.http_url(), &self.api_key, self.api_secret.expose())
-            .with_request_timeout(CLOSE_TIMEOUT)
-    }
-
-    fn http_url(&self) -> String {
-        self.url_with([("ws", "http"), ("wss", "https")])
-    }
-
-    /// The server's address for websockets.
-    pub fn ws_url(&self) -> String {
-        self.url_with([("http", "ws"), ("https", "wss")])
-    }
-
-    fn url_with(&self, schemes: [(&str, &str); 2]) -> String {
-        let Some((scheme, rest)) = self.url.split_once("://") else { return self.url.clone() };
-        let other = schemes.into_iter().find(|(from, _)| *from == scheme);
-        format!("{}://{rest}", other.map_or(scheme, |(_, to)| to))
-    }
-
-    fn token(&self, dial: &Dial) -> Result<String, AccessTokenError> {
-        let grants = VideoGrants {
-            room_join: true,
-            room: dial.room.clone(),
-            can_publish: Some(true),
-            can_subscribe: Some(true),
-            can_publish_data: Some(true),
-            ..VideoGrants::default()
-        };
-        let mut token = AccessToken::with_api_key(&self.api_key, self.api_secret.expose())
-            .with_identity(&dial.identity)
-            .with_grants(grants);
-        let mut room = RoomConfiguration {
-            empty_timeout: ROOM_LIFE_SECS,
-            departure_timeout: ROOM_LIFE_SECS,
-            ..RoomConfiguration::default()
-        };
-        if !dial.agent_name.is_empty() {
-            room.agents.push(RoomAgentDispatch {
-                agent_name: dial.agent_name.clone(),
-                metadata: dial.agent_metadata.clone(),
-                ..RoomAgentDispatch::default()
-            });
-        }
-        token = token.with_room_config(room);
-        token.to_jwt()
-    }
-}
-
 impl Line {
     /// Joins the room, which dispatches the agent, and publishes a microphone that is silent by
     /// sending `silence`.
     pub async fn dial(
-        target: &Target,
+        endpoint: &Endpoint,
         dial: &Dial,
         silence: EncodedFrame,
         readers: Readers,
     ) -> Result<Self, DialError> {
-        let token = target.token(dial)?;
-        let mut options = RoomOptions::default();
-        options.connect_timeout = CONNECT_TIMEOUT;
+        let token = endpoint.token(dial)?;
+        let mut options = connection::room_options();
         // A caller who has to redial is an observation, not something to hide.
         options.join_retries = 0;
         let (room, events) =
-            Room::connect(&target.url, &token, options).await.map_err(|e| dial_error(&e))?;
+            Room::connect(&endpoint.url, &token, options).await.map_err(|e| dial_error(&e))?;
         let microphone = EncodedAudioSource::new(silence).batched(BATCH);
-        let track = LocalAudioTrack::create_audio_track("microphone", microphone.rtc_source());
-        // Agents listen to the source "microphone" only. Every packet carries one frame and none is
-        // left out in silence, so that the packets are an unbroken clock.
-        let publish = TrackPublishOptions {
-            source: TrackSource::Microphone,
-            dtx: false,
-            red: false,
-            ..TrackPublishOptions::default()
-        };
-        let published =
-            room.local_participant().publish_track(LocalTrack::Audio(track), publish).await;
-        if let Err(e) = published {
-            // A room that is only dropped keeps its connections.
-            let _ = tokio::time::timeout(CLOSE_TIMEOUT, room.close()).await;
+        if let Err(e) = connection::publish(&room, &microphone, "microphone").await {
+            connection::leave(&room).await;
             return Err(DialError::Microphone(error_chain(&e)));
         }
         let identity = dial.identity.clone();
@@ -251,7 +120,7 @@ impl Line {
     /// Sends the agent a message of its session protocol.
     pub async fn ask(&self, message: Vec<u8>) {
         let Some(agent) = self.agent.clone() else { return };
-        let mut options = SendByteOptions::new_with_topic(super::session::TOPIC);
+        let mut options = SendByteOptions::new_with_topic(SESSION_TOPIC);
         options.destination_identities = vec![agent];
         if let Err(e) = self.room.local_participant().send_bytes(message, options).await {
             log::debug!("a question to the agent was not sent: {e}");
@@ -260,9 +129,7 @@ impl Line {
 
     /// Leaves the room as a caller who hangs up does.
     pub async fn hang_up(self) {
-        if tokio::time::timeout(CLOSE_TIMEOUT, self.room.close()).await.is_err() {
-            log::warn!("leaving the room took more than {CLOSE_TIMEOUT:?}");
-        }
+        connection::leave(&self.room).await;
     }
 
     fn is_agent(&self, identity: &ParticipantIdentity) -> bool {
@@ -323,7 +190,7 @@ impl Line {
             }
             RoomEvent::ByteStreamOpened { reader, topic, participant_identity } => {
                 let from_agent = self.is_agent(&participant_identity);
-                if topic == super::session::TOPIC
+                if topic == SESSION_TOPIC
                     && from_agent
                     && let Some(reader) = reader.take()
                 {
@@ -331,7 +198,7 @@ impl Line {
                 }
             }
             RoomEvent::TextStreamOpened { reader, topic, participant_identity } => {
-                if topic == super::readers::TRANSCRIPTION_TOPIC
+                if topic == TRANSCRIPTION_TOPIC
                     && let Some(reader) = reader.take()
                 {
                     let ours = participant_identity.as_str() == self.identity;
@@ -379,20 +246,6 @@ fn dial_error(error: &RoomError) -> DialError {
     } else {
         DialError::NotConnected(text)
     }
-}
-
-/// The error and its causes, for libraries whose own text leaves the cause out.
-fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// What is written in the log of a call for news without further effect.

@@ -4,9 +4,7 @@
 
 pub mod speech;
 pub mod readers;
-mod sequence;
 pub mod livekit;
-pub mod hearing;
 pub mod script;
 pub mod session;
 pub mod drive;

@@ -5,6 +5,7 @@
 use super::session;
 use crate::clock::Clock;
 use crate::record::{Observation, Speaker, Stamped};
+use crate::room::streams::{LAST_ATTRIBUTE, SEGMENT_ATTRIBUTE, read_bytes};
 use crate::time::Offset;
 use futures_util::StreamExt as _;
 use livekit::{ByteStreamReader, StreamReader as _, TextStreamReader};
@@ -12,11 +13,6 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-
-/// Who understood or says what.
-pub const TRANSCRIPTION_TOPIC: &str = "lk.transcription";
-const SEGMENT_ATTRIBUTE: &str = "lk.segment_id";
-const LAST_ATTRIBUTE: &str = "lk.transcription_final";
 
 /// Session messages waiting to be read, observations waiting to be logged, transcriptions being
 /// read, and bytes of one transcription that are kept.
@@ -91,18 +87,6 @@ impl Readers {
 async fn send(to: &mpsc::Sender<Stamped>, at: Offset, what: Observation) {
     // The receiver is gone when the call is over.
     let _ = to.send(Stamped { at, what }).await;
-}
-
-/// The whole stream, or nothing when it breaks or is too long.
-pub async fn read_bytes(mut reader: ByteStreamReader) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = reader.next().await {
-        bytes.extend_from_slice(&chunk.ok()?);
-        if bytes.len() > session::MESSAGE_LIMIT {
-            return None;
-        }
-    }
-    Some(bytes)
 }
 
 /// The transcript, unless it is one of the many updates before the last.

@@ -13,12 +13,6 @@ use pb::session_request::{GetFrameworkInfo, GetSessionState, Request};
 use pb::session_response::Response;
 use prost::Message as _;
 
-/// The byte stream topic.
-pub const TOPIC: &str = "lk.agent.session";
-
-/// The longest message that is read. The largest seen was 10.5 kB.
-pub const MESSAGE_LIMIT: usize = 1 << 20;
-
 /// How much of a text of the agent's is kept.
 const TEXT_LIMIT: usize = 2_000;
 /// How many models, tools or options of one message are kept.

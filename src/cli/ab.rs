@@ -11,10 +11,10 @@ use super::server::{self, Server};
 use super::spec::{AgentSpec, Metadata};
 use super::stop::Stop;
 use super::{AbArgs, PlacingArgs, files, logging};
-use crate::call::livekit::Target;
 use crate::record::store::FILE_NAME;
 use crate::record::{Arm, Run, Side};
 use crate::report::{paired as document, text};
+use crate::room::endpoint::Endpoint;
 use crate::scenario::Scenario;
 use crate::secret::Secret;
 use crate::verdict::paired::{self, Pairing, Recorded};
@@ -30,7 +30,7 @@ const METADATA_LIMIT: u64 = 64 * 1024;
 struct Agent {
     scenario: Arc<Scenario>,
     /// `None`: the server both are called on.
-    target: Option<Target>,
+    endpoint: Option<Endpoint>,
 }
 
 pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
@@ -44,8 +44,9 @@ pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     let server = common_server(&a, &b, args)?;
     let fresh = Fresh::begin(args.out.as_deref())?;
     let placing = Placing { args, material: &material, bars: &bars };
-    let [a, b] = placing.beside(&server, &fresh.folder, async |target, stop: &mut Stop| {
-        let callees = [callee(a, Side::A, &fresh, &target)?, callee(b, Side::B, &fresh, &target)?];
+    let [a, b] = placing.beside(&server, &fresh.folder, async |endpoint, stop: &mut Stop| {
+        let callees =
+            [callee(a, Side::A, &fresh, &endpoint)?, callee(b, Side::B, &fresh, &endpoint)?];
         placing::two_runs(&placing, &fresh, callees, stop).await
     })?;
     let judged = JudgedPair::of(a, b, args.seed)?;
@@ -80,7 +81,7 @@ fn resolve(
         ))
         .hint("add name=…, or take the metadata away with metadata="));
     }
-    let target = match &spec.url {
+    let endpoint = match &spec.url {
         None => None,
         Some(_) if args.server.dev => {
             return Err(Failure::usage(format!("{flag} names a server, and --dev starts one"))
@@ -88,7 +89,7 @@ fn resolve(
         }
         Some(url) => Some(elsewhere(flag, spec, url, args)?),
     };
-    Ok(Agent { scenario: Arc::new(scenario.clone().calling(name, &metadata)), target })
+    Ok(Agent { scenario: Arc::new(scenario.clone().calling(name, &metadata)), endpoint })
 }
 
 fn read_metadata(flag: &str, path: &Path) -> Result<String, Failure> {
@@ -113,7 +114,7 @@ fn elsewhere(
     spec: &AgentSpec,
     url: &str,
     args: &PlacingArgs,
-) -> Result<Target, Failure> {
+) -> Result<Endpoint, Failure> {
     let named = |variable: &String| {
         std::env::var(variable)
             .map_err(|_| Failure::usage(format!("{flag}: the variable {variable} is not set")))
@@ -132,20 +133,20 @@ fn elsewhere(
         Some(variable) => Secret::new(named(variable)?),
         None => args.server.keys.api_secret.clone().ok_or_else(|| missing("API secret"))?,
     };
-    Ok(Target { url: url.to_owned(), api_key, api_secret })
+    Ok(Endpoint { url: url.to_owned(), api_key, api_secret })
 }
 
 /// The server that whoever names none is called on.
 fn common_server(a: &Agent, b: &Agent, args: &PlacingArgs) -> Result<Server, Failure> {
-    match (&a.target, &b.target) {
-        (Some(target), Some(_)) if args.server.keys.url.is_none() => {
-            Ok(Server::Given { target: target.clone(), agent: server::Agent::of(&args.server) })
+    match (&a.endpoint, &b.endpoint) {
+        (Some(endpoint), Some(_)) if args.server.keys.url.is_none() => {
+            Ok(Server::Given { endpoint: endpoint.clone(), agent: server::Agent::of(&args.server) })
         }
         _ => Server::from_args(&args.server),
     }
 }
 
-fn callee(agent: Agent, side: Side, fresh: &Fresh, common: &Target) -> Result<Callee, Failure> {
+fn callee(agent: Agent, side: Side, fresh: &Fresh, common: &Endpoint) -> Result<Callee, Failure> {
     let run_id = format!("{}-{}", fresh.run_id, side.name());
     let folder = files::make_run_folder(Some(&fresh.folder.join(side.name())), &run_id)?;
     let of = agent.scenario.agent();
@@ -155,8 +156,8 @@ fn callee(agent: Agent, side: Side, fresh: &Fresh, common: &Target) -> Result<Ca
         agent_name: of.name.clone(),
         agent_metadata: of.metadata.clone(),
     };
-    let target = agent.target.unwrap_or_else(|| common.clone());
-    Ok(Callee { run_id, folder, scenario: agent.scenario, target, arm: Some(arm) })
+    let endpoint = agent.endpoint.unwrap_or_else(|| common.clone());
+    Ok(Callee { run_id, folder, scenario: agent.scenario, endpoint, arm: Some(arm) })
 }
 
 /// Whether a folder is that of an A/B run.

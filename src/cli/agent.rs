@@ -19,12 +19,12 @@ const SCRIPT_LIMIT: u64 = 1 << 20;
 
 pub(super) fn agent(args: &AgentArgs) -> Result<u8, Failure> {
     logging::start(&MultiProgress::new());
-    let target = server::given(&args.keys)?;
+    let endpoint = server::given(&args.keys)?;
     let script = args.script.as_deref().map_or_else(|| Ok(Script::default()), read_script)?;
     let file = args.truth.as_deref().map(open).transpose()?;
     let (sender, receiver) = mpsc::channel(TRUTHS);
     let worker = Worker {
-        target,
+        endpoint,
         name: args.name.clone(),
         script,
         clock: Clock::start(),

@@ -12,12 +12,13 @@ use crate::agent::worker::Worker;
 use crate::audio::Clip;
 use crate::audio::opus;
 use crate::calibrate::{self, AGENT, INTERRUPTION, QUESTION};
-use crate::call::drive::{Calling, Sayable, packet};
-use crate::call::livekit::Target;
+use crate::call::drive::Calling;
 use crate::clock::Clock;
 use crate::dev::{DevServer, Lane, Network};
 use crate::plan::Plan;
 use crate::record::{Calibration, CalibrationError, Run, RunHead, Side};
+use crate::room::endpoint::Endpoint;
+use crate::room::packets::{Sayable, packet};
 use crate::run::Callings;
 use crate::scenario::{Act, Scenario};
 use crate::secret::Secret;
@@ -126,12 +127,12 @@ async fn measure(
         DevServer::start_behind(network, &log).await
     };
     let server = server.map_err(Failure::nothing_measured)?;
-    let target = Target {
+    let endpoint = Endpoint {
         url: server.url.clone(),
         api_key: server.api_key.into(),
         api_secret: Secret::new(server.api_secret.into()),
     };
-    let measured = Box::pin(with_agent(args, prepared, folder, bars, target, stop)).await;
+    let measured = Box::pin(with_agent(args, prepared, folder, bars, endpoint, stop)).await;
     server.stop().await;
     measured
 }
@@ -141,12 +142,12 @@ async fn with_agent(
     prepared: &Prepared,
     folder: &Path,
     bars: &MultiProgress,
-    target: Target,
+    endpoint: Endpoint,
     stop: Stop,
 ) -> Result<(Run, Vec<Truth>), Failure> {
     let (sender, mut receiver) = mpsc::channel(TRUTHS);
     let worker = Worker {
-        target: target.clone(),
+        endpoint: endpoint.clone(),
         name: AGENT.into(),
         script: Script::default(),
         clock: prepared.clock,
@@ -158,7 +159,7 @@ async fn with_agent(
     let placing = async {
         // The sender is gone when the agent could not register, which its own result tells.
         let run = match ready.wait_for(|ready| *ready).await {
-            Ok(_) => Some(place_calls(args, prepared, folder, bars, target, stop).await),
+            Ok(_) => Some(place_calls(args, prepared, folder, bars, endpoint, stop).await),
             Err(_) => None,
         };
         over.send_replace(true);
@@ -182,15 +183,15 @@ async fn place_calls(
     prepared: &Prepared,
     folder: &Path,
     bars: &MultiProgress,
-    target: Target,
+    endpoint: Endpoint,
     mut stop: Stop,
 ) -> Result<Run, Failure> {
     let plan = Plan::of(&prepared.scenario, &prepared.run_id);
-    let head = head(args, prepared, &target);
+    let head = head(args, prepared, &endpoint);
     let mut recorder = Recorder::create(folder, head, plan.calls.len())?;
     let how = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
     let calling = Calling {
-        target,
+        endpoint,
         scenario: Arc::clone(&prepared.scenario),
         clips: Arc::clone(&prepared.sayable),
         silence: packet(&opus::silence().map_err(Failure::internal)?),
@@ -206,7 +207,7 @@ async fn place_calls(
     recorder.end(&finished, Side::A)
 }
 
-fn head(args: &CalibrateArgs, prepared: &Prepared, target: &Target) -> RunHead {
+fn head(args: &CalibrateArgs, prepared: &Prepared, endpoint: &Endpoint) -> RunHead {
     RunHead {
         run_id: prepared.run_id.clone(),
         started_at: files::timestamp(prepared.clock.started_at()),
@@ -215,7 +216,7 @@ fn head(args: &CalibrateArgs, prepared: &Prepared, target: &Target) -> RunHead {
         scenario_text: prepared.text.clone(),
         clips: prepared.sayable.iter().map(|_| None).collect(),
         seed: args.seed,
-        server_url: target.url.clone(),
+        server_url: endpoint.url.clone(),
         server: None,
         host: placing::host(),
         calibration: None,

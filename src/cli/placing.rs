@@ -7,14 +7,15 @@ use super::recorder::Recorder;
 use super::server::{self, Server};
 use super::stop::{self, Stop};
 use super::{PlacingArgs, calibrations, check, clips, files, traces};
-use crate::agent::registration;
 use crate::audio::opus;
-use crate::call::drive::{Calling, Sayable, packet};
-use crate::call::livekit::Target;
+use crate::call::drive::Calling;
 use crate::clock::Clock;
 use crate::export::langfuse::Langfuse;
 use crate::plan::Plan;
 use crate::record::{self, Arm, CallRecord, Host, Run, RunHead, Side};
+use crate::room::endpoint::Endpoint;
+use crate::room::packets::{Sayable, packet};
+use crate::room::registration;
 use crate::run::{Callings, Finished, Progress, place, threads};
 use crate::scenario::Scenario;
 use indicatif::MultiProgress;
@@ -66,7 +67,7 @@ pub(super) struct Callee {
     pub(super) run_id: String,
     pub(super) folder: PathBuf,
     pub(super) scenario: Arc<Scenario>,
-    pub(super) target: Target,
+    pub(super) endpoint: Endpoint,
     pub(super) arm: Option<Arm>,
 }
 
@@ -87,7 +88,7 @@ impl Callee {
             scenario_text: material.text.clone(),
             clips,
             seed,
-            server_url: server::without_credentials(&self.target.url),
+            server_url: server::without_credentials(&self.endpoint.url),
             server,
             host: host(),
             calibration: calibrations::of_this_machine(self.scenario.load()),
@@ -128,7 +129,7 @@ pub(super) fn block_on<T>(
 pub(super) async fn one_run(
     placing: &Placing<'_>,
     fresh: &Fresh,
-    target: Target,
+    endpoint: Endpoint,
     stop: &mut Stop,
 ) -> Result<Run, Failure> {
     let scenario = &placing.material.scenario;
@@ -136,7 +137,7 @@ pub(super) async fn one_run(
         run_id: fresh.run_id.clone(),
         folder: fresh.folder.clone(),
         scenario: Arc::clone(scenario),
-        target,
+        endpoint,
         arm: None,
     };
     let plan = Plan::of(scenario, &fresh.run_id);
@@ -218,18 +219,18 @@ impl Placing<'_> {
         &self,
         server: &Server,
         folder: &Path,
-        work: impl AsyncFnOnce(Target, &mut Stop) -> Result<T, Failure>,
+        work: impl AsyncFnOnce(Endpoint, &mut Stop) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let scenario = &self.material.scenario;
         block_on(Some(scenario), async {
             let mut stop = stop::signals()?;
             let mut stopped = stop.first.clone();
             let start = server.start(folder, &scenario.agent().name, self.args.verbosity());
-            let (target, started) = tokio::select! {
+            let (endpoint, started) = tokio::select! {
                 started = start => started?,
                 _ = stopped.wait_for(|stop| *stop) => return Err(Failure::shown(exit::STOPPED)),
             };
-            let done = work(target, &mut stop).await;
+            let done = work(endpoint, &mut stop).await;
             started.stop().await;
             done
         })
@@ -244,8 +245,8 @@ impl Placing<'_> {
         clock: Clock,
         stop: &Stop,
     ) -> Result<Open, Failure> {
-        callee.target.probe().await.map_err(Failure::nothing_measured)?;
-        let server = registration::ask(&callee.target).await.unwrap_or_else(|e| {
+        callee.endpoint.probe().await.map_err(Failure::nothing_measured)?;
+        let server = registration::ask(&callee.endpoint).await.unwrap_or_else(|e| {
             log::info!("the version of the server is not known: {e}");
             None
         });
@@ -254,7 +255,7 @@ impl Placing<'_> {
         let recorder = Recorder::create(&callee.folder, head, planned)?;
         let langfuse = traces::langfuse(&self.args.langfuse, &callee.run_id)?;
         let calling = Calling {
-            target: callee.target,
+            endpoint: callee.endpoint,
             scenario: callee.scenario,
             clips: Arc::clone(&self.material.sayable),
             silence: packet(&opus::silence().map_err(Failure::internal)?),

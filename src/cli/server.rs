@@ -3,14 +3,14 @@
 use super::exit::{Failure, tell};
 use super::progress::Verbosity;
 use super::{KeyArgs, ServerArgs};
-use crate::call::livekit::Target;
 use crate::dev::{DevAgent, DevServer};
+use crate::room::endpoint::Endpoint;
 use crate::secret::Secret;
 use std::path::Path;
 
 /// Which server the calls go to.
 pub(super) enum Server {
-    Given { target: Target, agent: Agent },
+    Given { endpoint: Endpoint, agent: Agent },
     Private { agent: Agent },
 }
 
@@ -52,7 +52,7 @@ impl Server {
                  --api-secret), or start a private server on loopback with --dev",
             ));
         }
-        Ok(Self::Given { target: given(&args.keys)?, agent })
+        Ok(Self::Given { endpoint: given(&args.keys)?, agent })
     }
 
     pub(super) async fn start(
@@ -60,14 +60,14 @@ impl Server {
         folder: &Path,
         agent_name: &str,
         how: Verbosity,
-    ) -> Result<(Target, Started), Failure> {
+    ) -> Result<(Endpoint, Started), Failure> {
         let say = |text: &str| {
             if how == Verbosity::Normal {
                 tell(text);
             }
         };
-        let (target, server, agent) = match self {
-            Self::Given { target, agent } => (target.clone(), None, agent),
+        let (endpoint, server, agent) = match self {
+            Self::Given { endpoint, agent } => (endpoint.clone(), None, agent),
             Self::Private { agent } => {
                 let log = folder.join("livekit-server.log");
                 let server = DevServer::start(&log).await.map_err(Failure::nothing_measured)?;
@@ -77,25 +77,25 @@ impl Server {
                      LIVEKIT_API_SECRET={secret}",
                     server.url
                 ));
-                let target = Target {
+                let endpoint = Endpoint {
                     url: server.url.clone(),
                     api_key: key.into(),
                     api_secret: Secret::new(secret.into()),
                 };
-                (target, Some(server), agent)
+                (endpoint, Some(server), agent)
             }
         };
-        let keys = (target.api_key.as_str(), target.api_secret.expose());
+        let keys = (endpoint.api_key.as_str(), endpoint.api_secret.expose());
         let log = folder.join("agent.log");
         let agent = match agent {
             Agent::None => None,
             Agent::Command(command) => {
                 say(&format!("starting the agent: {command}"));
-                Some(DevAgent::start(command, &target.url, keys, &log).await)
+                Some(DevAgent::start(command, &endpoint.url, keys, &log).await)
             }
             Agent::Scripted => {
                 say(&format!("starting a scripted agent: {agent_name}"));
-                Some(DevAgent::start_scripted(agent_name, &target.url, keys, &log).await)
+                Some(DevAgent::start_scripted(agent_name, &endpoint.url, keys, &log).await)
             }
         };
         let agent = match agent.transpose() {
@@ -105,7 +105,7 @@ impl Server {
                 return Err(Failure::nothing_measured(e));
             }
         };
-        Ok((target, Started { server, agent }))
+        Ok((endpoint, Started { server, agent }))
     }
 }
 
@@ -121,7 +121,7 @@ impl Started {
 }
 
 /// The server an address and keys name.
-pub(super) fn given(keys: &KeyArgs) -> Result<Target, Failure> {
+pub(super) fn given(keys: &KeyArgs) -> Result<Endpoint, Failure> {
     let Some(url) = &keys.url else {
         return Err(Failure::usage("no LiveKit server").hint(
             "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET (or --url, --api-key and \
@@ -136,7 +136,7 @@ pub(super) fn given(keys: &KeyArgs) -> Result<Target, Failure> {
         return Err(Failure::usage("a LiveKit server, but no keys for it")
             .hint("set LIVEKIT_API_KEY and LIVEKIT_API_SECRET"));
     };
-    Ok(Target { url: url.clone(), api_key: api_key.clone(), api_secret: api_secret.clone() })
+    Ok(Endpoint { url: url.clone(), api_key: api_key.clone(), api_secret: api_secret.clone() })
 }
 
 /// Whether a text can be the address of a LiveKit server.

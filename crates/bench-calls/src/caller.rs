@@ -9,12 +9,15 @@ use std::{
 use futures_util::FutureExt as _;
 use loadcall::{
     call::{
-        hearing::Hearing,
-        livekit::{Dial, Line, News, Target},
+        livekit::{Line, News},
         readers::Readers,
     },
     clock::Clock,
     record::Stamped,
+    room::{
+        endpoint::{Dial, Endpoint},
+        hearing::Hearing,
+    },
 };
 use tokio::{
     sync::{Semaphore, mpsc, watch},
@@ -36,7 +39,7 @@ const DIALLING: usize = 8;
 const TICK: Duration = Duration::from_millis(500);
 
 struct Shared {
-    target: Target,
+    endpoint: Endpoint,
     speech: Speech,
     clock: Clock,
     meters: Mutex<Vec<Arc<Meter>>>,
@@ -47,7 +50,7 @@ struct Shared {
 
 pub(crate) async fn run(room: &Room) -> Result<(), Error> {
     let shared = Arc::new(Shared {
-        target: Target {
+        endpoint: Endpoint {
             url: room.url.clone(),
             api_key: room.api_key.clone(),
             api_secret: room.api_secret.clone().into(),
@@ -92,7 +95,7 @@ async fn call(shared: &Shared, n: u32, stop: watch::Receiver<bool>) -> Result<()
     let (readers, read) = Readers::start(shared.clock);
     let permit = shared.dialling.acquire().await;
     let silence = shared.speech.silence.clone();
-    let line = Line::dial(&shared.target, &dial, silence, readers).await;
+    let line = Line::dial(&shared.endpoint, &dial, silence, readers).await;
     drop(permit);
     let mut line = line.map_err(|error| Error::Call { room, reason: error.to_string() })?;
     let meter = Arc::new(Meter::new(line.microphone.clone()));

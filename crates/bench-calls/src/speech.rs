@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use livekit::webrtc::encoded::EncodedFrame;
 use loadcall::{
     audio::{Clip, FRAME, duration_of, opus},
-    call::drive::packet,
+    room::packets::packet,
 };
 
 use crate::error::Error;

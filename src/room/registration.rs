@@ -2,7 +2,7 @@
 //! that. The answer to a registration tells what the server is, which a caller is told by nobody else:
 //! the livekit crate keeps it to itself.
 
-use crate::call::livekit::Target;
+use super::endpoint::Endpoint;
 use crate::record::Server;
 use futures_util::{SinkExt as _, StreamExt as _};
 use livekit_api::access_token::{AccessToken, AccessTokenError, VideoGrants};
@@ -42,9 +42,9 @@ pub enum RegistrationError {
 
 /// A registered worker's connection.
 #[derive(Debug)]
-pub(super) struct Registered {
+pub struct Registered {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    pub(super) worker_id: String,
+    pub worker_id: String,
     server: Option<Server>,
 }
 
@@ -52,8 +52,8 @@ pub(super) struct Registered {
 ///
 /// # Errors
 /// It takes no agents, or not in time.
-pub async fn ask(target: &Target) -> Result<Option<Server>, RegistrationError> {
-    let registered = Registered::register(target, ASKING).await?;
+pub async fn ask(endpoint: &Endpoint) -> Result<Option<Server>, RegistrationError> {
+    let registered = Registered::register(endpoint, ASKING).await?;
     let server = registered.server.clone();
     registered.close().await;
     Ok(server)
@@ -61,9 +61,9 @@ pub async fn ask(target: &Target) -> Result<Option<Server>, RegistrationError> {
 
 impl Registered {
     /// Registers an agent of this name; empty for automatic dispatch.
-    pub(super) async fn register(target: &Target, name: &str) -> Result<Self, RegistrationError> {
-        let url = format!("{}/agent", target.ws_url().trim_end_matches('/'));
-        match timeout(TIMEOUT, Self::register_at(&url, target, name)).await {
+    pub async fn register(endpoint: &Endpoint, name: &str) -> Result<Self, RegistrationError> {
+        let url = format!("{}/agent", endpoint.ws_url().trim_end_matches('/'));
+        match timeout(TIMEOUT, Self::register_at(&url, endpoint, name)).await {
             Ok(done) => done,
             Err(_) => Err(RegistrationError::Silent { url }),
         }
@@ -71,13 +71,13 @@ impl Registered {
 
     async fn register_at(
         url: &str,
-        target: &Target,
+        endpoint: &Endpoint,
         name: &str,
     ) -> Result<Self, RegistrationError> {
         let fail =
             |source| RegistrationError::Connect { url: url.into(), source: Box::new(source) };
         let grants = VideoGrants { agent: true, ..VideoGrants::default() };
-        let token = AccessToken::with_api_key(&target.api_key, target.api_secret.expose())
+        let token = AccessToken::with_api_key(&endpoint.api_key, endpoint.api_secret.expose())
             .with_grants(grants)
             .to_jwt()?;
         let mut request = url.into_client_request().map_err(fail)?;
@@ -110,14 +110,14 @@ impl Registered {
         Ok(this)
     }
 
-    pub(super) async fn send(&mut self, message: ToServer) -> Result<(), tungstenite::Error> {
+    pub async fn send(&mut self, message: ToServer) -> Result<(), tungstenite::Error> {
         let message = proto::WorkerMessage { message: Some(message) };
         self.socket.send(Message::Binary(message.encode_to_vec().into())).await
     }
 
     /// The next message of the server; `None` when the connection is lost. Messages of a later version
     /// are passed over.
-    pub(super) async fn next(&mut self) -> Option<FromServer> {
+    pub async fn next(&mut self) -> Option<FromServer> {
         loop {
             let received = self.socket.next().await?.ok()?;
             if let Message::Binary(bytes) = received
@@ -129,7 +129,7 @@ impl Registered {
         }
     }
 
-    pub(super) async fn close(mut self) {
+    pub async fn close(mut self) {
         let _ = timeout(CLOSE_TIMEOUT, self.socket.close(None)).await;
     }
 }

@@ -1,12 +1,11 @@
 //! What the caller hears: packets of the agent's voice → samples → edges of speech, each at the
 //! moment its sample could first be heard, which is the arrival of its packet plus its place in it.
 
-use super::script::Heard;
 use super::sequence::{Arrival, Sequence};
 use crate::audio::ear::Event;
 use crate::audio::listener::{Listener, Packet};
 use crate::clock::Clock;
-use crate::record::{MediaFacts, Observation};
+use crate::record::{MediaFacts, Observation, Stamped};
 use crate::time::Offset;
 use futures_util::{FutureExt as _, StreamExt as _};
 use livekit::webrtc::encoded::{EncodedAudioStream, ReceivedFrame as Frame};
@@ -26,7 +25,7 @@ pub struct Hearing {
     clock: Clock,
     stream: Option<EncodedAudioStream>,
     listener: Listener,
-    heard: Vec<(Offset, Option<Heard>, Observation)>,
+    heard: Vec<Stamped>,
     last: Option<Last>,
     stalled: bool,
     looked: Offset,
@@ -96,7 +95,7 @@ impl Hearing {
         if self.stalled {
             self.stalled = false;
             let now = self.clock.now();
-            self.heard.push((now, Some(Heard::MediaResumed), Observation::AgentMediaResumed));
+            self.heard.push(Stamped { at: now, what: Observation::AgentMediaResumed });
         }
         let mut sequence = Sequence::starting_with(frame.seq);
         if let Some(last) = self.last.as_mut().filter(|last| last.ssrc == frame.ssrc) {
@@ -137,7 +136,7 @@ impl Hearing {
             && now.since(last.at) >= STALL
         {
             self.stalled = true;
-            self.heard.push((last.at, Some(Heard::MediaStalled), Observation::AgentMediaStalled));
+            self.heard.push(Stamped { at: last.at, what: Observation::AgentMediaStalled });
         }
     }
 
@@ -148,27 +147,20 @@ impl Hearing {
         Some(Offset::from_micros(steps * LOOK_STEP_US))
     }
 
-    /// What was heard since the last call: when it happened, what it means to the script if anything,
-    /// and what is logged.
-    pub fn take_heard(&mut self) -> Vec<(Offset, Option<Heard>, Observation)> {
+    /// What was heard since the last call, at the moment it happened.
+    pub fn take_heard(&mut self) -> Vec<Stamped> {
         std::mem::take(&mut self.heard)
     }
 
     fn note(&mut self, events: &[Event]) {
-        let offset = |at| Offset::default().plus(at);
+        let stamped = |at, what| Stamped { at: Offset::default().plus(at), what };
         for event in events {
             match *event {
                 Event::VoiceStarted { at, sound_at } => {
-                    let at = offset(at);
-                    self.heard.push((offset(sound_at), None, Observation::SoundBegan));
-                    let heard = Some(Heard::VoiceBegan { at });
-                    self.heard.push((at, heard, Observation::VoiceBegan));
+                    self.heard.push(stamped(sound_at, Observation::SoundBegan));
+                    self.heard.push(stamped(at, Observation::VoiceBegan));
                 }
-                Event::VoiceEnded { at } => {
-                    let at = offset(at);
-                    let heard = Some(Heard::VoiceEnded { at });
-                    self.heard.push((at, heard, Observation::VoiceEnded));
-                }
+                Event::VoiceEnded { at } => self.heard.push(stamped(at, Observation::VoiceEnded)),
             }
         }
     }

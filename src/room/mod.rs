@@ -1,0 +1,11 @@
+//! What a caller and a scripted agent share over LiveKit: the server and the keys to it, joining a
+//! room and leaving it, ready-made packets, what is heard, data streams, and what a server says of
+//! itself.
+
+pub mod endpoint;
+pub mod connection;
+pub mod packets;
+pub mod streams;
+mod sequence;
+pub mod hearing;
+pub mod registration;
