@@ -17,7 +17,7 @@
 use super::{CallRecord, Run, RunHead, RunTail};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 /// The format this version writes. It reads those before it, too.
@@ -72,22 +72,41 @@ struct Headed<T> {
 pub struct Writer {
     path: PathBuf,
     file: File,
+    /// Bytes of whole lines.
+    len: u64,
 }
 
 impl Writer {
     /// Creates `run.jsonl` in an existing folder and writes its first line.
     pub fn create(folder: &Path, head: &RunHead) -> Result<Self, StoreError> {
-        let path = folder.join(FILE_NAME);
-        let file = match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-                return Err(StoreError::Exists { path });
-            }
-            Err(source) => return Err(StoreError::Write { path, source }),
-        };
-        let mut writer = Self { path, file };
+        let mut writer = Self::empty(folder)?;
         writer.line(&LineOut::Run(Headed { format: FORMAT, head }))?;
         Ok(writer)
+    }
+
+    fn empty(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(FILE_NAME);
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => Ok(Self { path, file, len: 0 }),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                Err(StoreError::Exists { path })
+            }
+            Err(source) => Err(StoreError::Write { path, source }),
+        }
+    }
+
+    /// Copies what was written so far into another folder, and goes on there.
+    pub fn move_to(&mut self, folder: &Path) -> Result<(), StoreError> {
+        let mut moved = Self::empty(folder)?;
+        let read = |source| StoreError::Read { path: self.path.clone(), source };
+        let mut written = File::open(&self.path).map_err(read)?.take(self.len);
+        moved.len = std::io::copy(&mut written, &mut moved.file)
+            .map_err(|source| StoreError::Write { path: moved.path.clone(), source })?;
+        if moved.len < self.len {
+            return Err(read(std::io::ErrorKind::UnexpectedEof.into()));
+        }
+        *self = moved;
+        Ok(())
     }
 
     pub fn call(&mut self, call: &CallRecord) -> Result<(), StoreError> {
@@ -102,7 +121,25 @@ impl Writer {
         let fail = |source| StoreError::Write { path: self.path.clone(), source };
         let mut text = serde_json::to_vec(line).map_err(|e| fail(e.into()))?;
         text.push(b'\n');
-        self.file.write_all(&text).map_err(fail)
+        if let Err(e) = self.file.write_all(&text) {
+            // What follows half a line could not be read.
+            let _ = self.file.set_len(self.len);
+            let _ = self.file.seek(SeekFrom::Start(self.len));
+            return Err(fail(e));
+        }
+        self.len += text.len() as u64;
+        Ok(())
+    }
+
+    /// Lets all writing fail for want of space, until [`Writer::free_space`].
+    #[cfg(test)]
+    pub(crate) fn fill_disk(&mut self) {
+        self.file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn free_space(&mut self) {
+        self.file = OpenOptions::new().append(true).open(&self.path).unwrap();
     }
 }
 
