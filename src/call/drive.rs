@@ -5,8 +5,9 @@ use super::readers::Readers;
 use super::script::{Action, Heard, Script};
 use super::session;
 use crate::clock::Clock;
-use crate::plan::PlannedCall;
-use crate::record::{CallEnd, CallRecord, MediaFacts, Observation, Outcome, SessionEvent, Stamped};
+use crate::record::{
+    CallEnd, CallId, CallRecord, MediaFacts, Observation, Outcome, SessionEvent, Stamped,
+};
 use crate::room::endpoint::{Dial, Endpoint};
 use crate::room::hearing::Hearing;
 use crate::room::packets::Sayable;
@@ -29,9 +30,10 @@ const TICK: Duration = Duration::from_millis(500);
 /// How long the caller waits, with the script through, for the agent to say what it is.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
-/// What all calls of a run share.
+/// What all calls to one agent share.
 #[derive(Debug, Clone)]
-pub struct Calling {
+pub struct CallConfig {
+    pub run_id: String,
     pub endpoint: Endpoint,
     pub scenario: Arc<Scenario>,
     /// The clip of each step, encoded once; `None` for a step that says nothing.
@@ -42,41 +44,43 @@ pub struct Calling {
     pub stop: watch::Receiver<bool>,
 }
 
-/// Places one call and plays it to its end. Never fails: what goes wrong is the call's outcome.
-pub async fn call(calling: &Calling, planned: &PlannedCall, due: Offset) -> CallRecord {
-    let dialled = calling.clock.now();
+impl CallConfig {
+    /// The name of a call's room, which no other call has: it is the session id of its traces, too.
+    pub fn room(&self, call: CallId) -> String {
+        format!("loadcall-{}-{}-{:03}", self.scenario.name(), self.run_id, call.0)
+    }
+}
+
+/// Places one call, which was due then, and plays it to its end. Never fails: what goes wrong is the call's
+/// outcome.
+pub async fn call(config: &CallConfig, id: CallId, due: Offset) -> CallRecord {
+    let dialled = config.clock.now();
+    let room = config.room(id);
     let dial = Dial {
-        room: planned.room.clone(),
-        identity: planned.identity.clone(),
-        agent_name: calling.scenario.agent().name.clone(),
-        agent_metadata: calling.scenario.agent().metadata.clone(),
+        room: room.clone(),
+        identity: format!("caller-{:03}", id.0),
+        agent_name: config.scenario.agent().name.clone(),
+        agent_metadata: config.scenario.agent().metadata.clone(),
     };
-    let (readers, read) = Readers::start(calling.clock);
-    let mut stop = calling.stop.clone();
-    let dialling = Line::dial(&calling.endpoint, &dial, calling.silence.clone(), readers);
+    let (readers, read) = Readers::start(config.clock);
+    let mut stop = config.stop.clone();
+    let dialling = Line::dial(&config.endpoint, &dial, config.silence.clone(), readers);
     let dialled_line = tokio::select! {
         line = dialling => line.map_err(|e| not_dialled(&e)),
         _ = stop.wait_for(|stop| *stop) => Err((Outcome::Stopped, String::new())),
     };
-    let record = |log, end, media| CallRecord {
-        id: planned.id,
-        room: planned.room.clone(),
-        due,
-        dialled,
-        log,
-        end,
-        media,
-    };
+    let record =
+        |log, end, media| CallRecord { id, room: room.clone(), due, dialled, log, end, media };
     let line = match dialled_line {
         Ok(line) => line,
         Err((outcome, detail)) => {
-            let end = CallEnd { at: calling.clock.now(), outcome, detail };
+            let end = CallEnd { at: config.clock.now(), outcome, detail };
             return record(Vec::new(), end, MediaFacts::default());
         }
     };
-    let mut drive = Drive::new(calling, line, read, dialled);
+    let mut drive = Drive::new(config, line, read, dialled);
     let end = drive.until_hung_up(stop).await;
-    let (log, media) = drive.hang_up(&planned.room).await;
+    let (log, media) = drive.hang_up(&room).await;
     record(log, end, media)
 }
 
@@ -100,7 +104,7 @@ struct Saying {
 
 /// A call in progress.
 struct Drive<'a> {
-    calling: &'a Calling,
+    config: &'a CallConfig,
     line: Line,
     read: mpsc::Receiver<Stamped>,
     script: Script,
@@ -113,22 +117,22 @@ struct Drive<'a> {
 
 impl<'a> Drive<'a> {
     fn new(
-        calling: &'a Calling,
+        config: &'a CallConfig,
         line: Line,
         read: mpsc::Receiver<Stamped>,
         dialled: Offset,
     ) -> Self {
-        let mut script = Script::new(Arc::clone(&calling.scenario), dialled);
-        let now = calling.clock.now();
+        let mut script = Script::new(Arc::clone(&config.scenario), dialled);
+        let now = config.clock.now();
         script.handle(now, Heard::Connected);
         let connected = Observation::Connected { room_sid: line.room_sid() };
         let log = vec![Stamped { at: now, what: connected }];
-        let hearing = Hearing::new(calling.clock);
-        Self { calling, line, read, script, hearing, saying: None, log, usage: None }
+        let hearing = Hearing::new(config.clock);
+        Self { config, line, read, script, hearing, saying: None, log, usage: None }
     }
 
     async fn until_hung_up(&mut self, mut stop: watch::Receiver<bool>) -> CallEnd {
-        let clock = self.calling.clock;
+        let clock = self.config.clock;
         let mut stopping = false;
         // Both are kept, because setting them up is dearer than what most turns of the loop do.
         let mut stopped = pin!(stop.wait_for(|stop| *stop));
@@ -179,12 +183,12 @@ impl<'a> Drive<'a> {
     }
 
     fn say(&mut self, now: Offset, step: u32, not_before: Offset) {
-        let clip = self.calling.clips.get(step as usize).and_then(Option::as_ref);
+        let clip = self.config.clips.get(step as usize).and_then(Option::as_ref);
         let Some(clip) = clip else {
             let reason = format!("step {step} has no clip");
             return self.script.handle(now, Heard::OurFault { reason });
         };
-        let at = self.calling.clock.instant(not_before);
+        let at = self.config.clock.instant(not_before);
         match self.line.microphone.play(Arc::clone(&clip.frames), at) {
             Ok(playback) => {
                 let started = Some(playback.started().boxed()).into();
@@ -199,10 +203,10 @@ impl<'a> Drive<'a> {
 
     /// The clip's first packet was sent: its samples have their places on the capture clock.
     fn started(&mut self, at: Option<Instant>) {
-        let clock = self.calling.clock;
+        let clock = self.config.clock;
         let Some(saying) = self.saying.as_mut() else { return };
         saying.started = None.into();
-        let clip = self.calling.clips.get(saying.step as usize).and_then(Option::as_ref);
+        let clip = self.config.clips.get(saying.step as usize).and_then(Option::as_ref);
         if let (Some(at), Some(clip)) = (at, clip) {
             let first = clock.offset(at);
             let began = first.plus(clip.first_voiced_at);
@@ -233,7 +237,7 @@ impl<'a> Drive<'a> {
     }
 
     fn take_news(&mut self, news: News) {
-        let now = self.calling.clock.now();
+        let now = self.config.clock.now();
         self.note(Stamped { at: now, what: observation(&news) });
         match news {
             News::AgentJoined { .. } => self.script.handle(now, Heard::AgentJoined),
@@ -250,7 +254,7 @@ impl<'a> Drive<'a> {
     }
 
     fn take_read(&mut self, stamped: Stamped) {
-        let now = self.calling.clock.now();
+        let now = self.config.clock.now();
         if let Observation::Session(event) = &stamped.what {
             match event {
                 SessionEvent::UserMessage { .. } => {
@@ -309,7 +313,7 @@ impl<'a> Drive<'a> {
         }
         self.line.hang_up().await;
         // The server would keep the agent's job for a while in an empty room.
-        if let Err(e) = self.calling.endpoint.delete_room(room).await {
+        if let Err(e) = self.config.endpoint.delete_room(room).await {
             log::debug!("room {room} was not deleted: {e}");
         }
         (self.log, media)
@@ -323,7 +327,7 @@ impl<'a> Drive<'a> {
         }
         self.line.ask(session::ask_framework(format!("{room}-framework"))).await;
         self.line.ask(session::ask_options(format!("{room}-options"))).await;
-        let deadline = self.calling.clock.instant(self.calling.clock.now().plus(ANSWER_LIMIT));
+        let deadline = self.config.clock.instant(self.config.clock.now().plus(ANSWER_LIMIT));
         let mut missing = 2;
         while missing > 0 {
             tokio::select! {

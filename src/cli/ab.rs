@@ -5,20 +5,17 @@
 )]
 
 use super::exit::{self, Failure, print};
-use super::placing::{self, Callee, Fresh, Material, Placing};
-use super::report::{self, Judged};
+use super::loaded::LoadedScenario;
+use super::pair::JudgedPair;
+use super::report::read_run;
 use super::server::{self, Server};
+use super::session::{NewRun, RunSession, Target};
 use super::spec::{AgentSpec, Metadata};
-use super::stop::Stop;
 use super::{AbArgs, PlacingArgs, files, logging};
-use crate::record::store::FILE_NAME;
-use crate::record::{Arm, Run, Side};
-use crate::report::{paired as document, text};
+use crate::record::{Arm, Side};
 use crate::room::endpoint::Endpoint;
 use crate::scenario::Scenario;
 use crate::secret::Secret;
-use crate::verdict::paired::{self, Pairing, Recorded};
-use crate::verdict::{Different, Outcome};
 use indicatif::MultiProgress;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,24 +34,23 @@ pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
     logging::start(&bars);
     let AbArgs { scenario, a, b, placing: args } = args;
-    let material = Material::load(scenario)?;
+    let loaded = LoadedScenario::load(scenario)?;
     let default = AgentSpec::default();
-    let a = resolve("--a", a.as_ref().unwrap_or(&default), &material.scenario, args)?;
-    let b = resolve("--b", b, &material.scenario, args)?;
+    let a = resolve("--a", a.as_ref().unwrap_or(&default), &loaded.scenario, args)?;
+    let b = resolve("--b", b, &loaded.scenario, args)?;
     let server = common_server(&a, &b, args)?;
-    let fresh = Fresh::begin(args.out.as_deref())?;
-    let placing = Placing { args, material: &material, bars: &bars };
-    let [a, b] = placing.beside(&server, &fresh.folder, async |endpoint, stop: &mut Stop| {
-        let callees =
-            [callee(a, Side::A, &fresh, &endpoint)?, callee(b, Side::B, &fresh, &endpoint)?];
-        placing::two_runs(&placing, &fresh, callees, stop).await
-    })?;
-    let judged = JudgedPair::of(a, b, args.seed)?;
-    let written = judged.write(&fresh.folder);
+    let new = NewRun::prepare(args.out.as_deref())?;
+    let mut session = RunSession::start(&server, &new.folder, &loaded, args, &bars)?;
+    let common = session.endpoint();
+    let targets = [target(a, Side::A, &new, common)?, target(b, Side::B, &new, common)?];
+    let folders = session.run_ab(&new, targets)?;
+    drop(session);
+    let judged = JudgedPair::judge(read_run(&folders[0])?, read_run(&folders[1])?, args.seed)?;
+    let written = judged.write(&new.folder, &folders);
     if args.out.is_none() {
-        files::point_latest_at(&fresh.folder);
+        files::point_latest_at(&new.folder);
     }
-    print(&judged.text(&fresh.folder))?;
+    print(&judged.text(&new.folder))?;
     written?;
     Ok(exit::of(judged.outcome()))
 }
@@ -146,73 +142,16 @@ fn common_server(a: &Agent, b: &Agent, args: &PlacingArgs) -> Result<Server, Fai
     }
 }
 
-fn callee(agent: Agent, side: Side, fresh: &Fresh, common: &Endpoint) -> Result<Callee, Failure> {
-    let run_id = format!("{}-{}", fresh.run_id, side.name());
-    let folder = files::make_run_folder(Some(&fresh.folder.join(side.name())), &run_id)?;
+fn target(agent: Agent, side: Side, new: &NewRun, common: &Endpoint) -> Result<Target, Failure> {
+    let run_id = format!("{}-{}", new.run_id, side.name());
+    let folder = files::make_run_folder(Some(&new.folder.join(side.name())), &run_id)?;
     let of = agent.scenario.agent();
     let arm = Arm {
-        ab: fresh.run_id.clone(),
+        ab: new.run_id.clone(),
         side,
         agent_name: of.name.clone(),
         agent_metadata: of.metadata.clone(),
     };
     let endpoint = agent.endpoint.unwrap_or_else(|| common.clone());
-    Ok(Callee { run_id, folder, scenario: agent.scenario, endpoint, arm: Some(arm) })
-}
-
-/// Whether a folder is that of an A/B run.
-pub(super) fn is_ab(path: &Path) -> bool {
-    !path.join(FILE_NAME).exists()
-        && [Side::A, Side::B].iter().all(|side| path.join(side.name()).join(FILE_NAME).exists())
-}
-
-/// The recordings of an A/B run, judged again as they were.
-pub(super) fn read(folder: &Path) -> Result<JudgedPair, Failure> {
-    let [a, b] = [Side::A, Side::B].map(|side| report::read_run(&folder.join(side.name())));
-    let (a, b) = (a?, b?);
-    let seed = a.head.seed;
-    JudgedPair::of(a, b, seed)
-}
-
-/// The recordings of an A/B run with what they amount to.
-pub(super) struct JudgedPair {
-    a: Judged,
-    b: Judged,
-    report: document::PairedReport,
-}
-
-impl JudgedPair {
-    fn of(a: Run, b: Run, seed: u64) -> Result<Self, Failure> {
-        let judged = |run| Judged::against(run, None, Different::Blocks, seed);
-        let (a, b) = (judged(a)?, judged(b)?);
-        let pairing = Pairing { a: recorded(&a), b: recorded(&b), seed };
-        let report = document::PairedReport::new(&pairing, paired::judge(pairing));
-        Ok(Self { a, b, report })
-    }
-
-    pub(super) fn outcome(&self) -> Outcome {
-        self.report.verdict.outcome
-    }
-
-    /// Writes `ab.json`, and `report.json` of each side.
-    fn write(&self, folder: &Path) -> Result<(), Failure> {
-        files::write(&folder.join("ab.json"), self.json().as_bytes())?;
-        self.a.write(&folder.join(Side::A.name()))?;
-        self.b.write(&folder.join(Side::B.name()))
-    }
-
-    pub(super) fn json(&self) -> String {
-        document::json::render(&self.report)
-    }
-
-    /// The report for stdout; `place` is where the run lies.
-    pub(super) fn text(&self, place: &Path) -> String {
-        let width = report::terminal_width();
-        let place = place.display().to_string();
-        text::paired::render(&self.report, text::Colour::Always, width, &place)
-    }
-}
-
-fn recorded(judged: &Judged) -> Recorded<'_> {
-    Recorded { run: &judged.run, scenario: &judged.scenario, analysis: &judged.analysis }
+    Ok(Target { run_id, folder, scenario: agent.scenario, endpoint, arm: Some(arm) })
 }

@@ -1,7 +1,7 @@
 //! `loadcall agent`: a scripted agent that takes calls until it is stopped.
 
 use super::exit::{self, Failure, print, tell};
-use super::{AgentArgs, files, logging, placing, server, stop};
+use super::{AgentArgs, files, logging, machine, server, stop};
 use crate::agent::script::Script;
 use crate::agent::truth::Truth;
 use crate::agent::worker::Worker;
@@ -34,7 +34,8 @@ pub(super) fn agent(args: &AgentArgs) -> Result<u8, Failure> {
             let _ = print(&format!("{line}\n"));
         },
     };
-    placing::block_on(None, async {
+    let runtime = machine::runtime(None)?;
+    let served = runtime.block_on(async {
         let stop = stop::signals()?;
         let (registered, _) = watch::channel(false);
         let serving = async {
@@ -47,7 +48,9 @@ pub(super) fn agent(args: &AgentArgs) -> Result<u8, Failure> {
         };
         let (served, ()) = tokio::join!(serving, write(file, receiver));
         served.map(|()| exit::PASS)
-    })
+    });
+    machine::shut_down(runtime);
+    served
 }
 
 async fn second(mut stop: watch::Receiver<bool>) {

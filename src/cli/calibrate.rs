@@ -1,25 +1,27 @@
 //! `loadcall calibrate`: calls to an agent whose delays are known, in this process, over a private
 //! server, and how far off what was measured is.
 
-use super::exit::{self, Failure, print};
-use super::progress::Verbosity;
-use super::recorder::Recorder;
+use super::exit::{self, Failure, print, tell};
+use super::progress::{Progress, Verbosity};
+use super::report::read_run;
+use super::session::new_run_id;
 use super::stop::{self, Stop};
-use super::{CalibrateArgs, calibrations, files, logging, placing};
+use super::{CalibrateArgs, calibrations, files, logging, machine};
 use crate::agent::script::Script;
 use crate::agent::truth::Truth;
 use crate::agent::worker::Worker;
 use crate::audio::Clip;
 use crate::audio::opus;
 use crate::calibrate::{self, AGENT, INTERRUPTION, QUESTION};
-use crate::call::drive::Calling;
+use crate::call::drive::CallConfig;
 use crate::clock::Clock;
 use crate::dev::{DevServer, Lane, Network};
-use crate::plan::Plan;
-use crate::record::{Calibration, CalibrationError, Run, RunHead, Side};
+use crate::plan::{Plan, Schedule, TargetId, Targets};
+use crate::record::{Calibration, CalibrationError, Run, RunHead};
 use crate::room::endpoint::Endpoint;
 use crate::room::packets::{Sayable, packet};
-use crate::run::Callings;
+use crate::run::place;
+use crate::run::recorder::Recorder;
 use crate::scenario::{Act, Scenario};
 use crate::secret::Secret;
 use indicatif::MultiProgress;
@@ -52,8 +54,9 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<u8, Failure> {
     logging::start(&bars);
     let prepared = prepare(args)?;
     let folder = Folder::new(args.keep.as_deref(), &prepared.run_id)?;
-    let measured =
-        placing::block_on(Some(&prepared.scenario), measure(args, &prepared, &folder.path, &bars));
+    let runtime = machine::runtime(Some(prepared.scenario.load().at_a_time().into()))?;
+    let measured = runtime.block_on(measure(args, &prepared, &folder.path, &bars));
+    machine::shut_down(runtime);
     folder.remove();
     let (run, truths) = measured?;
     let errors = calibrate::errors(&run, &prepared.scenario, &truths, args.seed);
@@ -102,7 +105,7 @@ fn prepare(args: &CalibrateArgs) -> Result<Prepared, Failure> {
     });
     let sayable = sayable.collect();
     let clock = Clock::start();
-    let run_id = files::new_run_id(clock.started_at());
+    let run_id = new_run_id(clock)?;
     Ok(Prepared { scenario: Arc::new(scenario), text, sayable, calls, run_id, clock })
 }
 
@@ -184,13 +187,18 @@ async fn place_calls(
     folder: &Path,
     bars: &MultiProgress,
     endpoint: Endpoint,
-    mut stop: Stop,
+    stop: Stop,
 ) -> Result<Run, Failure> {
-    let plan = Plan::of(&prepared.scenario, &prepared.run_id);
+    let schedule = Schedule::new(prepared.scenario.load());
+    let plan = Plan { schedule, targets: Targets::ONE, seed: args.seed };
     let head = head(args, prepared, &endpoint);
-    let mut recorder = Recorder::create(folder, head, plan.calls.len())?;
+    let (id, elsewhere) = (TargetId::FIRST, std::env::temp_dir());
+    let mut recorder = Recorder::create(folder, &head, id, schedule.calls(), elsewhere, tell)
+        .map_err(Failure::usage)?;
     let how = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
-    let calling = Calling {
+    let mut progress = Progress::start(bars, plan.total(), Vec::new(), how);
+    let config = CallConfig {
+        run_id: prepared.run_id.clone(),
         endpoint,
         scenario: Arc::clone(&prepared.scenario),
         clips: Arc::clone(&prepared.sayable),
@@ -198,13 +206,11 @@ async fn place_calls(
         clock: prepared.clock,
         stop: stop.first.clone(),
     };
-    let callings = Callings::One(Box::new(calling));
-    let keep = |_, call| recorder.take(call);
-    let finished = placing::place_shown(callings, plan, bars, how, &mut stop, keep).await;
-    if finished.stopped {
+    place(&[config], &plan, &mut [&mut progress, &mut recorder], stop.second).await;
+    if *stop.first.borrow() {
         return Err(Failure::shown(exit::STOPPED));
     }
-    recorder.end(&finished, Side::A)
+    read_run(&recorder.end().map_err(Failure::internal)?)
 }
 
 fn head(args: &CalibrateArgs, prepared: &Prepared, endpoint: &Endpoint) -> RunHead {
@@ -218,7 +224,7 @@ fn head(args: &CalibrateArgs, prepared: &Prepared, endpoint: &Endpoint) -> RunHe
         seed: args.seed,
         server_url: endpoint.url.clone(),
         server: None,
-        host: placing::host(),
+        host: machine::host(),
         calibration: None,
         arm: None,
     }

@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "IO: keeps calibrations")]
 
 use super::exit::{Failure, tell};
-use super::{files, placing};
+use super::{files, machine};
 use crate::record::Calibration;
 use crate::scenario::Load;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ pub(super) fn of_this_machine(load: Load) -> Option<Calibration> {
 }
 
 fn choose(known: Vec<Calibration>, concurrency: u32) -> Option<Calibration> {
-    let host = placing::host();
+    let host = machine::host();
     let mut usable: Vec<_> = known.into_iter().filter(|c| c.host == host && c.is_plain()).collect();
     usable.sort_by_key(|c| c.concurrency);
     let enough = usable.iter().position(|c| c.concurrency >= concurrency);
@@ -85,7 +85,7 @@ mod tests {
         Calibration {
             at: "2026-01-02T03:04:05Z".into(),
             loadcall_version: "0.1.0".into(),
-            host: placing::host(),
+            host: machine::host(),
             concurrency,
             calls: 6,
             loss_percent,

@@ -1,7 +1,7 @@
 //! `loadcall compare`: judges a recording against a baseline or another run.
 
-use super::ab;
 use super::exit::{self, Failure, print};
+use super::pair;
 use super::report::{self, Judged};
 use crate::verdict::Different;
 use std::path::Path;
@@ -11,11 +11,11 @@ pub(super) fn compare(
     baseline: Option<&Path>,
     different: Different,
 ) -> Result<u8, Failure> {
-    if ab::is_ab(path) {
+    if pair::is_ab(path) {
         if baseline.is_some() {
             return Err(report::ab_has_no_baseline(path));
         }
-        let judged = ab::read(path)?;
+        let judged = pair::read(path)?;
         print(&judged.text(path))?;
         return Ok(exit::of(judged.outcome()));
     }

@@ -10,15 +10,6 @@ const REPORTS: &str = "reports";
 /// The largest scenario file that is read.
 const SCENARIO_LIMIT: u64 = 1 << 20;
 
-/// A new run's id: when it began (UTC), and something that tells two of the same second apart.
-pub(super) fn new_run_id(now: SystemTime) -> String {
-    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let second = jiff::Timestamp::from_second(i64::try_from(since.as_secs()).unwrap_or(0))
-        .unwrap_or_default();
-    let tail = (since.subsec_nanos() ^ std::process::id()) & 0xffff;
-    format!("{}-{tail:04x}", second.strftime("%Y%m%d-%H%M%S"))
-}
-
 /// A wall clock time as reports have it: RFC 3339, UTC, with microseconds.
 pub(super) fn timestamp(at: SystemTime) -> String {
     let at = jiff::Timestamp::try_from(at).unwrap_or_default();

@@ -10,14 +10,16 @@ mod clips;
 mod compare;
 mod exit;
 mod files;
+mod loaded;
 mod logging;
+mod machine;
 mod noise;
-mod placing;
+mod pair;
 mod progress;
-mod recorder;
 mod report;
 mod run;
 mod server;
+mod session;
 mod spec;
 mod stop;
 mod traces;
@@ -235,6 +237,10 @@ struct ServerArgs {
     /// Start a scripted agent (`loadcall agent`) of the scenario's agent name beside the private server.
     #[arg(long, requires = "dev", conflicts_with = "agent_command")]
     dev_agent: bool,
+    /// Record the server's version and region. A server names them only to agents, so loadcall registers
+    /// a worker named loadcall-server-info with it for a moment. Always done with --dev.
+    #[arg(long)]
+    server_info: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,11 +2,11 @@
 //! other or from recordings.
 
 use super::exit::{self, Failure, print, tell};
-use super::placing::{self, Fresh, Material, Placing};
+use super::loaded::LoadedScenario;
 use super::progress::Verbosity;
 use super::report::{self, Judged};
 use super::server::Server;
-use super::stop::Stop;
+use super::session::{NewRun, RunSession};
 use super::{NoiseArgs, files, logging};
 use crate::record::Run;
 use crate::report::text;
@@ -40,29 +40,24 @@ fn placed(scenario: &Path, args: &NoiseArgs) -> Result<u8, Failure> {
     logging::start(&bars);
     let NoiseArgs { runs, placing: args, .. } = args;
     let server = Server::from_args(&args.server)?;
-    let material = Material::load(scenario)?;
-    let all = Fresh::begin(args.out.as_deref())?;
-    let placing = Placing { args, material: &material, bars: &bars };
-    let work = async |target, stop: &mut Stop| {
-        let mut recorded: Vec<Run> = Vec::new();
-        for n in 1..=*runs {
-            if args.verbosity() == Verbosity::Normal {
-                tell(&format!("run {n} of {runs}"));
-            }
-            let fresh = Fresh::begin(Some(&all.folder.join(n.to_string())))?;
-            let target = Clone::clone(&target);
-            recorded.push(placing::one_run(&placing, &fresh, target, stop).await?);
-            if *stop.first.borrow() {
-                break;
-            }
+    let loaded = LoadedScenario::load(scenario)?;
+    let all = NewRun::prepare(args.out.as_deref())?;
+    let mut session = RunSession::start(&server, &all.folder, &loaded, args, &bars)?;
+    let mut recorded: Vec<Run> = Vec::new();
+    for n in 1..=*runs {
+        if args.verbosity() == Verbosity::Normal {
+            tell(&format!("run {n} of {runs}"));
         }
-        Ok(recorded)
-    };
-    let recorded = placing.beside(&server, &all.folder, work)?;
-    for (n, run) in (1..).zip(&recorded) {
+        let folder = session.run(&NewRun::prepare(Some(&all.folder.join(n.to_string())))?)?;
+        let run = report::read_run(&folder)?;
         let judged = Judged::against(run.clone(), None, Different::Blocks, args.seed)?;
-        judged.write(&all.folder.join(n.to_string()))?;
+        judged.write(&folder)?;
+        recorded.push(run);
+        if session.is_stopped() {
+            break;
+        }
     }
+    drop(session);
     if args.out.is_none() {
         files::point_latest_at(&all.folder);
     }

@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "IO: reads baselines")]
 
 use super::exit::{self, Failure, print};
-use super::{ab, files};
+use super::{files, pair};
 use crate::record::store::{self, StoreError};
 use crate::record::{Run, Side};
 use crate::report::{Report, json, text};
@@ -79,11 +79,11 @@ pub(super) fn report(
     baseline: Option<&Path>,
     different: Different,
 ) -> Result<u8, Failure> {
-    if ab::is_ab(path) {
+    if pair::is_ab(path) {
         if baseline.is_some() {
             return Err(ab_has_no_baseline(path));
         }
-        let judged = ab::read(path)?;
+        let judged = pair::read(path)?;
         match format {
             Format::Text => print(&judged.text(path))?,
             Format::Json => print(&judged.json())?,
@@ -113,7 +113,7 @@ pub(super) fn ab_has_no_baseline(path: &Path) -> Failure {
 pub(super) fn read_run(path: &Path) -> Result<Run, Failure> {
     store::read(path).map_err(|e| {
         let failure = Failure::usage(&e);
-        if ab::is_ab(path) {
+        if pair::is_ab(path) {
             let (a, b) = (path.join(Side::A.name()), path.join(Side::B.name()));
             let sides = format!("this is an A/B run: name {} or {}", a.display(), b.display());
             return failure.hint(sides);

@@ -1,10 +1,10 @@
 //! `loadcall run`: scenario → calls → recording → report → verdict.
 
 use super::exit::{self, Failure, print};
-use super::placing::{self, Fresh, Material, Placing};
+use super::loaded::LoadedScenario;
 use super::report::{self, Judged};
 use super::server::Server;
-use super::stop::Stop;
+use super::session::{NewRun, RunSession};
 use super::{RunArgs, files, logging};
 use indicatif::MultiProgress;
 
@@ -14,18 +14,18 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let RunArgs { scenario, baseline, different, placing: args } = args;
     let server = Server::from_args(&args.server)?;
     let baseline = report::baseline_for(scenario, baseline.as_deref())?;
-    let material = Material::load(scenario)?;
-    let fresh = Fresh::begin(args.out.as_deref())?;
-    let placing = Placing { args, material: &material, bars: &bars };
-    let run = placing.beside(&server, &fresh.folder, async |target, stop: &mut Stop| {
-        placing::one_run(&placing, &fresh, target, stop).await
-    })?;
+    let loaded = LoadedScenario::load(scenario)?;
+    let new = NewRun::prepare(args.out.as_deref())?;
+    let mut session = RunSession::start(&server, &new.folder, &loaded, args, &bars)?;
+    let folder = session.run(&new)?;
+    drop(session);
+    let run = report::read_run(&folder)?;
     let judged = Judged::against(run, baseline.as_ref(), (*different).into(), args.seed)?;
-    let written = judged.write(&fresh.folder);
+    let written = judged.write(&folder);
     if args.out.is_none() {
-        files::point_latest_at(&fresh.folder);
+        files::point_latest_at(&folder);
     }
-    print(&judged.text(&fresh.folder))?;
+    print(&judged.text(&folder))?;
     written?;
     Ok(exit::of(judged.verdict.outcome))
 }

@@ -4,8 +4,11 @@ use super::exit::{Failure, tell};
 use super::progress::Verbosity;
 use super::{KeyArgs, ServerArgs};
 use crate::dev::{DevAgent, DevServer};
+use crate::record;
 use crate::room::endpoint::Endpoint;
+use crate::room::registration::server_info;
 use crate::secret::Secret;
+use std::collections::HashMap;
 use std::path::Path;
 
 /// Which server the calls go to.
@@ -53,6 +56,11 @@ impl Server {
             ));
         }
         Ok(Self::Given { endpoint: given(&args.keys)?, agent })
+    }
+
+    /// A server of ours, which nobody else uses.
+    pub(super) fn is_private(&self) -> bool {
+        matches!(self, Self::Private { .. })
     }
 
     pub(super) async fn start(
@@ -120,6 +128,36 @@ impl Started {
     }
 }
 
+/// What the servers of a command say of themselves. Asking puts a worker on their lists for a moment, so each
+/// is asked once at most, and only when that is wanted.
+pub(super) struct ServerFacts {
+    wanted: bool,
+    /// By address.
+    known: HashMap<String, Option<record::Server>>,
+}
+
+impl ServerFacts {
+    pub(super) fn new(wanted: bool) -> Self {
+        Self { wanted, known: HashMap::new() }
+    }
+
+    /// Version and region of this server; `None` when it does not say or nobody wants to know.
+    pub(super) async fn ask_once(&mut self, endpoint: &Endpoint) -> Option<record::Server> {
+        if !self.wanted {
+            return None;
+        }
+        if let Some(known) = self.known.get(&endpoint.url) {
+            return known.clone();
+        }
+        let server = server_info(endpoint).await.unwrap_or_else(|e| {
+            log::info!("the version of the server is not known: {e}");
+            None
+        });
+        self.known.insert(endpoint.url.clone(), server.clone());
+        server
+    }
+}
+
 /// The server an address and keys name.
 pub(super) fn given(keys: &KeyArgs) -> Result<Endpoint, Failure> {
     let Some(url) = &keys.url else {
@@ -167,5 +205,38 @@ mod tests {
         ] {
             assert_eq!(without_credentials(url), kept);
         }
+    }
+
+    /// How many connections a server gets that is asked three times.
+    async fn connections(wanted: bool) -> usize {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = Endpoint {
+            url: format!("ws://{}", listener.local_addr().unwrap()),
+            api_key: "key".into(),
+            api_secret: Secret::new("secret".into()),
+        };
+        let mut count = 0;
+        let refuse = async {
+            loop {
+                drop(listener.accept().await.unwrap());
+                count += 1;
+            }
+        };
+        let mut facts = ServerFacts::new(wanted);
+        let ask = async {
+            for _ in 0..3 {
+                assert_eq!(facts.ask_once(&endpoint).await, None);
+            }
+        };
+        tokio::select! {
+            () = ask => {}
+            () = refuse => {}
+        }
+        count
+    }
+
+    #[tokio::test]
+    async fn a_server_is_asked_once_and_only_when_that_is_wanted() {
+        assert_eq!((connections(true).await, connections(false).await), (1, 0));
     }
 }

@@ -1,291 +1,255 @@
-//! Placing the calls of a scenario: what is prepared before the first one, what is kept of each, and
-//! an orderly end.
+//! What a command that places calls has running while it does: the server and the agent it started, the
+//! threads, and the user's wish to stop. Runs are placed in it one after another.
 
-use super::exit::{self, Failure};
-use super::progress::{Shown, Verbosity};
-use super::recorder::Recorder;
-use super::server::{self, Server};
+use super::exit::{self, Failure, tell};
+use super::loaded::LoadedScenario;
+use super::progress::Progress;
+use super::server::{self, Server, ServerFacts, Started};
 use super::stop::{self, Stop};
-use super::{PlacingArgs, calibrations, check, clips, files, traces};
+use super::{PlacingArgs, calibrations, files, machine, traces};
 use crate::audio::opus;
-use crate::call::drive::Calling;
+use crate::call::drive::CallConfig;
 use crate::clock::Clock;
 use crate::export::langfuse::Langfuse;
-use crate::plan::Plan;
-use crate::record::{self, Arm, CallRecord, Host, Run, RunHead, Side};
+use crate::plan::{Plan, Schedule, TargetId, Targets};
+use crate::record::{self, Arm, RunHead};
 use crate::room::endpoint::Endpoint;
-use crate::room::packets::{Sayable, packet};
-use crate::room::registration;
-use crate::run::{Callings, Finished, Progress, place, threads};
+use crate::room::packets::packet;
+use crate::run::event::Sink;
+use crate::run::id::run_id;
+use crate::run::place;
+use crate::run::recorder::Recorder;
 use crate::scenario::Scenario;
 use indicatif::MultiProgress;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// A scenario with all that it names: what can be wrong before the first call.
-pub(super) struct Material {
-    /// Where the scenario was read from.
-    path: PathBuf,
-    text: String,
-    pub(super) scenario: Arc<Scenario>,
-    clips: Vec<Option<clips::Loaded>>,
-    sayable: Arc<[Option<Sayable>]>,
-}
-
-impl Material {
-    pub(super) fn load(path: &Path) -> Result<Self, Failure> {
-        let text = files::read_scenario(path)?;
-        let scenario = check::parse(path, &text)?;
-        let loaded = check::load_clips(path, &text, &scenario)?;
-        let encoded = clips::encode(&loaded).map_err(Failure::internal)?;
-        let sayable = encoded.iter().map(|clip| clip.as_ref().map(Sayable::from)).collect();
-        let (path, scenario) = (path.to_path_buf(), Arc::new(scenario));
-        Ok(Self { path, text, scenario, clips: loaded, sayable })
-    }
-}
+use tokio::runtime::Runtime;
 
 /// A run that begins now: its id, its folder and its clock.
-pub(super) struct Fresh {
+pub(super) struct NewRun {
     pub(super) run_id: String,
     pub(super) folder: PathBuf,
     pub(super) clock: Clock,
 }
 
-impl Fresh {
+impl NewRun {
     /// Makes the folder, at `out` or below `reports/`.
-    pub(super) fn begin(out: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) fn prepare(out: Option<&Path>) -> Result<Self, Failure> {
         let clock = Clock::start();
-        let run_id = files::new_run_id(clock.started_at());
+        let run_id = new_run_id(clock)?;
         let folder = files::make_run_folder(out, &run_id)?;
         Ok(Self { run_id, folder, clock })
     }
 }
 
-/// Who is called, where, and where what was observed goes.
-pub(super) struct Callee {
+/// The id of a run that begins with this clock.
+pub(super) fn new_run_id(clock: Clock) -> Result<String, Failure> {
+    let random = getrandom::u64()
+        .map_err(|e| Failure::internal(format!("the system gives no random numbers: {e}")))?;
+    Ok(run_id(clock.started_at(), random))
+}
+
+/// An agent that is called, where, and where the recording of it goes.
+pub(super) struct Target {
     pub(super) run_id: String,
     pub(super) folder: PathBuf,
+    /// The scenario, with this agent in it.
     pub(super) scenario: Arc<Scenario>,
     pub(super) endpoint: Endpoint,
     pub(super) arm: Option<Arm>,
 }
 
-impl Callee {
-    fn head(
-        &self,
-        material: &Material,
-        clock: Clock,
-        seed: u64,
-        server: Option<record::Server>,
-    ) -> RunHead {
-        let clips = material.clips.iter().map(|c| c.as_ref().map(clips::Loaded::fact)).collect();
-        RunHead {
-            run_id: self.run_id.clone(),
-            started_at: files::timestamp(clock.started_at()),
-            loadcall_version: env!("CARGO_PKG_VERSION").into(),
-            scenario_path: material.path.display().to_string(),
-            scenario_text: material.text.clone(),
-            clips,
-            seed,
-            server_url: server::without_credentials(&self.endpoint.url),
-            server,
-            host: host(),
-            calibration: calibrations::of_this_machine(self.scenario.load()),
-            arm: self.arm.clone(),
-        }
-    }
-}
-
-/// The machine this runs on.
-pub(super) fn host() -> Host {
-    let cpus = std::thread::available_parallelism();
-    Host {
-        os: std::env::consts::OS.into(),
-        cpus: cpus.map_or(0, |n| u32::try_from(n.get()).unwrap_or(0)),
-    }
-}
-
-/// Runs what places the calls of a scenario, or takes calls, on threads of its own.
-pub(super) fn block_on<T>(
-    scenario: Option<&Scenario>,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if let Some(scenario) = scenario {
-        runtime.worker_threads(threads(scenario.load().at_a_time().into()));
-    }
-    let runtime = runtime
-        .enable_all()
-        .build()
-        .map_err(|e| Failure::internal(format!("cannot start the runtime: {e}")))?;
-    let done = runtime.block_on(work);
-    // Whatever still waits for a server that does not answer is not waited for.
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    done
-}
-
-/// Places the calls of the scenario to its own agent.
-pub(super) async fn one_run(
-    placing: &Placing<'_>,
-    fresh: &Fresh,
+pub(super) struct RunSession<'a> {
+    args: &'a PlacingArgs,
+    loaded: &'a LoadedScenario,
+    bars: &'a MultiProgress,
+    /// Both until the session ends.
+    runtime: Option<Runtime>,
+    started: Option<Started>,
     endpoint: Endpoint,
-    stop: &mut Stop,
-) -> Result<Run, Failure> {
-    let scenario = &placing.material.scenario;
-    let callee = Callee {
-        run_id: fresh.run_id.clone(),
-        folder: fresh.folder.clone(),
-        scenario: Arc::clone(scenario),
-        endpoint,
-        arm: None,
-    };
-    let plan = Plan::of(scenario, &fresh.run_id);
-    let mut open = placing.open(callee, Side::A, &plan, fresh.clock, stop).await?;
-    let calling = open.calling.clone();
-    let finished = placing
-        .place(Callings::One(Box::new(calling)), plan, stop, |_, call| open.recorder.take(call))
-        .await;
-    open.end(&finished, Side::A, stop).await
+    stop: Stop,
+    facts: ServerFacts,
 }
 
-/// Places calls to two agents in turn, and gives the recordings of A and B.
-pub(super) async fn two_runs(
-    placing: &Placing<'_>,
-    fresh: &Fresh,
-    [a, b]: [Callee; 2],
-    stop: &mut Stop,
-) -> Result<[Run; 2], Failure> {
-    let plan =
-        Plan::interleaved(&placing.material.scenario, [&a.run_id, &b.run_id], placing.args.seed);
-    let mut a = placing.open(a, Side::A, &plan, fresh.clock, stop).await?;
-    let mut b = placing.open(b, Side::B, &plan, fresh.clock, stop).await?;
-    let callings = Callings::Two(Box::new([a.calling.clone(), b.calling.clone()]));
-    let finished = placing
-        .place(callings, plan, stop, |side, call| match side {
-            Side::A => a.recorder.take(call),
-            Side::B => b.recorder.take(call),
-        })
-        .await;
-    Ok([a.end(&finished, Side::A, stop).await?, b.end(&finished, Side::B, stop).await?])
-}
-
-/// What all runs of a command share.
-pub(super) struct Placing<'a> {
-    pub(super) args: &'a PlacingArgs,
-    pub(super) material: &'a Material,
-    pub(super) bars: &'a MultiProgress,
-}
-
-/// One side of a run that is about to begin.
-struct Open {
-    calling: Calling,
+/// The calls to one agent that are about to be placed.
+struct OpenRun {
+    config: CallConfig,
     recorder: Recorder,
     langfuse: Option<Langfuse>,
 }
 
-/// Places all calls of a plan beside its progress, and hands on what each came to. A second wish to
-/// stop ends it at once.
-pub(super) async fn place_shown(
-    callings: Callings,
-    plan: Plan,
-    bars: &MultiProgress,
-    how: Verbosity,
-    stop: &mut Stop,
-    mut keep: impl FnMut(Side, CallRecord),
-) -> Finished {
-    let mut shown = Shown::start(bars, &plan, how);
-    let clock = callings.to(Side::A).clock;
-    let placing = place(callings, plan, |progress| {
-        shown.on(&progress);
-        if let Progress::Ended(call, record) = progress {
-            keep(call.side, record);
-        }
-    });
-    let finished = tokio::select! {
-        finished = placing => finished,
-        _ = stop.second.wait_for(|stop| *stop) => {
-            Finished { at: clock.now(), stopped: true, gave_up: None }
-        }
-    };
-    shown.end();
-    finished
-}
-
-impl Placing<'_> {
-    /// Starts the server and the agent that are asked for, does `work` beside them, and ends what was
-    /// started whatever happened.
-    pub(super) fn beside<T>(
-        &self,
+impl<'a> RunSession<'a> {
+    /// Starts the server and the agent that are asked for; their logs go to `folder`. Both end with the
+    /// session.
+    pub(super) fn start(
         server: &Server,
         folder: &Path,
-        work: impl AsyncFnOnce(Endpoint, &mut Stop) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let scenario = &self.material.scenario;
-        block_on(Some(scenario), async {
-            let mut stop = stop::signals()?;
+        loaded: &'a LoadedScenario,
+        args: &'a PlacingArgs,
+        bars: &'a MultiProgress,
+    ) -> Result<Self, Failure> {
+        let scenario = &loaded.scenario;
+        let runtime = machine::runtime(Some(scenario.load().at_a_time().into()))?;
+        let began = runtime.block_on(async {
+            let stop = stop::signals()?;
             let mut stopped = stop.first.clone();
-            let start = server.start(folder, &scenario.agent().name, self.args.verbosity());
-            let (endpoint, started) = tokio::select! {
-                started = start => started?,
-                _ = stopped.wait_for(|stop| *stop) => return Err(Failure::shown(exit::STOPPED)),
-            };
-            let done = work(endpoint, &mut stop).await;
-            started.stop().await;
-            done
-        })
+            tokio::select! {
+                started = server.start(folder, &scenario.agent().name, args.verbosity()) => {
+                    let (endpoint, started) = started?;
+                    Ok((endpoint, started, stop))
+                }
+                _ = stopped.wait_for(|stop| *stop) => Err(Failure::shown(exit::STOPPED)),
+            }
+        });
+        let (endpoint, started, stop) = match began {
+            Ok(began) => began,
+            Err(e) => {
+                machine::shut_down(runtime);
+                return Err(e);
+            }
+        };
+        let facts = ServerFacts::new(args.server.server_info || server.is_private());
+        let (runtime, started) = (Some(runtime), Some(started));
+        Ok(Self { args, loaded, bars, runtime, started, endpoint, stop, facts })
     }
 
-    /// Whatever can fail before the first call of a side.
-    async fn open(
-        &self,
-        callee: Callee,
-        side: Side,
-        plan: &Plan,
+    /// The server that whoever names none is called on.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The user wants no more calls.
+    pub(super) fn is_stopped(&self) -> bool {
+        *self.stop.first.borrow()
+    }
+
+    /// Places the calls of the scenario to its own agent; the answer is where the recording lies.
+    pub(super) fn run(&mut self, new: &NewRun) -> Result<PathBuf, Failure> {
+        let target = Target {
+            run_id: new.run_id.clone(),
+            folder: new.folder.clone(),
+            scenario: Arc::clone(&self.loaded.scenario),
+            endpoint: self.endpoint.clone(),
+            arm: None,
+        };
+        let [folder] = self.run_targets(new, [target], Targets::ONE)?;
+        Ok(folder)
+    }
+
+    /// Places calls to two agents in turn; the answer is where the recordings of A and B lie.
+    pub(super) fn run_ab(
+        &mut self,
+        new: &NewRun,
+        both: [Target; 2],
+    ) -> Result<[PathBuf; 2], Failure> {
+        self.run_targets(new, both, Targets::TWO)
+    }
+
+    fn run_targets<const N: usize>(
+        &mut self,
+        new: &NewRun,
+        targets: [Target; N],
+        ids: Targets,
+    ) -> Result<[PathBuf; N], Failure> {
+        // Taken out while it drives what borrows the session.
+        let Some(runtime) = self.runtime.take() else {
+            return Err(Failure::internal("the session is over"));
+        };
+        let done = runtime.block_on(self.place(new.clock, targets, ids));
+        self.runtime = Some(runtime);
+        done
+    }
+
+    async fn place<const N: usize>(
+        &mut self,
         clock: Clock,
-        stop: &Stop,
-    ) -> Result<Open, Failure> {
-        callee.endpoint.probe().await.map_err(Failure::nothing_measured)?;
-        let server = registration::ask(&callee.endpoint).await.unwrap_or_else(|e| {
-            log::info!("the version of the server is not known: {e}");
-            None
-        });
-        let planned = plan.calls.iter().filter(|call| call.side == side).count();
-        let head = callee.head(self.material, clock, self.args.seed, server);
-        let recorder = Recorder::create(&callee.folder, head, planned)?;
-        let langfuse = traces::langfuse(&self.args.langfuse, &callee.run_id)?;
-        let calling = Calling {
-            endpoint: callee.endpoint,
-            scenario: callee.scenario,
-            clips: Arc::clone(&self.material.sayable),
+        targets: [Target; N],
+        ids: Targets,
+    ) -> Result<[PathBuf; N], Failure> {
+        let schedule = Schedule::new(self.loaded.scenario.load());
+        let plan = Plan { schedule, targets: ids, seed: self.args.seed };
+        let names = targets.iter().filter_map(|t| Some(t.arm.as_ref()?.side.name())).collect();
+        let mut open = Vec::new();
+        for (id, target) in ids.ids().zip(targets) {
+            open.push(self.open(id, target, plan.schedule.calls(), clock).await?);
+        }
+        let configs: Vec<CallConfig> = open.iter().map(|run| run.config.clone()).collect();
+        let mut progress = Progress::start(self.bars, plan.total(), names, self.args.verbosity());
+        let mut sinks: Vec<&mut dyn Sink> = vec![&mut progress];
+        sinks.extend(open.iter_mut().map(|run| &mut run.recorder as &mut dyn Sink));
+        place(&configs, &plan, &mut sinks, self.stop.second.clone()).await;
+        let mut folders = Vec::new();
+        for run in open {
+            folders.push(run.end(&mut self.stop).await?);
+        }
+        folders.try_into().map_err(|_| Failure::internal("a run has as many folders as agents"))
+    }
+
+    /// Whatever can fail before the first call to an agent.
+    async fn open(
+        &mut self,
+        id: TargetId,
+        target: Target,
+        calls: u32,
+        clock: Clock,
+    ) -> Result<OpenRun, Failure> {
+        target.endpoint.probe().await.map_err(Failure::nothing_measured)?;
+        let server = self.facts.ask_once(&target.endpoint).await;
+        let head = self.head(&target, clock, server);
+        let elsewhere = std::env::temp_dir();
+        let recorder = Recorder::create(&target.folder, &head, id, calls, elsewhere, tell)
+            .map_err(Failure::usage)?;
+        let langfuse = traces::langfuse(&self.args.langfuse, &target.run_id)?;
+        let config = CallConfig {
+            run_id: target.run_id,
+            endpoint: target.endpoint,
+            scenario: target.scenario,
+            clips: Arc::clone(&self.loaded.sayable),
             silence: packet(&opus::silence().map_err(Failure::internal)?),
             clock,
-            stop: stop.first.clone(),
+            stop: self.stop.first.clone(),
         };
-        Ok(Open { calling, recorder, langfuse })
+        Ok(OpenRun { config, recorder, langfuse })
     }
 
-    async fn place(
-        &self,
-        callings: Callings,
-        plan: Plan,
-        stop: &mut Stop,
-        keep: impl FnMut(Side, CallRecord),
-    ) -> Finished {
-        place_shown(callings, plan, self.bars, self.args.verbosity(), stop, keep).await
+    fn head(&self, target: &Target, clock: Clock, server: Option<record::Server>) -> RunHead {
+        RunHead {
+            run_id: target.run_id.clone(),
+            started_at: files::timestamp(clock.started_at()),
+            loadcall_version: env!("CARGO_PKG_VERSION").into(),
+            scenario_path: self.loaded.path.display().to_string(),
+            scenario_text: self.loaded.text.clone(),
+            clips: self.loaded.clip_facts(),
+            seed: self.args.seed,
+            server_url: server::without_credentials(&target.endpoint.url),
+            server,
+            host: machine::host(),
+            calibration: calibrations::of_this_machine(target.scenario.load()),
+            arm: target.arm.clone(),
+        }
     }
 }
 
-impl Open {
-    /// Ends the recording, and sends the traces of its calls.
-    async fn end(self, finished: &Finished, side: Side, stop: &mut Stop) -> Result<Run, Failure> {
-        let run = self.recorder.end(finished, side)?;
+impl Drop for RunSession<'_> {
+    fn drop(&mut self) {
+        let Some(runtime) = self.runtime.take() else { return };
+        if let Some(started) = self.started.take() {
+            runtime.block_on(started.stop());
+        }
+        machine::shut_down(runtime);
+    }
+}
+
+impl OpenRun {
+    /// Ends the recording, and sends the traces of its calls; the answer is where the recording lies.
+    async fn end(self, stop: &mut Stop) -> Result<PathBuf, Failure> {
+        let folder = self.recorder.end().map_err(Failure::internal)?;
         if let Some(langfuse) = self.langfuse {
             tokio::select! {
-                () = traces::send(langfuse, &run, &self.calling.scenario) => {}
+                () = traces::send(langfuse, &folder, &self.config.scenario) => {}
                 _ = stop.second.wait_for(|stop| *stop) => {}
             }
         }
-        Ok(run)
+        Ok(folder)
     }
 }

@@ -5,9 +5,10 @@ use super::LangfuseArgs;
 use super::exit::{Failure, tell};
 use crate::export::langfuse::{Langfuse, Settings};
 use crate::export::{export_run, trace};
-use crate::record::Run;
+use crate::record::store;
 use crate::scenario::Scenario;
 use crate::turn;
+use std::path::Path;
 use std::time::Duration;
 
 /// How long the traces of one call may take to be sent, and all of a run.
@@ -38,8 +39,12 @@ pub(super) fn langfuse(args: &LangfuseArgs, run_id: &str) -> Result<Option<Langf
     Langfuse::new(&settings).map(Some).map_err(Failure::usage)
 }
 
-/// Sends a trace for each call of a run and says what did not arrive.
-pub(super) async fn send(langfuse: Langfuse, run: &Run, scenario: &Scenario) {
+/// Sends a trace for each call of the recording in a folder and says what did not arrive.
+pub(super) async fn send(langfuse: Langfuse, folder: &Path, scenario: &Scenario) {
+    let run = match store::read(folder) {
+        Ok(run) => run,
+        Err(e) => return tell(&format!("warning: no call is traced in Langfuse: {e}")),
+    };
     let mut calls = Vec::new();
     for call in &run.calls {
         match trace::call_spans(&run.head, scenario, call, &turn::turns(call, scenario)) {

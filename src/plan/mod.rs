@@ -1,90 +1,79 @@
-//! Scenario + run ids → who calls whom in which order: every call's room and caller, fixed before
-//! the first one is placed.
-//!
-//! # Interleaved calls
-//! Two agents are called in blocks of two calls each, `A B B A` or `B A A B` as the seed says, so
-//! that whatever changes steadily with time (a provider that gets slower, a machine that heats up)
-//! falls on both alike, and neither is always the one that is called first. Both share one
-//! concurrency: at any time the calls in progress are of both.
+//! Scenario → who is called when, decided before the first call: a [`Schedule`] says when, the
+//! [`Targets`] whom, and the seed in which order. A plan holds no list of its calls, so one of a hundred
+//! thousand takes no more memory than one of ten.
 
-use crate::random::SplitMix64;
-use crate::record::{CallId, Side};
-use crate::scenario::{Load, Scenario};
+mod schedule;
+mod targets;
 
-/// The order of blocks is drawn apart from everything else that a seed decides.
-const PURPOSE: u64 = 0xAB;
+pub use schedule::Schedule;
+pub use targets::{TargetId, Targets};
 
-/// All calls of a run, in the order they are placed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use crate::record::CallId;
+use crate::time::Offset;
+use targets::Interleaved;
+
+/// All calls of a run. The same plan always gives the same calls in the same order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
-    pub calls: Vec<PlannedCall>,
-    /// How many calls may be in progress at a time; the next is due when one ends.
-    pub concurrency: usize,
+    pub schedule: Schedule,
+    pub targets: Targets,
+    /// Decides the order of several agents.
+    pub seed: u64,
 }
 
-/// One call, fully resolved.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlannedCall {
-    /// Counts the calls to one agent: those of both sides with the same id are a pair.
+    /// Counts the calls to one agent: those to several agents with the same id belong together.
     pub id: CallId,
-    /// Of an interleaved run; a run of one agent has only [`Side::A`].
-    pub side: Side,
-    /// Unique to this call, so it serves as the session id of its traces.
-    pub room: String,
-    /// The caller's identity in the room.
-    pub identity: String,
+    pub target: TargetId,
+    /// When the schedule wants it, from the beginning of the run; `None` when it is due as soon as there
+    /// is a free slot.
+    pub due: Option<Offset>,
+}
+
+/// The calls of a plan in the order they are placed, each made when it is asked for.
+#[derive(Debug, Clone)]
+pub struct PlannedCalls {
+    order: Interleaved,
+    /// Calls of a round: one to each agent.
+    round: u8,
+    /// How many of this round have been given.
+    given: u8,
+    id: u32,
+    ids: u32,
 }
 
 impl Plan {
-    /// The calls to one agent. The same scenario and run id always give the same plan.
-    pub fn of(scenario: &Scenario, run_id: &str) -> Self {
-        let (calls, concurrency) = size(scenario);
-        let call = |id| planned(scenario, run_id, Side::A, id);
-        Self { calls: (0..calls).map(call).collect(), concurrency }
-    }
-
-    /// The calls to two agents, as many to each as the scenario says; `run_ids` of A and of B. The
-    /// same scenario, run ids and seed always give the same plan.
-    pub fn interleaved(scenario: &Scenario, run_ids: [&str; 2], seed: u64) -> Self {
-        let (pairs, concurrency) = size(scenario);
-        let mut random = SplitMix64::for_purpose(seed, PURPOSE);
-        let mut first = Side::A;
-        let mut calls = Vec::new();
-        for id in 0..pairs {
-            // The second pair of a block mirrors the first.
-            first = match id % 2 {
-                0 if random.below(2) == 0 => Side::A,
-                0 => Side::B,
-                _ => first.other(),
-            };
-            for side in [first, first.other()] {
-                let run_id = match side {
-                    Side::A => run_ids[0],
-                    Side::B => run_ids[1],
-                };
-                calls.push(planned(scenario, run_id, side, id));
-            }
+    pub fn calls(&self) -> PlannedCalls {
+        PlannedCalls {
+            order: Interleaved::new(self.targets, self.seed),
+            round: self.targets.count(),
+            given: 0,
+            id: 0,
+            ids: self.schedule.calls(),
         }
-        Self { calls, concurrency }
+    }
+
+    /// How many calls there are in all.
+    pub fn total(&self) -> u64 {
+        u64::from(self.schedule.calls()) * u64::from(self.targets.count())
     }
 }
 
-/// How many calls to an agent, and how many at a time.
-fn size(scenario: &Scenario) -> (u32, usize) {
-    let load = scenario.load();
-    let calls = match load {
-        Load::Once => 1,
-        Load::Repeat { calls, .. } => calls.get(),
-    };
-    (calls, load.at_a_time().into())
-}
+impl Iterator for PlannedCalls {
+    type Item = PlannedCall;
 
-fn planned(scenario: &Scenario, run_id: &str, side: Side, id: u32) -> PlannedCall {
-    PlannedCall {
-        id: CallId(id),
-        side,
-        room: format!("loadcall-{}-{run_id}-{id:03}", scenario.name()),
-        identity: format!("caller-{id:03}"),
+    fn next(&mut self) -> Option<PlannedCall> {
+        if self.id == self.ids {
+            return None;
+        }
+        let call = PlannedCall { id: CallId(self.id), target: self.order.next()?, due: None };
+        self.given += 1;
+        if self.given == self.round {
+            (self.given, self.id) = (0, self.id + 1);
+        }
+        Some(call)
     }
 }
 

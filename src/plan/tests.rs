@@ -1,76 +1,94 @@
-use std::collections::BTreeSet;
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::{NonZeroU8, NonZeroU16, NonZeroU32};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::turn::testing::two_questions;
+use crate::scenario::Load;
 
-fn scenario(calls: u32, concurrency: u16) -> Scenario {
+fn plan(calls: u32, concurrency: u16, targets: Targets, seed: u64) -> Plan {
     let load = Load::Repeat {
         calls: NonZeroU32::new(calls).expect("not zero"),
         concurrency: NonZeroU16::new(concurrency).expect("not zero"),
     };
-    Scenario { load, ..two_questions() }
+    Plan { schedule: Schedule::new(load), targets, seed }
 }
 
-fn sides(plan: &Plan) -> String {
-    let letter = |call: &PlannedCall| match call.side {
-        Side::A => 'A',
-        Side::B => 'B',
-    };
-    plan.calls.iter().map(letter).collect()
+/// The agents in the order they are called, as letters.
+fn order(plan: Plan) -> String {
+    let letter = |call: PlannedCall| char::from(b'A' + u8::try_from(call.target.index()).unwrap());
+    plan.calls().map(letter).collect()
 }
 
 #[test]
 fn a_run_of_one_agent_calls_it_in_order() {
-    let plan = Plan::of(&scenario(3, 2), "r1");
-    assert_eq!((plan.calls.len(), plan.concurrency), (3, 2));
-    assert_eq!(plan.calls[1].room, "loadcall-greeting-r1-001");
-    assert_eq!(sides(&plan), "AAA");
+    let plan = plan(3, 2, Targets::ONE, 1);
+    let ids: Vec<u32> = plan.calls().map(|call| call.id.0).collect();
+    assert_eq!((ids, plan.total(), plan.schedule.at_a_time()), (vec![0, 1, 2], 3, 2));
+    assert_eq!(order(plan), "AAA");
+    let once = Plan { schedule: Schedule::new(Load::Once), ..plan };
+    assert_eq!((once.calls().count(), once.schedule.at_a_time()), (1, 1));
 }
 
 #[test]
 fn both_orders_of_a_block_occur() {
-    let plan = Plan::interleaved(&scenario(40, 1), ["r-a", "r-b"], 1);
-    let order = sides(&plan);
+    let plan = plan(40, 1, Targets::TWO, 1);
+    let order = order(plan);
     let blocks: Vec<&str> = (0..20).map(|i| &order[i * 4..i * 4 + 4]).collect();
     let abba = blocks.iter().filter(|b| **b == "ABBA").count();
     assert!(blocks.iter().all(|b| *b == "ABBA" || *b == "BAAB"), "{blocks:?}");
     assert!((4..=16).contains(&abba), "{blocks:?}");
-    assert_eq!(plan.calls[0].id, plan.calls[1].id);
+    let ids: Vec<u32> = plan.calls().take(4).map(|call| call.id.0).collect();
+    assert_eq!(ids, [0, 0, 1, 1]);
+}
+
+/// Recordings of A/B runs can be planned again: the order a seed gives is the same in every version.
+#[test]
+fn the_order_of_a_seed_never_changes() {
+    assert_eq!(order(plan(8, 1, Targets::TWO, 1)), "ABBAABBABAABABBA");
+}
+
+#[test]
+fn a_plan_of_many_calls_is_no_list() {
+    let plan = plan(100_000, 1, Targets::TWO, 1);
+    assert_eq!(plan.total(), 200_000);
+    assert!(size_of::<Plan>() <= 32 && size_of::<PlannedCall>() <= 32);
+    assert!(size_of::<PlannedCalls>() <= 96, "{}", size_of::<PlannedCalls>());
+    let mut calls = plan.calls();
+    // What it allocates is the order of one round, however many calls were taken.
+    let last = calls.by_ref().last().expect("a call");
+    assert_eq!((last.id.0, calls.next()), (99_999, None));
+    assert_eq!(plan.calls().count(), 200_000);
 }
 
 proptest! {
     #[test]
     fn interleaved_calls_are_balanced(calls in 1_u32..200, at_a_time in 1_u16..9, seed in any::<u64>()) {
         let at_a_time = at_a_time.min(u16::try_from(calls).unwrap_or(u16::MAX));
-        let scenario = scenario(calls, at_a_time);
-        let plan = Plan::interleaved(&scenario, ["r-a", "r-b"], seed);
-        prop_assert_eq!(&plan, &Plan::interleaved(&scenario, ["r-a", "r-b"], seed));
-        prop_assert_eq!(plan.concurrency, usize::from(at_a_time));
-        for side in [Side::A, Side::B] {
+        let plan = plan(calls, at_a_time, Targets::TWO, seed);
+        prop_assert!(plan.calls().eq(plan.calls()));
+        prop_assert_eq!(plan.schedule.at_a_time(), usize::from(at_a_time));
+        for target in plan.targets.ids() {
             let ids: Vec<u32> =
-                plan.calls.iter().filter(|c| c.side == side).map(|c| c.id.0).collect();
+                plan.calls().filter(|c| c.target == target).map(|c| c.id.0).collect();
             prop_assert_eq!(ids, (0..calls).collect::<Vec<_>>());
         }
-        let rooms: BTreeSet<&str> = plan.calls.iter().map(|c| c.room.as_str()).collect();
-        prop_assert_eq!(rooms.len(), plan.calls.len());
         // At no moment is one agent more than one call ahead within a pair, or two in all.
         let mut ahead = 0_i32;
-        for call in &plan.calls {
-            ahead += if call.side == Side::A { 1 } else { -1 };
+        for call in plan.calls() {
+            ahead += if call.target == TargetId::FIRST { 1 } else { -1 };
             prop_assert!(ahead.abs() <= 1);
         }
     }
 
-    /// Whatever changes evenly from call to call falls on both alike.
+    /// Whatever changes evenly from call to call falls on all alike.
     #[test]
-    fn a_steady_drift_cancels(blocks in 1_u32..50, seed in any::<u64>()) {
-        let plan = Plan::interleaved(&scenario(blocks * 2, 1), ["r-a", "r-b"], seed);
-        let place = |side| -> usize {
-            plan.calls.iter().enumerate().filter(|(_, c)| c.side == side).map(|(i, _)| i).sum()
+    fn a_steady_drift_cancels(blocks in 1_u32..50, count in (2_u8..6).prop_map(|n| NonZeroU8::new(n).unwrap()), seed in any::<u64>()) {
+        let plan = plan(blocks * 2, 1, Targets::new(count), seed);
+        let place = |target| -> usize {
+            plan.calls().enumerate().filter(|(_, c)| c.target == target).map(|(i, _)| i).sum()
         };
-        prop_assert_eq!(place(Side::A), place(Side::B));
+        for target in plan.targets.ids() {
+            prop_assert_eq!(place(target), place(TargetId::FIRST));
+        }
     }
 }

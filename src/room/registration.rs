@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Nobody dispatches an agent of this name, so the server has no job for it.
-const ASKING: &str = "loadcall-asks-for-the-version";
+const ASKING: &str = "loadcall-server-info";
 
 #[derive(Debug, thiserror::Error)]
 pub enum RegistrationError {
@@ -48,11 +48,11 @@ pub struct Registered {
     server: Option<Server>,
 }
 
-/// What the server is, when it says so.
+/// Version and region of a server, when it says them. To that end a worker is registered for a moment.
 ///
 /// # Errors
 /// It takes no agents, or not in time.
-pub async fn ask(endpoint: &Endpoint) -> Result<Option<Server>, RegistrationError> {
+pub async fn server_info(endpoint: &Endpoint) -> Result<Option<Server>, RegistrationError> {
     let registered = Registered::register(endpoint, ASKING).await?;
     let server = registered.server.clone();
     registered.close().await;

@@ -1,0 +1,33 @@
+//! What happens in a run: the one way from placing calls to whoever keeps, shows or sends it.
+
+use crate::plan::{PlannedCall, TargetId};
+use crate::record::CallRecord;
+use crate::time::Offset;
+
+/// Something that happened, and when.
+#[derive(Debug)]
+pub struct Event {
+    pub at: Offset,
+    pub kind: EventKind,
+}
+
+#[derive(Debug)]
+pub enum EventKind {
+    /// A call is dialled now.
+    Placed(PlannedCall),
+    /// A call has ended, however it went.
+    Ended { target: TargetId, record: Box<CallRecord> },
+    /// The first calls to an agent all reached none, so no more calls are placed, to whichever agent.
+    GaveUp { target: TargetId },
+    /// No more calls follow and none is in progress. The last event.
+    Finished {
+        /// The user stopped the run.
+        stopped: bool,
+    },
+}
+
+/// Takes in what happens in a run, in its order. It happens beside calls that are being measured, so
+/// whatever can wait has to wait.
+pub trait Sink {
+    fn take(&mut self, event: &Event);
+}
