@@ -25,7 +25,7 @@ const INTO_GREETING: Duration = Duration::from_millis(500);
 
 /// What the agent learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
+pub enum AgentEvent {
     /// The caller can hear the agent.
     Ready,
     VoiceBegan {
@@ -162,12 +162,12 @@ impl Conversation {
     }
 
     /// Takes in what was learned at `now`.
-    pub fn handle(&mut self, now: Offset, heard: Heard) {
-        match heard {
-            Heard::Ready => self.ready(now),
-            Heard::VoiceBegan { at } => self.voice_began(at),
-            Heard::VoiceEnded { at } => self.voice_ended(at),
-            Heard::Started { at } => self.started(at),
+    pub fn handle(&mut self, now: Offset, event: AgentEvent) {
+        match event {
+            AgentEvent::Ready => self.ready(now),
+            AgentEvent::VoiceBegan { at } => self.voice_began(at),
+            AgentEvent::VoiceEnded { at } => self.voice_ended(at),
+            AgentEvent::Started { at } => self.started(at),
         }
     }
 
@@ -178,7 +178,7 @@ impl Conversation {
             let (index, at) =
                 next.map(|(index, (at, _))| (index, *at)).filter(|(_, at)| *at <= now)?;
             let (_, due) = self.due.swap_remove(index);
-            self.happen(at, due);
+            self.fire(at, due);
         }
         self.actions.pop_front()
     }
@@ -189,7 +189,7 @@ impl Conversation {
     }
 
     fn ready(&mut self, now: Offset) {
-        self.become_(AgentState::Listening);
+        self.enter(AgentState::Listening);
         for kind in [FaultKind::Crash, FaultKind::Disconnect] {
             if self.script.fault(kind, 0).is_some() {
                 let at = now.plus(self.script.delays(0).ttfb).plus(INTO_GREETING);
@@ -274,7 +274,7 @@ impl Conversation {
         self.due.push((at.plus(delays.turn_ends()), Due::TurnEnded { spoke_until: at }));
     }
 
-    fn happen(&mut self, at: Offset, due: Due) {
+    fn fire(&mut self, at: Offset, due: Due) {
         match due {
             Due::Transcribed => self.transcribed(at),
             Due::TurnEnded { spoke_until } => self.turn_ended(at, spoke_until),
@@ -292,7 +292,7 @@ impl Conversation {
                 if let Some(kind) = error {
                     self.error(at, kind, "recoverable=False");
                 }
-                self.become_(AgentState::Listening);
+                self.enter(AgentState::Listening);
             }
             Due::SpeechEnded => self.speech_ended(),
             Due::Resumed => self.resume(at),
@@ -327,7 +327,7 @@ impl Conversation {
         self.due.push((speaking.ends_by_itself(), Due::SpeechEnded));
         let (turn, sound, wanted) = (speaking.turn, speaking.line.sound, speaking.wanted);
         let text = speaking.line.text.clone();
-        self.become_(AgentState::Speaking);
+        self.enter(AgentState::Speaking);
         match audible_from {
             Some(at) => {
                 self.note(Happened::Spoke { turn, sound, at, wanted });
@@ -348,7 +348,7 @@ impl Conversation {
         if let Some(at) = at {
             self.note(Happened::FellSilent { turn, sound, at, cut: ending != Ending::Finished });
         }
-        self.become_(AgentState::Listening);
+        self.enter(AgentState::Listening);
         if ending == Ending::Paused {
             return;
         }
@@ -374,7 +374,7 @@ impl Conversation {
         if self.speaking.take().is_some() {
             self.actions.push_back(Action::Cancel);
         }
-        self.become_(AgentState::Listening);
+        self.enter(AgentState::Listening);
     }
 
     fn leave(&mut self, at: Offset, kind: FaultKind) {
@@ -395,7 +395,7 @@ impl Conversation {
         format!("call_{}", self.turn)
     }
 
-    fn become_(&mut self, new: AgentState) {
+    fn enter(&mut self, new: AgentState) {
         let old = std::mem::replace(&mut self.state, new);
         if old != new {
             self.actions.push_back(Action::State(new));

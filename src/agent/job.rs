@@ -1,6 +1,6 @@
 //! The agent in one room: joins it, hears the caller, and does what the [`Conversation`] says.
 
-use crate::agent::conversation::{Action, AgentState, Conversation, Heard};
+use crate::agent::conversation::{Action, AgentEvent, AgentState, Conversation};
 use crate::agent::script::{CallScript, FaultKind};
 use crate::agent::session::{self, About};
 use crate::agent::truth::{Happened, Truth};
@@ -238,8 +238,12 @@ impl<'a> Attending<'a> {
         for Stamped { at, what } in self.hearing.take_heard() {
             #[expect(clippy::wildcard_enum_match_arm, reason = "two edges of many are wanted")]
             match what {
-                Observation::VoiceBegan => self.conversation.handle(now, Heard::VoiceBegan { at }),
-                Observation::VoiceEnded => self.conversation.handle(now, Heard::VoiceEnded { at }),
+                Observation::VoiceBegan => {
+                    self.conversation.handle(now, AgentEvent::VoiceBegan { at });
+                }
+                Observation::VoiceEnded => {
+                    self.conversation.handle(now, AgentEvent::VoiceEnded { at });
+                }
                 _ => {}
             }
         }
@@ -248,7 +252,7 @@ impl<'a> Attending<'a> {
     fn be_ready(&mut self, now: Offset) {
         self.ready_at = None;
         if !std::mem::replace(&mut self.ready, true) {
-            self.conversation.handle(now, Heard::Ready);
+            self.conversation.handle(now, AgentEvent::Ready);
         }
     }
 
@@ -256,7 +260,7 @@ impl<'a> Attending<'a> {
         self.starting = None;
         if let Some(at) = at {
             let clock = self.job.clock;
-            self.conversation.handle(clock.now(), Heard::Started { at: clock.offset(at) });
+            self.conversation.handle(clock.now(), AgentEvent::Started { at: clock.offset(at) });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::livekit::{DialError, Line, News, observation};
 use super::readers::Readers;
-use super::script::{Action, Heard, Script};
+use super::script::{Action, CallEvent, Script};
 use super::session;
 use crate::clock::Clock;
 use crate::record::{
@@ -124,7 +124,7 @@ impl<'a> Drive<'a> {
     ) -> Self {
         let mut script = Script::new(Arc::clone(&config.scenario), dialled);
         let now = config.clock.now();
-        script.handle(now, Heard::Connected);
+        script.handle(now, CallEvent::Connected);
         let connected = Observation::Connected { room_sid: line.room_sid() };
         let log = vec![Stamped { at: now, what: connected }];
         let hearing = Hearing::new(config.clock);
@@ -164,7 +164,7 @@ impl<'a> Drive<'a> {
                 Some(stamped) = self.read.recv() => self.take_read(stamped),
                 _ = &mut stopped, if !stopping => {
                     stopping = true;
-                    self.script.handle(clock.now(), Heard::Stop);
+                    self.script.handle(clock.now(), CallEvent::Stop);
                 }
                 () = &mut timer => {}
             }
@@ -186,7 +186,7 @@ impl<'a> Drive<'a> {
         let clip = self.config.clips.get(step as usize).and_then(Option::as_ref);
         let Some(clip) = clip else {
             let reason = format!("step {step} has no clip");
-            return self.script.handle(now, Heard::OurFault { reason });
+            return self.script.handle(now, CallEvent::OurFault { reason });
         };
         let at = self.config.clock.instant(not_before);
         match self.line.microphone.play(Arc::clone(&clip.frames), at) {
@@ -196,7 +196,7 @@ impl<'a> Drive<'a> {
             }
             Err(e) => {
                 let reason = format!("cannot play the clip of step {step}: {e}");
-                self.script.handle(now, Heard::OurFault { reason });
+                self.script.handle(now, CallEvent::OurFault { reason });
             }
         }
     }
@@ -211,10 +211,10 @@ impl<'a> Drive<'a> {
             let first = clock.offset(at);
             let began = first.plus(clip.first_voiced_at);
             saying.ends = Some(first.plus(clip.last_voiced_at));
-            self.script.handle(clock.now(), Heard::UtteranceBegan { at: began });
+            self.script.handle(clock.now(), CallEvent::UtteranceBegan { at: began });
         } else {
             let reason = "the microphone ended before the clip was played".into();
-            self.script.handle(clock.now(), Heard::OurFault { reason });
+            self.script.handle(clock.now(), CallEvent::OurFault { reason });
         }
     }
 
@@ -222,7 +222,7 @@ impl<'a> Drive<'a> {
         let ends = self.saying.as_ref().and_then(|saying| saying.ends);
         if let Some(at) = ends.filter(|at| *at <= now) {
             self.saying = None;
-            self.script.handle(now, Heard::UtteranceEnded { at });
+            self.script.handle(now, CallEvent::UtteranceEnded { at });
         }
     }
 
@@ -240,16 +240,16 @@ impl<'a> Drive<'a> {
         let now = self.config.clock.now();
         self.note(Stamped { at: now, what: observation(&news) });
         match news {
-            News::AgentJoined { .. } => self.script.handle(now, Heard::AgentJoined),
+            News::AgentJoined { .. } => self.script.handle(now, CallEvent::AgentJoined),
             News::Audio(stream) => {
                 self.hearing.listen_to(stream);
-                self.script.handle(now, Heard::AgentTrackSubscribed);
+                self.script.handle(now, CallEvent::AgentTrackSubscribed);
             }
             News::AgentState(_) => {}
-            News::Reconnecting => self.script.handle(now, Heard::Reconnecting),
-            News::Reconnected => self.script.handle(now, Heard::Reconnected),
-            News::AgentLeft { reason } => self.script.handle(now, Heard::AgentLeft { reason }),
-            News::Lost { reason } => self.script.handle(now, Heard::ConnectionLost { reason }),
+            News::Reconnecting => self.script.handle(now, CallEvent::Reconnecting),
+            News::Reconnected => self.script.handle(now, CallEvent::Reconnected),
+            News::AgentLeft { reason } => self.script.handle(now, CallEvent::AgentLeft { reason }),
+            News::Lost { reason } => self.script.handle(now, CallEvent::ConnectionLost { reason }),
         }
     }
 
@@ -258,9 +258,11 @@ impl<'a> Drive<'a> {
         if let Observation::Session(event) = &stamped.what {
             match event {
                 SessionEvent::UserMessage { .. } => {
-                    self.script.handle(now, Heard::UserTurnReported);
+                    self.script.handle(now, CallEvent::UserTurnReported);
                 }
-                SessionEvent::AgentMessage { .. } => self.script.handle(now, Heard::ReplyReported),
+                SessionEvent::AgentMessage { .. } => {
+                    self.script.handle(now, CallEvent::ReplyReported);
+                }
                 SessionEvent::Usage { .. } => {
                     self.usage = Some(stamped);
                     return;
@@ -353,12 +355,12 @@ impl<'a> Drive<'a> {
 
 /// What something that was heard means to the script, if anything.
 #[expect(clippy::wildcard_enum_match_arm, reason = "an ear makes five of many observations")]
-fn heard(Stamped { at, what }: &Stamped) -> Option<Heard> {
+fn heard(Stamped { at, what }: &Stamped) -> Option<CallEvent> {
     match what {
-        Observation::VoiceBegan => Some(Heard::VoiceBegan { at: *at }),
-        Observation::VoiceEnded => Some(Heard::VoiceEnded { at: *at }),
-        Observation::AgentMediaStalled => Some(Heard::MediaStalled),
-        Observation::AgentMediaResumed => Some(Heard::MediaResumed),
+        Observation::VoiceBegan => Some(CallEvent::VoiceBegan { at: *at }),
+        Observation::VoiceEnded => Some(CallEvent::VoiceEnded { at: *at }),
+        Observation::AgentMediaStalled => Some(CallEvent::MediaStalled),
+        Observation::AgentMediaResumed => Some(CallEvent::MediaResumed),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The caller's script as a state machine without clock or IO: what was heard, and the time → what
+//! The caller's script as a state machine without clock or IO: what happened, and the time → what
 //! to do next.
 //!
 //! # When things count
@@ -50,7 +50,7 @@ pub const RECONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the caller learns.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
+pub enum CallEvent {
     Connected,
     AgentJoined,
     AgentTrackSubscribed,
@@ -156,32 +156,32 @@ impl Script {
         }
     }
 
-    /// Takes in what was heard at `now`. Call [`Script::poll`] afterwards.
-    pub fn handle(&mut self, now: Offset, heard: Heard) {
+    /// Takes in what was learned at `now`. Call [`Script::poll`] afterwards.
+    pub fn handle(&mut self, now: Offset, event: CallEvent) {
         if self.phase == Phase::Over {
             return;
         }
-        match heard {
-            Heard::Connected => self.connected = Some(now),
-            Heard::AgentJoined => self.agent_joined = true,
-            Heard::AgentTrackSubscribed => {
+        match event {
+            CallEvent::Connected => self.connected = Some(now),
+            CallEvent::AgentJoined => self.agent_joined = true,
+            CallEvent::AgentTrackSubscribed => {
                 self.agent_joined = true;
                 self.ready.get_or_insert(now);
             }
-            Heard::VoiceBegan { at } => self.voice_began(now, at),
-            Heard::VoiceEnded { at } => self.voice_ended(now, at),
-            Heard::MediaStalled => self.stalled_since = Some(now),
-            Heard::MediaResumed => self.media_resumed(now),
-            Heard::Reconnecting => self.reconnecting_since = Some(now),
-            Heard::Reconnected => self.reconnecting_since = None,
-            Heard::UtteranceBegan { at } => self.utterance_began(at),
-            Heard::UtteranceEnded { at } => self.utterance_ended(at),
-            Heard::UserTurnReported => self.report_pending = true,
-            Heard::ReplyReported => self.report_pending = false,
-            Heard::AgentLeft { reason } => self.agent_left(reason),
-            Heard::ConnectionLost { reason } => self.end(Outcome::ConnectionLost, reason),
-            Heard::Stop => self.end(Outcome::Stopped, String::new()),
-            Heard::OurFault { reason } => self.end(Outcome::OurFault, reason),
+            CallEvent::VoiceBegan { at } => self.voice_began(now, at),
+            CallEvent::VoiceEnded { at } => self.voice_ended(now, at),
+            CallEvent::MediaStalled => self.stalled_since = Some(now),
+            CallEvent::MediaResumed => self.media_resumed(now),
+            CallEvent::Reconnecting => self.reconnecting_since = Some(now),
+            CallEvent::Reconnected => self.reconnecting_since = None,
+            CallEvent::UtteranceBegan { at } => self.utterance_began(at),
+            CallEvent::UtteranceEnded { at } => self.utterance_ended(at),
+            CallEvent::UserTurnReported => self.report_pending = true,
+            CallEvent::ReplyReported => self.report_pending = false,
+            CallEvent::AgentLeft { reason } => self.agent_left(reason),
+            CallEvent::ConnectionLost { reason } => self.end(Outcome::ConnectionLost, reason),
+            CallEvent::Stop => self.end(Outcome::Stopped, String::new()),
+            CallEvent::OurFault { reason } => self.end(Outcome::OurFault, reason),
         }
     }
 

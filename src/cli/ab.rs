@@ -135,9 +135,10 @@ fn elsewhere(
 /// The server that whoever names none is called on.
 fn common_server(a: &Agent, b: &Agent, args: &PlacingArgs) -> Result<Server, Failure> {
     match (&a.endpoint, &b.endpoint) {
-        (Some(endpoint), Some(_)) if args.server.keys.url.is_none() => {
-            Ok(Server::Given { endpoint: endpoint.clone(), agent: server::Agent::of(&args.server) })
-        }
+        (Some(endpoint), Some(_)) if args.server.keys.url.is_none() => Ok(Server::Given {
+            endpoint: endpoint.clone(),
+            agent: server::Agent::from_args(&args.server),
+        }),
         _ => Server::from_args(&args.server),
     }
 }

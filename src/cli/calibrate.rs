@@ -62,7 +62,7 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<u8, Failure> {
     let errors = calibrate::errors(&run, &prepared.scenario, &truths, args.seed);
     let sounds = calibrate::by_sound(&run, &prepared.scenario, &truths, args.seed);
     if errors.is_empty() {
-        return Err(Failure::nothing_measured("no call of the calibration came to anything"));
+        return Err(Failure::nothing_measured("no calibration call succeeded"));
     }
     let calibration = Calibration {
         at: run.head.started_at.clone(),

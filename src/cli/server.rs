@@ -28,7 +28,7 @@ pub(super) enum Agent {
 
 impl Agent {
     /// What is asked for.
-    pub(super) fn of(args: &ServerArgs) -> Self {
+    pub(super) fn from_args(args: &ServerArgs) -> Self {
         match &args.agent_command {
             Some(command) => Self::Command(command.clone()),
             None if args.dev_agent => Self::Scripted,
@@ -45,7 +45,7 @@ pub(super) struct Started {
 
 impl Server {
     pub(super) fn from_args(args: &ServerArgs) -> Result<Self, Failure> {
-        let agent = Agent::of(args);
+        let agent = Agent::from_args(args);
         if args.dev {
             return Ok(Self::Private { agent });
         }
@@ -167,7 +167,7 @@ pub(super) fn given(keys: &KeyArgs) -> Result<Endpoint, Failure> {
         ));
     };
     if !is_address(url) {
-        return Err(Failure::usage(format!("`{url}` is no address of a LiveKit server"))
+        return Err(Failure::usage(format!("`{url}` is not a LiveKit URL"))
             .hint("write it as ws://host:port or wss://host"));
     }
     let (Some(api_key), Some(api_secret)) = (&keys.api_key, &keys.api_secret) else {

@@ -51,7 +51,7 @@ pub(super) enum SpecError {
     BadMetadata(String),
     #[error("`{0}` takes a plain value, not a JSON object or list")]
     NotPlain(String),
-    #[error("`{0}` is no address of a LiveKit server; write url=wss://host")]
+    #[error("`{0}` is not a LiveKit URL; write url=wss://host")]
     BadUrl(String),
     #[error("`{0}` belongs to another server; add its url=…")]
     KeysWithoutUrl(&'static str),
@@ -211,7 +211,7 @@ mod tests {
             ("metadata=@", "neither JSON nor a file"),
             ("name={}", "`name` takes a plain value"),
             ("url=,name=b", "`url` has no value"),
-            ("url=b.example", "`b.example` is no address"),
+            ("url=b.example", "`b.example` is not a LiveKit URL"),
             ("api-key-env=KEY", "`api-key-env` belongs to another server"),
         ] {
             assert!(fault(text).contains(says), "{text}: {}", fault(text));

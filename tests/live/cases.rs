@@ -41,7 +41,8 @@ pub(crate) fn reported_stages_are_the_injected_ones(stage: &Stage) -> Tested {
     let metadata = format!(
         "{{{SHORT}, stages: {{transcription_delay_ms: 350, end_of_turn_delay_ms: 500, llm_ttft_ms: 300, tts_ttfb_ms: 200}}}}"
     );
-    let ran = stage.run(&stage.scenario("stages", &question("stages", &metadata, 4, 2)), &[]);
+    let scenario = stage.scenario("stages", &question("stages", &metadata, 4, 2));
+    let ran = stage.run(&scenario, &["--server-info"]);
     check(ran.code == Some(0), "the run passes", &ran)?;
     let injected = [
         ("transcription_delay", 350.0),
@@ -170,6 +171,7 @@ pub(crate) fn an_agent_without_session_is_heard(stage: &Stage) -> Tested {
     let ran = stage.run(&stage.scenario("by-ear", &question("by-ear", &metadata, 2, 2)), &[]);
     check(ran.code == Some(0), "the run passes", &ran)?;
     check(ran.heard("hours").len() == 2, "every answer was heard", &ran)?;
+    check(ran.head()["server"].is_null(), "a server is only asked with --server-info", &ran)?;
     check(ran.stages("hours", "llm_node_ttft").is_empty(), "no stage is made up", &ran)?;
     check(ran.stdout.contains("lk.agent.session"), "the report says what is missing", &ran)
 }

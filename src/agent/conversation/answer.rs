@@ -47,7 +47,7 @@ impl Conversation {
         };
         let (id, text) = (format!("item_user_{turn}"), self.script.heard(turn));
         self.actions.push_back(Action::Session(SessionEvent::UserMessage { id, text, metrics }));
-        self.become_(AgentState::Thinking);
+        self.enter(AgentState::Thinking);
         self.answer(at, spoke_until, delays);
     }
 

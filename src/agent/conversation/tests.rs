@@ -29,7 +29,7 @@ impl Room {
     }
 
     /// Lets the caller be heard: each edge with the moment it becomes known.
-    fn play(script: &str, edges: &[(i64, Heard)], until_ms: i64) -> Self {
+    fn play(script: &str, edges: &[(i64, AgentEvent)], until_ms: i64) -> Self {
         let mut room = Self::new(script);
         let mut edges = edges.iter().copied().peekable();
         for ms in 0..until_ms {
@@ -41,7 +41,7 @@ impl Room {
                 room.starts.filter(|began| now.micros() >= began.micros() + PACKET_US)
             {
                 room.starts = None;
-                room.conversation.handle(now, Heard::Started { at: began });
+                room.conversation.handle(now, AgentEvent::Started { at: began });
             }
             while let Some(action) = room.conversation.poll(now) {
                 room.act(now, action);
@@ -102,8 +102,11 @@ impl Room {
 }
 
 /// A caller that spoke from `from` to `to`, as the ear gets to know it.
-fn spoke(from: i64, to: i64) -> [(i64, Heard); 2] {
-    [(from + 40, Heard::VoiceBegan { at: at(from) }), (to + 200, Heard::VoiceEnded { at: at(to) })]
+fn spoke(from: i64, to: i64) -> [(i64, AgentEvent); 2] {
+    [
+        (from + 40, AgentEvent::VoiceBegan { at: at(from) }),
+        (to + 200, AgentEvent::VoiceEnded { at: at(to) }),
+    ]
 }
 
 const QUIET: &str = r#""greeting": null, "reply_audio_ms": 1000, "sound": "tone""#;
@@ -112,8 +115,8 @@ fn script(more: &str) -> String {
     format!("{{{QUIET}{more}}}")
 }
 
-fn ready() -> (i64, Heard) {
-    (0, Heard::Ready)
+fn ready() -> (i64, AgentEvent) {
+    (0, AgentEvent::Ready)
 }
 
 #[test]
@@ -280,7 +283,8 @@ fn a_tool_and_an_early_model_move_the_answer() {
 
 #[test]
 fn the_greeting_waits_for_somebody_to_hear_it() {
-    let room = Room::play(r#"{"greeting": {"audio_ms": 500}}"#, &[(1_000, Heard::Ready)], 3_000);
+    let room =
+        Room::play(r#"{"greeting": {"audio_ms": 500}}"#, &[(1_000, AgentEvent::Ready)], 3_000);
     let [(0, sent)] = room.spoke()[..] else { panic!("{:?}", room.spoke()) };
     assert!((1_150.0..1_171.0).contains(&sent.ms_since(at(0))), "{}", sent.ms_since(at(0)));
 }

@@ -72,11 +72,11 @@ impl Played {
 
 /// Plays a script in virtual time, clips going on the wire as soon as they may. Voice is known
 /// 40 ms after it begins and 240 ms after it ends.
-fn play(scenario: Arc<Scenario>, mut heard: Vec<(i64, Heard)>) -> Played {
+fn play(scenario: Arc<Scenario>, mut heard: Vec<(i64, CallEvent)>) -> Played {
     for (known, what) in &mut heard {
-        if let Heard::VoiceBegan { at } = what {
+        if let CallEvent::VoiceBegan { at } = what {
             (*known, *at) = (*known + 40, ms(*known));
-        } else if let Heard::VoiceEnded { at } = what {
+        } else if let CallEvent::VoiceEnded { at } = what {
             (*known, *at) = (*known + 240, ms(*known));
         }
     }
@@ -99,9 +99,9 @@ fn play(scenario: Arc<Scenario>, mut heard: Vec<(i64, Heard)>) -> Played {
                     played.said.push((step, not_before));
                     let began = not_before.max(now);
                     let at = i64::try_from(began.since_start().as_millis()).unwrap();
-                    heard.push((at, Heard::UtteranceBegan { at: began }));
+                    heard.push((at, CallEvent::UtteranceBegan { at: began }));
                     let ended = began.plus(CLIP);
-                    heard.push((at + 1_000, Heard::UtteranceEnded { at: ended }));
+                    heard.push((at + 1_000, CallEvent::UtteranceEnded { at: ended }));
                 }
                 Action::HangUp(end) => {
                     played.notes.extend(script.take_notes());
@@ -116,16 +116,20 @@ fn play(scenario: Arc<Scenario>, mut heard: Vec<(i64, Heard)>) -> Played {
     panic!("the call never ended; noted {:?}", played.notes);
 }
 
-fn joined() -> Vec<(i64, Heard)> {
-    vec![(100, Heard::Connected), (600, Heard::AgentJoined), (700, Heard::AgentTrackSubscribed)]
+fn joined() -> Vec<(i64, CallEvent)> {
+    vec![
+        (100, CallEvent::Connected),
+        (600, CallEvent::AgentJoined),
+        (700, CallEvent::AgentTrackSubscribed),
+    ]
 }
 
-fn voice(from: i64, until: i64) -> Vec<(i64, Heard)> {
+fn voice(from: i64, until: i64) -> Vec<(i64, CallEvent)> {
     let at = ms(0);
-    vec![(from, Heard::VoiceBegan { at }), (until, Heard::VoiceEnded { at })]
+    vec![(from, CallEvent::VoiceBegan { at }), (until, CallEvent::VoiceEnded { at })]
 }
 
-fn heard(parts: &[Vec<(i64, Heard)>]) -> Vec<(i64, Heard)> {
+fn heard(parts: &[Vec<(i64, CallEvent)>]) -> Vec<(i64, CallEvent)> {
     parts.concat()
 }
 
@@ -154,10 +158,10 @@ fn a_pause_between_sentences_ends_no_speech() {
 #[test]
 fn a_voice_that_is_known_before_it_sounds_still_comes_before_the_next_step() {
     let mut script = Script::new(scenario(vec![greeting(), greeting()]), ms(0));
-    script.handle(ms(100), Heard::Connected);
-    script.handle(ms(700), Heard::AgentTrackSubscribed);
+    script.handle(ms(100), CallEvent::Connected);
+    script.handle(ms(700), CallEvent::AgentTrackSubscribed);
     assert_eq!(script.poll(ms(700)), None);
-    script.handle(ms(1_000), Heard::VoiceBegan { at: ms(1_018) });
+    script.handle(ms(1_000), CallEvent::VoiceBegan { at: ms(1_018) });
     assert_eq!(script.poll(ms(1_000)), None);
     let notes = script.take_notes();
     let began = |step| notes.iter().find(|n| n.what == Observation::StepBegan { step });
@@ -167,8 +171,8 @@ fn a_voice_that_is_known_before_it_sounds_still_comes_before_the_next_step() {
 #[test]
 fn a_late_report_is_waited_for_but_not_for_ever() {
     let script = || scenario(vec![say("hours", Anchor::AgentJoined, 0, responds(8_000))]);
-    let turn = heard(&[joined(), vec![(2_000, Heard::UserTurnReported)], voice(3_000, 4_000)]);
-    let p = play(script(), heard(&[turn.clone(), vec![(5_000, Heard::ReplyReported)]]));
+    let turn = heard(&[joined(), vec![(2_000, CallEvent::UserTurnReported)], voice(3_000, 4_000)]);
+    let p = play(script(), heard(&[turn.clone(), vec![(5_000, CallEvent::ReplyReported)]]));
     assert_eq!(p.end.at, ms(5_000));
     let p = play(script(), turn);
     assert_eq!(p.end.at, ms(4_700).plus(REPORT_GRACE));
@@ -177,9 +181,9 @@ fn a_late_report_is_waited_for_but_not_for_ever() {
 #[test]
 fn nobody_joins_or_joins_without_audio() {
     let s = || scenario(vec![greeting()]);
-    let p = play(s(), vec![(100, Heard::Connected)]);
+    let p = play(s(), vec![(100, CallEvent::Connected)]);
     assert_eq!((p.end.outcome, p.end.at), (Outcome::NoAgent, ms(20_100)));
-    let p = play(s(), vec![(100, Heard::Connected), (9_000, Heard::AgentJoined)]);
+    let p = play(s(), vec![(100, CallEvent::Connected), (9_000, CallEvent::AgentJoined)]);
     assert_eq!((p.end.outcome, p.end.at), (Outcome::AgentLate, ms(20_100)));
 }
 
@@ -205,8 +209,8 @@ fn voice_in_the_last_moment_counts_although_it_is_known_later() {
 #[test]
 fn an_agent_that_is_killed_is_told_from_one_that_is_silent() {
     let s = || scenario(vec![say("hours", Anchor::AgentJoined, 0, responds(3_000))]);
-    let stalled = heard(&[joined(), vec![(2_500, Heard::MediaStalled)]]);
-    let left = vec![(23_000, Heard::AgentLeft { reason: "connection timeout".into() })];
+    let stalled = heard(&[joined(), vec![(2_500, CallEvent::MediaStalled)]]);
+    let left = vec![(23_000, CallEvent::AgentLeft { reason: "connection timeout".into() })];
     let p = play(s(), heard(&[stalled.clone(), left]));
     assert_eq!((p.end.outcome, p.end.at), (Outcome::AgentLeft, ms(23_000)));
     assert_eq!(p.noted(&Observation::ExpectationMissed { step: 0 }), Some(ms(4_900)));
@@ -214,10 +218,10 @@ fn an_agent_that_is_killed_is_told_from_one_that_is_silent() {
     let p = play(s(), stalled.clone());
     assert_eq!((p.end.outcome, p.end.at), (Outcome::NoAnswer, ms(2_500).plus(VANISH_LIMIT)));
     // Its audio comes back: it was there all along, unless it is declared gone right afterwards.
-    let back = vec![(9_000, Heard::MediaResumed)];
+    let back = vec![(9_000, CallEvent::MediaResumed)];
     let p = play(s(), heard(&[stalled.clone(), back.clone()]));
     assert_eq!((p.end.outcome, p.end.at), (Outcome::NoAnswer, ms(9_000).plus(RESUME_GRACE)));
-    let left = vec![(9_500, Heard::AgentLeft { reason: "connection timeout".into() })];
+    let left = vec![(9_500, CallEvent::AgentLeft { reason: "connection timeout".into() })];
     let p = play(s(), heard(&[stalled, back, left]));
     assert_eq!((p.end.outcome, p.end.at), (Outcome::AgentLeft, ms(9_500)));
 }
@@ -225,12 +229,13 @@ fn an_agent_that_is_killed_is_told_from_one_that_is_silent() {
 #[test]
 fn what_is_missed_while_our_connection_is_broken_is_not_the_agents_fault() {
     let s = || scenario(vec![say("hours", Anchor::AgentJoined, 0, responds(3_000))]);
-    let broken = heard(&[joined(), vec![(2_000, Heard::Reconnecting)]]);
+    let broken = heard(&[joined(), vec![(2_000, CallEvent::Reconnecting)]]);
     let p = play(s(), broken.clone());
     assert_eq!((p.end.outcome, p.end.at), (Outcome::ConnectionLost, ms(4_900)));
-    let mended = heard(&[broken, vec![(2_500, Heard::Reconnected)], voice(4_000, 4_500)]);
+    let mended = heard(&[broken, vec![(2_500, CallEvent::Reconnected)], voice(4_000, 4_500)]);
     assert_eq!(play(s(), mended).end.outcome, Outcome::Answered);
-    let p = play(scenario(vec![greeting()]), heard(&[joined(), vec![(800, Heard::Reconnecting)]]));
+    let p =
+        play(scenario(vec![greeting()]), heard(&[joined(), vec![(800, CallEvent::Reconnecting)]]));
     assert_eq!((p.end.outcome, p.end.at), (Outcome::ConnectionLost, ms(5_900)));
 }
 
@@ -305,7 +310,7 @@ fn an_early_reply_counts_before_the_clip_ends_but_running_speech_does_not() {
 #[test]
 fn max_call_ends_a_call_that_hangs() {
     let s = scenario(vec![greeting(), say("hours", Anchor::AgentSpeechEnd, 0, responds(8_000))]);
-    let p = play(s, heard(&[joined(), vec![(1_000, Heard::VoiceBegan { at: ms(0) })]]));
+    let p = play(s, heard(&[joined(), vec![(1_000, CallEvent::VoiceBegan { at: ms(0) })]]));
     assert_eq!((p.end.outcome, p.end.at), (Outcome::NoAnswer, ms(90_100)));
     assert_eq!(p.end.detail, "the call reached max_call (90s) in turn `hours`");
 }
@@ -315,33 +320,33 @@ fn leaving_stopping_and_breaking_are_told_apart() {
     let s = || scenario(vec![greeting(), say("hours", Anchor::AgentSpeechEnd, 0, responds(8_000))]);
     let ends = |what| play(s(), heard(&[joined(), voice(1_000, 2_000), vec![(2_100, what)]])).end;
     let reason = String::from("x");
-    assert_eq!(ends(Heard::AgentLeft { reason: reason.clone() }).outcome, Outcome::AgentLeft);
-    assert_eq!(ends(Heard::ConnectionLost { reason }).outcome, Outcome::ConnectionLost);
-    assert_eq!(ends(Heard::Stop).outcome, Outcome::Stopped);
+    assert_eq!(ends(CallEvent::AgentLeft { reason: reason.clone() }).outcome, Outcome::AgentLeft);
+    assert_eq!(ends(CallEvent::ConnectionLost { reason }).outcome, Outcome::ConnectionLost);
+    assert_eq!(ends(CallEvent::Stop).outcome, Outcome::Stopped);
     // An agent that says goodbye and leaves when all is said did nothing wrong.
-    let bye = vec![(2_400, Heard::AgentLeft { reason: "bye".into() })];
+    let bye = vec![(2_400, CallEvent::AgentLeft { reason: "bye".into() })];
     let p = play(scenario(vec![greeting()]), heard(&[joined(), voice(1_000, 2_000), bye]));
     assert_eq!(p.end.outcome, Outcome::Answered);
 }
 
-fn any_heard() -> impl Strategy<Value = (i64, Heard)> {
+fn any_heard() -> impl Strategy<Value = (i64, CallEvent)> {
     let at = 0..80_000_i64;
     let what = (0..15_u8, at.clone()).prop_map(|(kind, at)| {
         let at = ms(at);
         let reason = String::new();
         match kind {
-            0 | 1 => Heard::Connected,
-            2 => Heard::AgentJoined,
-            3 => Heard::AgentTrackSubscribed,
-            4 | 5 => Heard::VoiceBegan { at },
-            6 | 7 => Heard::VoiceEnded { at },
-            8 => Heard::MediaStalled,
-            9 => Heard::MediaResumed,
-            10 => Heard::UserTurnReported,
-            11 => Heard::ReplyReported,
-            12 => Heard::Reconnecting,
-            13 => Heard::Reconnected,
-            _ => Heard::AgentLeft { reason },
+            0 | 1 => CallEvent::Connected,
+            2 => CallEvent::AgentJoined,
+            3 => CallEvent::AgentTrackSubscribed,
+            4 | 5 => CallEvent::VoiceBegan { at },
+            6 | 7 => CallEvent::VoiceEnded { at },
+            8 => CallEvent::MediaStalled,
+            9 => CallEvent::MediaResumed,
+            10 => CallEvent::UserTurnReported,
+            11 => CallEvent::ReplyReported,
+            12 => CallEvent::Reconnecting,
+            13 => CallEvent::Reconnected,
+            _ => CallEvent::AgentLeft { reason },
         }
     });
     (at, what)
