@@ -21,6 +21,7 @@ use crate::run::place;
 use crate::run::recorder::Recorder;
 use crate::scenario::Scenario;
 use indicatif::MultiProgress;
+use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
@@ -132,7 +133,7 @@ impl<'a> RunSession<'a> {
             endpoint: self.endpoint.clone(),
             arm: None,
         };
-        let [folder] = self.run_targets(new, [target], Targets::ONE)?;
+        let [folder] = self.run_targets(new, [target])?;
         Ok(folder)
     }
 
@@ -142,20 +143,19 @@ impl<'a> RunSession<'a> {
         new: &NewRun,
         both: [Target; 2],
     ) -> Result<[PathBuf; 2], Failure> {
-        self.run_targets(new, both, Targets::TWO)
+        self.run_targets(new, both)
     }
 
     fn run_targets<const N: usize>(
         &mut self,
         new: &NewRun,
         targets: [Target; N],
-        ids: Targets,
     ) -> Result<[PathBuf; N], Failure> {
         // Taken out while it drives what borrows the session.
         let Some(runtime) = self.runtime.take() else {
             return Err(Failure::internal("the session is over"));
         };
-        let done = runtime.block_on(self.place(new.clock, targets, ids));
+        let done = runtime.block_on(self.place(new.clock, targets));
         self.runtime = Some(runtime);
         done
     }
@@ -164,8 +164,9 @@ impl<'a> RunSession<'a> {
         &mut self,
         clock: Clock,
         targets: [Target; N],
-        ids: Targets,
     ) -> Result<[PathBuf; N], Failure> {
+        let count = u8::try_from(N).ok().and_then(NonZeroU8::new);
+        let ids = Targets::new(count.ok_or_else(|| Failure::internal("no agent, or too many"))?);
         let schedule = Schedule::new(self.loaded.scenario.load());
         let plan = Plan { schedule, targets: ids, seed: self.args.seed };
         let names = targets.iter().filter_map(|t| Some(t.arm.as_ref()?.side.name())).collect();

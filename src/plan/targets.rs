@@ -32,8 +32,6 @@ pub struct Targets(NonZeroU8);
 
 impl Targets {
     pub const ONE: Self = Self(NonZeroU8::MIN);
-    /// An A/B run: A is the first.
-    pub const TWO: Self = Self(NonZeroU8::MIN.saturating_add(1));
 
     pub const fn new(count: NonZeroU8) -> Self {
         Self(count)

@@ -42,11 +42,14 @@ pub struct Recorder {
 
 /// Something that was measured could not be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("{what} of run {run_id} could not be written anywhere: {source}")]
+#[error(
+    "{what} of run {run_id} could not be written anywhere ({source}); the rest is in `{folder}`"
+)]
 pub struct LostError {
     run_id: String,
     what: String,
     source: StoreError,
+    folder: PathBuf,
 }
 
 impl Recorder {
@@ -93,7 +96,7 @@ impl Recorder {
                     1 => "1 call".to_owned(),
                     more => format!("{more} calls"),
                 };
-                Err(LostError { run_id: self.run_id, what, source })
+                Err(LostError { run_id: self.run_id, what, source, folder: self.folder })
             }
             Some(_) | None => Ok(self.folder),
         }

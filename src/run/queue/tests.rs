@@ -1,4 +1,4 @@
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::{NonZeroU8, NonZeroU16, NonZeroU32};
 
 use proptest::prelude::*;
 
@@ -96,7 +96,7 @@ fn the_first_calls_that_reach_nobody_end_the_run() {
 
 #[test]
 fn one_agent_that_is_not_there_ends_the_run_of_two() {
-    let mut queue = slots(9, 1, Targets::TWO);
+    let mut queue = slots(9, 1, Targets::new(NonZeroU8::new(2).expect("not zero")));
     let mut given_up = Vec::new();
     let mut now = 0;
     while let Next::Place(call, _) = queue.next(ms(now)) {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::plan::Targets;
 use crate::record::{CallEnd, CallId, Host, MediaFacts, Outcome, Run, store};
+use std::num::NonZeroU8;
 use tempfile::TempDir;
 
 fn head() -> RunHead {
@@ -77,7 +78,7 @@ fn ids(run: &Run) -> Vec<u32> {
 
 #[test]
 fn a_recorder_keeps_the_calls_to_its_own_agent_and_why_they_ended() {
-    let other = Targets::TWO.ids().nth(1).unwrap();
+    let other = Targets::new(NonZeroU8::new(2).unwrap()).ids().nth(1).unwrap();
     let mut recording = Recording::new();
     recording.take(0..2);
     recording.recorder.take(&ended(other, 7));
@@ -156,7 +157,8 @@ fn what_is_lost_is_an_error() {
     recording.recorder.writer.fill_disk();
     let waiting = u32::try_from(UNWRITTEN).unwrap();
     recording.take(1..waiting + 3);
-    let (lost, _) = recording.finish();
+    let (lost, own) = recording.finish();
     let lost = lost.unwrap_err();
+    assert!(lost.ends_with(&format!("the rest is in `{}`", own.display())), "{lost}");
     assert!(lost.starts_with(&format!("{} calls of run r1", waiting + 2)), "{lost}");
 }
