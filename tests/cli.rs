@@ -5,27 +5,15 @@
     reason = "a test of files and processes"
 )]
 
+mod common;
+
+use common::root;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
-/// loadcall without settings from the environment of whoever runs the tests.
+/// What loadcall says and how it ends.
 fn loadcall(args: &[&str], folder: &Path) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_loadcall"));
-    command.args(args).current_dir(folder).env("NO_COLOR", "1");
-    for (name, _) in std::env::vars_os() {
-        let ours = name.to_str().is_some_and(|name| {
-            name == "COLUMNS"
-                || ["LIVEKIT_", "LANGFUSE_", "LOADCALL_"].iter().any(|p| name.starts_with(p))
-        });
-        if ours {
-            command.env_remove(name);
-        }
-    }
-    command.output().unwrap()
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    common::loadcall().args(args).current_dir(folder).env("NO_COLOR", "1").output().unwrap()
 }
 
 /// Exit code, stdout and stderr as one text.
@@ -44,6 +32,10 @@ fn help_reads_well() {
         ("help_noise", &["noise", "--help"]),
         ("help_compare", &["compare", "--help"]),
         ("help_accept", &["accept", "--help"]),
+        ("help_agent", &["agent", "--help"]),
+        ("help_calibrate", &["calibrate", "--help"]),
+        ("help_check", &["check", "--help"]),
+        ("help_report", &["report", "--help"]),
     ] {
         insta::assert_snapshot!(name, seen(&loadcall(args, root())));
     }

@@ -9,6 +9,7 @@
     reason = "a test of files and processes"
 )]
 
+mod common;
 mod live {
     pub(crate) mod cases;
     pub(crate) mod scripted;

@@ -3,7 +3,7 @@
 use super::exit::{Failure, tell};
 use super::progress::Verbosity;
 use super::{KeyArgs, ServerArgs};
-use crate::dev::{DevAgent, DevServer};
+use crate::dev::{DevAgent, DevServer, Launch};
 use crate::record;
 use crate::room::endpoint::Endpoint;
 use crate::room::registration::server_info;
@@ -50,7 +50,7 @@ impl Server {
             return Ok(Self::Private { agent });
         }
         if args.keys.url.is_none() {
-            return Err(Failure::usage("no LiveKit server to call").hint(
+            return Err(Failure::usage("no LiveKit server").hint(
                 "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET (or --url, --api-key and \
                  --api-secret), or start a private server on loopback with --dev",
             ));
@@ -74,11 +74,13 @@ impl Server {
                 tell(text);
             }
         };
+        let launch = Launch::supervised_by_this_program().map_err(Failure::internal)?;
         let (endpoint, server, agent) = match self {
             Self::Given { endpoint, agent } => (endpoint.clone(), None, agent),
             Self::Private { agent } => {
                 let log = folder.join("livekit-server.log");
-                let server = DevServer::start(&log).await.map_err(Failure::nothing_measured)?;
+                let server = DevServer::start(&launch, &log).await;
+                let server = server.map_err(Failure::nothing_measured)?;
                 let (key, secret) = (server.api_key, server.api_secret);
                 say(&format!(
                     "private livekit-server: LIVEKIT_URL={} LIVEKIT_API_KEY={key} \
@@ -99,11 +101,12 @@ impl Server {
             Agent::None => None,
             Agent::Command(command) => {
                 say(&format!("starting the agent: {command}"));
-                Some(DevAgent::start(command, &endpoint.url, keys, &log).await)
+                Some(DevAgent::start(command, &endpoint.url, keys, &launch, &log).await)
             }
             Agent::Scripted => {
                 say(&format!("starting a scripted agent: {agent_name}"));
-                Some(DevAgent::start_scripted(agent_name, &endpoint.url, keys, &log).await)
+                let url = &endpoint.url;
+                Some(DevAgent::start_scripted(agent_name, url, keys, &launch, &log).await)
             }
         };
         let agent = match agent.transpose() {
@@ -171,13 +174,13 @@ pub(super) fn given(keys: &KeyArgs) -> Result<Endpoint, Failure> {
             .hint("write it as ws://host:port or wss://host"));
     }
     let (Some(api_key), Some(api_secret)) = (&keys.api_key, &keys.api_secret) else {
-        return Err(Failure::usage("a LiveKit server, but no keys for it")
+        return Err(Failure::usage("no API key and secret for the LiveKit server")
             .hint("set LIVEKIT_API_KEY and LIVEKIT_API_SECRET"));
     };
     Ok(Endpoint { url: url.clone(), api_key: api_key.clone(), api_secret: api_secret.clone() })
 }
 
-/// Whether a text can be the address of a LiveKit server.
+/// Whether a text can be the URL of a LiveKit server.
 pub(super) fn is_address(url: &str) -> bool {
     ["ws://", "wss://", "http://", "https://"].iter().any(|scheme| url.starts_with(scheme))
 }

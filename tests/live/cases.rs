@@ -1,6 +1,7 @@
 //! The live tests themselves.
 
-use super::stage::{Ran, Stage, loadcall, ran};
+use super::stage::{Ran, Stage, ran};
+use crate::common::loadcall;
 use libtest_mimic::Failed;
 use loadcall::dev::{Lane, Media, Network};
 use rustix::process::{Pid, Signal, kill_process};
@@ -78,7 +79,10 @@ pub(crate) fn a_slower_llm_is_a_regression_and_named(stage: &Stage) -> Tested {
     let scenario = |ttft: u32| stage.scenario("llm", &question("llm", &agent(ttft), 10, 5));
     let good = stage.run(&scenario(250), &[]);
     check(good.code == Some(0), "the first run passes without a baseline", &good)?;
-    let accepted = loadcall().arg("accept").arg(&good.out).output()?;
+    // From the scenario's folder, where its baseline may be written without being named.
+    let mut accept = loadcall();
+    accept.arg("accept").arg(&good.out).current_dir(scenario(250).parent().unwrap());
+    let accepted = accept.output()?;
     check(accepted.status.success(), &format!("accepted: {accepted:?}"), &good)?;
 
     let slower = stage.run(&scenario(650), &[]);

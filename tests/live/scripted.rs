@@ -1,7 +1,8 @@
 //! The scripted agent, and what it is for: runs without Python, and the caller's own error.
 
 use super::cases::{SHORT, Tested, check};
-use super::stage::{Stage, loadcall, ran};
+use super::stage::{Stage, ran};
+use crate::common::loadcall;
 
 const SCENARIO: &str = "version: 1
 name: scripted

@@ -1,6 +1,7 @@
 //! What the live tests share: the server, the demo agent, and running loadcall on a scenario.
 
-use loadcall::dev::{DevAgent, DevServer, Network};
+use crate::common::{loadcall, root};
+use loadcall::dev::{DevAgent, DevServer, Launch, Network};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -44,7 +45,8 @@ impl Stage {
         for clip in ["hours.wav", "wait.wav"] {
             std::fs::copy(root().join("scenarios/clips").join(clip), clips.join(clip)).unwrap();
         }
-        let server = runtime.block_on(DevServer::start(&folder.path().join("server.log"))).unwrap();
+        let log = folder.path().join("server.log");
+        let server = runtime.block_on(DevServer::start(&Launch::Direct, &log)).unwrap();
         let agent = runtime.block_on(start_agent(&server, folder.path())).unwrap();
         Self { runtime, server, agent, folder }
     }
@@ -60,7 +62,8 @@ impl Stage {
     pub(crate) fn another_server(&self) -> (DevServer, DevAgent) {
         let folder = self.folder.path();
         self.runtime.block_on(async {
-            let server = DevServer::start(&folder.join("server2.log")).await.unwrap();
+            let log = folder.join("server2.log");
+            let server = DevServer::start(&Launch::Direct, &log).await.unwrap();
             let agent = start_agent(&server, folder).await.unwrap();
             (server, agent)
         })
@@ -71,7 +74,7 @@ impl Stage {
         let folder = self.folder.path();
         self.runtime.block_on(async {
             let log = folder.join("server-behind.log");
-            let server = DevServer::start_behind(network, &log).await.unwrap();
+            let server = DevServer::start_behind(network, &Launch::Direct, &log).await.unwrap();
             let agent = start_agent(&server, folder).await.unwrap();
             (server, agent)
         })
@@ -131,25 +134,6 @@ impl Stage {
     }
 }
 
-/// loadcall without settings from the environment of whoever runs the tests.
-pub(crate) fn loadcall() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_loadcall"));
-    for name in [
-        "LIVEKIT_URL",
-        "LIVEKIT_API_KEY",
-        "LIVEKIT_API_SECRET",
-        "LANGFUSE_PUBLIC_KEY",
-        "LANGFUSE_SECRET_KEY",
-        "LANGFUSE_BASE_URL",
-        "LOADCALL_LOG",
-    ] {
-        command.env_remove(name);
-    }
-    // Nor a calibration.
-    command.env("XDG_STATE_HOME", root().join("target/no-state"));
-    command
-}
-
 pub(crate) fn ran(output: Output, out: PathBuf) -> Ran {
     let report = std::fs::read(out.join("report.json"))
         .map(|bytes| serde_json::from_slice(&bytes).expect("report.json is JSON"))
@@ -169,7 +153,6 @@ impl Ran {
         format!("exit {:?}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
     }
 
-    /// The values of a reported stage in the turns of that id, in milliseconds.
     /// The head of the recording.
     pub(crate) fn head(&self) -> Value {
         let text = std::fs::read_to_string(self.out.join("run.jsonl")).unwrap_or_default();
@@ -179,6 +162,7 @@ impl Ran {
             .unwrap_or_default()
     }
 
+    /// The values of a reported stage in the turns of that id, in milliseconds.
     pub(crate) fn stages(&self, turn: &str, stage: &str) -> Vec<f64> {
         self.turns(turn).filter_map(|t| t["stages_ms"][stage].as_f64()).collect()
     }
@@ -205,9 +189,6 @@ async fn start_agent(
 ) -> Result<DevAgent, loadcall::dev::DevError> {
     let command = format!("exec {PYTHON} demo/agent.py");
     let keys = (server.api_key, server.api_secret);
-    DevAgent::start(&command, &server.url, keys, &folder.join("agent.log")).await
-}
-
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    let log = folder.join("agent.log");
+    DevAgent::start(&command, &server.url, keys, &Launch::Direct, &log).await
 }

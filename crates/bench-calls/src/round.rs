@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use loadcall::dev::DevServer;
+use loadcall::dev::{DevServer, Launch};
 use serde::Serialize;
 use tokio::time::sleep;
 
@@ -66,7 +66,8 @@ impl Round {
 }
 
 async fn calls(bench: &Bench, calls: u32, tool: Tool<'_>) -> Result<Calls, Error> {
-    let server = DevServer::start(&bench.json.with_extension("server.log")).await?;
+    let server =
+        DevServer::start(&Launch::Direct, &bench.json.with_extension("server.log")).await?;
     let room = Room {
         url: server.url.clone(),
         api_key: server.api_key.into(),

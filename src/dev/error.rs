@@ -1,0 +1,41 @@
+//! Why a private process is not there, and the limits that the texts name.
+
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+/// The release that `make demo` installs and that loadcall is tested with.
+pub const SERVER_MODULE: &str = "github.com/livekit/livekit-server/cmd/server@v1.13.5";
+/// How long the server may take until it answers, and an agent until it is registered.
+pub(super) const SERVER_START: Duration = Duration::from_secs(15);
+pub(super) const AGENT_START: Duration = Duration::from_secs(90);
+/// What livekit-agents (Python and Node) logs once it can take calls.
+pub(super) const REGISTERED: &str = "registered worker";
+
+#[derive(Debug, thiserror::Error)]
+pub enum DevError {
+    #[error(
+        "livekit-server not found on the PATH or in .tools/bin: run `make tools`, or `go install {SERVER_MODULE}` and put the binary on the PATH as livekit-server"
+    )]
+    NoServer,
+    #[error("cannot start `{program}`: {source}")]
+    Spawn { program: String, source: std::io::Error },
+    #[error("no free port on loopback: {0}")]
+    Port(std::io::Error),
+    #[error(
+        "cannot relay the media of a private server (needs all of 127.0.0.0/8, which only Linux sets up): {0}"
+    )]
+    Relay(std::io::Error),
+    #[error("cannot write the log `{path}`: {source}")]
+    Log { path: PathBuf, source: std::io::Error },
+    #[error("livekit-server exited before it was ready ({status}): see `{log}`")]
+    ServerEnded { status: ExitStatus, log: PathBuf },
+    #[error("livekit-server was not ready within {SERVER_START:?}: see `{log}`")]
+    ServerSilent { log: PathBuf },
+    #[error("the agent command exited before the agent registered ({status}): see `{log}`")]
+    AgentEnded { status: ExitStatus, log: PathBuf },
+    #[error(
+        "the agent did not log `{REGISTERED}` within {AGENT_START:?}: see `{log}`; if your agent logs something else, start it yourself"
+    )]
+    AgentSilent { log: PathBuf },
+}
