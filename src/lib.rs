@@ -19,4 +19,5 @@ pub mod export;
 pub mod cli;
 
 pub mod clock;
+pub mod files;
 pub mod dev;

@@ -9,13 +9,13 @@ use super::stop::{self, Stop};
 use super::{CalibrateArgs, calibrations, files, logging, machine};
 use crate::agent::script::Script;
 use crate::agent::truth::Truth;
-use crate::agent::worker::Worker;
+use crate::agent::worker::{Crash, Worker};
 use crate::audio::Clip;
 use crate::audio::opus;
 use crate::calibrate::{self, AGENT, INTERRUPTION, QUESTION};
 use crate::call::drive::CallConfig;
 use crate::clock::Clock;
-use crate::dev::{DevServer, Lane, Network};
+use crate::dev::{DevServer, Lane, Launch, Network};
 use crate::plan::{Plan, Schedule, TargetId, Targets};
 use crate::record::{Calibration, CalibrationError, Run, RunHead};
 use crate::room::endpoint::Endpoint;
@@ -29,6 +29,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 
 /// What is said: the clips that come with the scenarios.
@@ -81,7 +82,7 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<u8, Failure> {
     }
     print(&text(&calibration, &sounds, &run))?;
     match kept {
-        Ok(path) => print(&format!("kept in {}\n", path.display()))?,
+        Ok(path) => print(&format!("saved to {}\n", path.display()))?,
         Err(e) if args.out.is_none() => return Err(e),
         Err(_) => {}
     }
@@ -92,7 +93,7 @@ fn prepare(args: &CalibrateArgs) -> Result<Prepared, Failure> {
     let calls = args.calls.unwrap_or_else(|| CALLS.max(args.concurrency * 2));
     let text = calibrate::scenario(calls, args.concurrency.min(calls));
     let scenario = Scenario::parse(&text)
-        .map_err(|_| Failure::internal("the scenario of the calibration is faulty"))?;
+        .map_err(|_| Failure::internal("the calibration scenario is invalid"))?;
     let mut encoded = Vec::new();
     for (name, bytes) in CLIPS {
         let clip = Clip::from_wav(bytes).map_err(Failure::internal)?;
@@ -123,11 +124,12 @@ async fn measure(
         loss: args.loss / 100.0,
         ..Lane::default()
     };
+    let launch = Launch::supervised_by_this_program().map_err(Failure::internal)?;
     let server = if lane == Lane::default() {
-        DevServer::start(&log).await
+        DevServer::start(&launch, &log).await
     } else {
         let network = Network { to_server: lane, to_clients: lane, seed: args.seed };
-        DevServer::start_behind(network, &log).await
+        DevServer::start_behind(network, &launch, &log).await
     };
     let server = server.map_err(Failure::nothing_measured)?;
     let endpoint = Endpoint {
@@ -153,6 +155,7 @@ async fn with_agent(
         endpoint: endpoint.clone(),
         name: AGENT.into(),
         script: Script::default(),
+        crash: Crash::Refused,
         clock: prepared.clock,
         truth: Some(sender),
         say: |line| log::info!("{line}"),
@@ -170,7 +173,7 @@ async fn with_agent(
     };
     let (served, run) = tokio::join!(worker.serve(registered, agent_stop), placing);
     served.map_err(Failure::nothing_measured)?;
-    let run = run.ok_or_else(|| Failure::internal("the agent was not there"))??;
+    let run = run.ok_or_else(|| Failure::internal("the scripted agent did not start"))??;
     let mut truths = Vec::new();
     while let Ok(truth) = receiver.try_recv() {
         truths.push(truth);
@@ -236,19 +239,19 @@ fn text(calibration: &Calibration, sounds: &[CalibrationError], run: &Run) -> St
         String::new()
     } else {
         format!(
-            ", {} % loss and {} ms jitter each way",
+            ", {} % loss and {} ms jitter in each direction",
             calibration.loss_percent, calibration.jitter_ms
         )
     };
     let answered = run.calls.iter().filter(|c| c.end.outcome.name() == "answered").count();
     let _ = writeln!(
         out,
-        "{answered} of {} calls, {} at a time{network}; measured minus true, in milliseconds\n",
+        "{answered} of {} calls answered, {} concurrent{network}; error in milliseconds (measured − true)\n",
         calibration.calls, calibration.concurrency
     );
     table(&mut out, "", &calibration.errors);
     let _ = writeln!(out);
-    table(&mut out, "heard_e2e_latency of a reply that is", sounds);
+    table(&mut out, "heard_e2e_latency by sound of the reply", sounds);
     out
 }
 
@@ -286,21 +289,24 @@ fn keep_truths(folder: &Path, truths: &[Truth]) -> Result<(), Failure> {
 /// The folder of a calibration, which is removed unless it was asked for.
 struct Folder {
     path: PathBuf,
-    kept: bool,
+    temporary: Option<TempDir>,
 }
 
 impl Folder {
     fn new(keep: Option<&Path>, run_id: &str) -> Result<Self, Failure> {
-        let kept = keep.is_some();
-        let temporary = std::env::temp_dir().join(format!("loadcall-calibrate-{run_id}"));
-        let path = files::make_run_folder(Some(keep.unwrap_or(&temporary)), run_id)?;
-        Ok(Self { path, kept })
+        if let Some(keep) = keep {
+            return Ok(Self { path: files::make_run_folder(Some(keep), run_id)?, temporary: None });
+        }
+        let made = tempfile::Builder::new().prefix("loadcall-calibrate-").tempdir();
+        let made = made.map_err(|e| {
+            let place = std::env::temp_dir();
+            Failure::usage(format!("cannot make a folder in `{}`: {e}", place.display()))
+        })?;
+        Ok(Self { path: made.path().to_path_buf(), temporary: Some(made) })
     }
 
     fn remove(self) {
-        if !self.kept
-            && let Err(e) = std::fs::remove_dir_all(&self.path)
-        {
+        if let Some(Err(e)) = self.temporary.map(TempDir::close) {
             log::warn!("`{}` was not removed: {e}", self.path.display());
         }
     }

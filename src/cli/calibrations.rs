@@ -6,9 +6,11 @@ use super::exit::{Failure, tell};
 use super::{files, machine};
 use crate::record::Calibration;
 use crate::scenario::Load;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const FILE: &str = "calibration.json";
+/// The largest file that is read; one calibration takes 4 KiB.
+const LIMIT: u64 = 1 << 20;
 /// How many are kept, the newest.
 const KEPT: usize = 16;
 
@@ -18,7 +20,7 @@ pub(super) fn of_this_machine(load: Load) -> Option<Calibration> {
     let known = match path().map(|path| read(&path)) {
         Some(Ok(known)) => known,
         Some(Err(why)) => {
-            tell(&format!("warning: {why}: calibrate again"));
+            tell(&format!("warning: {why}; run `loadcall calibrate` again"));
             Vec::new()
         }
         None => Vec::new(),
@@ -38,7 +40,7 @@ fn choose(known: Vec<Calibration>, concurrency: u32) -> Option<Calibration> {
 /// Keeps a calibration, in place of an older one of the same kind; the answer is where.
 pub(super) fn keep(new: &Calibration) -> Result<PathBuf, Failure> {
     let Some(path) = path() else {
-        return Err(Failure::usage("there is no home folder to keep the calibration in")
+        return Err(Failure::usage("no home folder to save the calibration in")
             .hint("set HOME or XDG_STATE_HOME, or use --out FILE"));
     };
     let mut known = read(&path).unwrap_or_default();
@@ -47,7 +49,7 @@ pub(super) fn keep(new: &Calibration) -> Result<PathBuf, Failure> {
     known.truncate(KEPT);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|e| {
-            Failure::usage(format!("cannot make the folder `{}`: {e}", folder.display()))
+            Failure::usage(format!("cannot create the folder `{}`: {e}", folder.display()))
         })?;
     }
     let text = serde_json::to_string_pretty(&known).map_err(Failure::internal)?;
@@ -62,13 +64,13 @@ fn same_kind(a: &Calibration, b: &Calibration) -> bool {
     kind(a) == kind(b)
 }
 
-fn read(path: &std::path::Path) -> Result<Vec<Calibration>, String> {
-    let text = match std::fs::read(path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+fn read(path: &Path) -> Result<Vec<Calibration>, String> {
+    let bytes = match crate::files::read(path, LIMIT) {
+        Ok(bytes) => bytes,
+        Err(e) if e.is_missing() => return Ok(Vec::new()),
         Err(e) => return Err(format!("cannot read `{}`: {e}", path.display())),
     };
-    serde_json::from_slice(&text).map_err(|e| format!("`{}` is damaged: {e}", path.display()))
+    serde_json::from_slice(&bytes).map_err(|e| format!("`{}` is not valid: {e}", path.display()))
 }
 
 fn path() -> Option<PathBuf> {

@@ -1,7 +1,8 @@
 //! Where things lie: run folders, the pointer to the newest, baselines beside their scenarios.
-#![expect(clippy::disallowed_methods, reason = "IO: makes folders and reads scenario files")]
+#![expect(clippy::disallowed_methods, reason = "IO: makes folders")]
 
 use super::exit::Failure;
+use crate::files;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -20,7 +21,7 @@ pub(super) fn timestamp(at: SystemTime) -> String {
 pub(super) fn make_run_folder(out: Option<&Path>, run_id: &str) -> Result<PathBuf, Failure> {
     let folder = out.map_or_else(|| Path::new(REPORTS).join(run_id), Path::to_path_buf);
     std::fs::create_dir_all(&folder).map_err(|e| {
-        Failure::usage(format!("cannot make the folder `{}`: {e}", folder.display()))
+        Failure::usage(format!("cannot create the folder `{}`: {e}", folder.display()))
     })?;
     Ok(folder)
 }
@@ -38,7 +39,7 @@ pub(super) fn point_latest_at(folder: &Path) {
         let _ = std::fs::remove_file(&latest);
     }
     if let Err(e) = std::os::unix::fs::symlink(name, &latest) {
-        log::warn!("cannot make `{}`: {e}", latest.display());
+        log::warn!("cannot create the link `{}`: {e}", latest.display());
     }
 }
 
@@ -54,21 +55,12 @@ pub(super) fn read_scenario(path: &Path) -> Result<String, Failure> {
 
 /// The text of a file of at most `limit` bytes; `what` it is, for the message.
 pub(super) fn read_text(what: &str, path: &Path, limit: u64) -> Result<String, Failure> {
-    let fail = |why: &dyn std::fmt::Display| {
-        Failure::usage(format!("cannot read {what} `{}`: {why}", path.display()))
-    };
-    let size = std::fs::metadata(path).map_err(|e| fail(&e))?.len();
-    if size > limit {
-        return Err(fail(&format!("it has {size} bytes, at most {limit} are read")));
-    }
-    std::fs::read_to_string(path).map_err(|e| fail(&e))
+    files::read_text(path, limit)
+        .map_err(|e| Failure::usage(format!("cannot read {what} `{}`: {e}", path.display())))
 }
 
 /// Writes a file whole, or leaves the old one.
 pub(super) fn write(path: &Path, contents: &[u8]) -> Result<(), Failure> {
-    let fail =
-        |e: std::io::Error| Failure::internal(format!("cannot write `{}`: {e}", path.display()));
-    let partial = path.with_extension("partial");
-    std::fs::write(&partial, contents).map_err(fail)?;
-    std::fs::rename(&partial, path).map_err(fail)
+    files::replace(path, contents)
+        .map_err(|e| Failure::internal(format!("cannot write `{}`: {e}", path.display())))
 }
