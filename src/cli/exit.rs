@@ -1,8 +1,9 @@
 //! The exit codes, and failures that become one of them with a message on stderr.
 
+use super::terminal::show_error;
+pub(super) use super::terminal::{print, tell};
 use crate::verdict::Outcome;
 use std::fmt;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 pub(super) const PASS: u8 = 0;
@@ -61,31 +62,9 @@ impl Failure {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    /// Says on stderr what went wrong and gives the exit code.
+    /// Shows on stderr what went wrong, and gives the exit code.
     pub(super) fn say(&self) -> ExitCode {
-        let mut err = anstream::stderr().lock();
-        if let Some(message) = &self.message {
-            let _ = writeln!(err, "\u{1b}[1;31merror\u{1b}[0m: {message}");
-        }
-        if let Some(hint) = &self.hint {
-            let _ = writeln!(err, "\u{1b}[1mhint\u{1b}[0m: {hint}");
-        }
+        show_error(self.message.as_deref(), self.hint.as_deref());
         ExitCode::from(self.code)
     }
-}
-
-/// Prints a result on stdout. A reader that has gone away is no error of ours.
-pub(super) fn print(text: &str) -> Result<(), Failure> {
-    let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::internal(format!("cannot write to stdout: {e}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Says something on stderr that is neither result nor failure.
-pub(super) fn tell(text: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
 }

@@ -1,13 +1,13 @@
-//! What libraries log goes to stderr, above the progress bar when there is one, and never with a
-//! caller's token in it.
+//! Log lines of libraries go to stderr, above the progress bar when there is one: harmless whatever a
+//! server put into them, and never with a token.
 
+use crate::text::safe;
 use indicatif::MultiProgress;
 use log::{Level, Log, Metadata, Record};
 use std::io::Write;
 
-/// These log whole URLs, with the caller's token in them, below this level.
-const LOG_TOKENS: [&str; 4] =
-    ["tungstenite", "tokio_tungstenite", "livekit_signaling", "livekit_net"];
+/// Logs whole requests below `info`, with the token in their `Authorization` header.
+const LOGS_TOKENS: &str = "tungstenite";
 
 /// Errors by default; `LOADCALL_LOG` takes `env_logger`'s filters (`info`, `livekit=debug` …).
 pub(super) fn start(bars: &MultiProgress) {
@@ -17,6 +17,11 @@ pub(super) fn start(bars: &MultiProgress) {
     if !filters.is_empty() {
         builder.parse_filters(&filters.to_string_lossy());
     }
+    builder.format(|out, record| {
+        let style = out.default_level_style(record.level());
+        let (level, target) = (record.level(), safe(record.target()));
+        writeln!(out, "[{style}{level}{style:#} {target}] {}", safe(&record.args().to_string()))
+    });
     let bars = bars.clone();
     let logger = builder.target(env_logger::Target::Pipe(Box::new(Above { bars }))).build();
     log::set_max_level(logger.filter());
@@ -28,9 +33,9 @@ struct WithoutTokens(env_logger::Logger);
 
 impl Log for WithoutTokens {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let crate_name = metadata.target().split("::").next().unwrap_or_default();
-        let tells = metadata.level() > Level::Info && LOG_TOKENS.contains(&crate_name);
-        !tells && self.0.enabled(metadata)
+        let library = metadata.target().split("::").next();
+        let has_token = metadata.level() > Level::Info && library == Some(LOGS_TOKENS);
+        !has_token && self.0.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {

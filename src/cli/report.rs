@@ -1,7 +1,7 @@
 //! Judging a recording and rendering its report; `loadcall report`.
-#![expect(clippy::disallowed_methods, reason = "IO: reads baselines")]
 
 use super::exit::{self, Failure, print};
+use super::terminal::print_json;
 use super::{files, pair};
 use crate::record::store::{self, StoreError};
 use crate::record::{Run, Side};
@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 /// The forms a report can be printed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
-    /// For people, in a terminal.
+    /// Plain text.
     Text,
-    /// report.json.
+    /// JSON, as in report.json.
     Json,
 }
 
@@ -86,7 +86,7 @@ pub(super) fn report(
         let judged = pair::read(path)?;
         match format {
             Format::Text => print(&judged.text(path))?,
-            Format::Json => print(&judged.json())?,
+            Format::Json => print_json(&judged.json())?,
         }
         return Ok(exit::PASS);
     }
@@ -96,18 +96,15 @@ pub(super) fn report(
     let judged = Judged::against(run, baseline.as_ref(), different, seed)?;
     match format {
         Format::Text => print(&judged.text(path))?,
-        Format::Json => print(&judged.json())?,
+        Format::Json => print_json(&judged.json())?,
     }
     Ok(exit::PASS)
 }
 
 /// B is judged against A.
 pub(super) fn ab_has_no_baseline(path: &Path) -> Failure {
-    Failure::usage(format!(
-        "`{}` is an A/B run, which is not held against a baseline",
-        path.display()
-    ))
-    .hint(format!("name one side of it: {}", path.join(Side::B.name()).display()))
+    Failure::usage(format!("`{}` is an A/B run, which has no baseline", path.display()))
+        .hint(format!("name one of its runs, such as {}", path.join(Side::B.name()).display()))
 }
 
 pub(super) fn read_run(path: &Path) -> Result<Run, Failure> {
@@ -119,7 +116,7 @@ pub(super) fn read_run(path: &Path) -> Result<Run, Failure> {
             return failure.hint(sides);
         }
         if matches!(e, StoreError::Read { .. }) {
-            return failure.hint("RUN is a run folder such as reports/latest, or its run.jsonl");
+            return failure.hint("name a run folder such as reports/latest, or its run.jsonl");
         }
         failure
     })
@@ -129,7 +126,7 @@ pub(super) fn read_run(path: &Path) -> Result<Run, Failure> {
 pub(super) fn scenario_of(run: &Run) -> Result<Scenario, Failure> {
     let scenario = Scenario::parse(&run.head.scenario_text).map_err(|faults| {
         let shown = faults.render(&run.head.scenario_path, &run.head.scenario_text, Style::Plain);
-        Failure::usage(format!("the recording's scenario is not one of this version:\n{shown}"))
+        Failure::usage(format!("this version cannot read the recording's scenario:\n{shown}"))
     })?;
     Ok(match &run.head.arm {
         Some(arm) => scenario.calling(&arm.agent_name, &arm.agent_metadata),
@@ -137,7 +134,7 @@ pub(super) fn scenario_of(run: &Run) -> Result<Scenario, Failure> {
     })
 }
 
-/// A baseline file, or a run to be held against as if it were one.
+/// A baseline file, or a run used as one.
 pub(super) fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
     if path.is_dir() || path.extension().is_some_and(|e| e == "jsonl") {
         let run = read_run(path)?;
@@ -147,18 +144,10 @@ pub(super) fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
         return Baseline::of(&run, &scenario, &analysis, &at)
             .map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())));
     }
-    let cannot = |e: std::io::Error| {
+    let text = crate::files::read_text(path, BASELINE_MAX_BYTES as u64).map_err(|e| {
         Failure::usage(format!("cannot read the baseline `{}`: {e}", path.display()))
             .hint("`loadcall accept RUN` makes a run the baseline of its scenario")
-    };
-    let size = std::fs::metadata(path).map_err(cannot)?.len();
-    if size > BASELINE_MAX_BYTES as u64 {
-        return Err(Failure::usage(format!(
-            "`{}` has {size} bytes, and no baseline is larger than {BASELINE_MAX_BYTES}",
-            path.display()
-        )));
-    }
-    let text = std::fs::read_to_string(path).map_err(cannot)?;
+    })?;
     Baseline::parse(&text).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())))
 }
 

@@ -1,0 +1,165 @@
+//! What people see on stdout and stderr. The only place that writes there, so that no text of a server, an
+//! agent, a recording or a scenario reaches a terminal with control characters in it: errors, hints and
+//! notes have none at all, results keep the colours that were put there on purpose.
+#![expect(clippy::disallowed_methods, reason = "the place that writes to the terminal")]
+
+use super::exit::Failure;
+use crate::text::safe;
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+const RESET: &str = "\u{1b}[0m";
+/// Bold red, bold.
+const ERROR: &str = "\u{1b}[1;31m";
+const HINT: &str = "\u{1b}[1m";
+
+/// Shows on stderr why a command failed, and what can be done.
+pub(super) fn show_error(message: Option<&str>, hint: Option<&str>) {
+    let mut err = anstream::stderr().lock();
+    if let Some(message) = message {
+        let _ = writeln!(err, "{ERROR}error{RESET}: {}", paragraph(message));
+    }
+    if let Some(hint) = hint {
+        let _ = writeln!(err, "{HINT}hint{RESET}: {}", paragraph(hint));
+    }
+}
+
+/// Shows what clap says of wrong arguments, which it quotes as they are.
+pub(super) fn show_usage_error(error: &clap::Error) {
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    let lines: Vec<String> = text.lines().map(safe).collect();
+    let _ = writeln!(anstream::stderr().lock(), "{ERROR}error{RESET}: {}", lines.join("\n"));
+}
+
+/// Says something on stderr that is neither result nor failure.
+pub(super) fn tell(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{}", paragraph(text));
+}
+
+/// Shows on stderr a text that has colours of its own.
+pub(super) fn tell_styled(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{}", styled(text));
+}
+
+/// Prints a result on stdout. A reader that has gone away is no error of ours.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    write_out(&styled(text))
+}
+
+/// Prints a JSON document on stdout: the same document, with what a terminal would obey spelled out.
+pub(super) fn print_json(text: &str) -> Result<(), Failure> {
+    write_out(&json(text))
+}
+
+fn write_out(text: &str) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::internal(format!("cannot write to stdout: {e}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Text without any style. Lines after the first are indented, so that none can pass for a message of ours.
+fn paragraph(text: &str) -> String {
+    let lines: Vec<String> = text.trim_end().lines().map(safe).collect();
+    lines.join("\n  ")
+}
+
+/// Text whose only control characters are line breaks and the colours and weights of SGR sequences
+/// (`ESC [ 1 ; 31 m`). Whoever renders a text keeps foreign ones out of it.
+fn styled(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['\u{1b}', '\n']) {
+        out.push_str(&safe(&rest[..at]));
+        let kept = match sgr(&rest[at..]) {
+            0 if rest[at..].starts_with('\n') => 1,
+            length => length,
+        };
+        out.push_str(&rest[at..at + kept]);
+        // An escape of another kind is spelled out.
+        let skipped = kept.max(1);
+        out.push_str(&safe(&rest[at + kept..at + skipped]));
+        rest = &rest[at + skipped..];
+    }
+    out.push_str(&safe(rest));
+    out
+}
+
+/// How many bytes of an SGR sequence the text begins with; 0 when it does not.
+fn sgr(text: &str) -> usize {
+    let Some(parameters) = text.strip_prefix("\u{1b}[") else { return 0 };
+    let length = parameters.bytes().take_while(|b| b.is_ascii_digit() || *b == b';').count();
+    if parameters[length..].starts_with('m') { length + 3 } else { 0 }
+}
+
+/// In JSON a character that does harm can only stand in a string, where it may be written as `\uXXXX`.
+fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut character = [0; 4];
+    for c in text.chars() {
+        let as_text = c.encode_utf8(&mut character);
+        if matches!(c, '\n' | '\t' | '\r') || safe(as_text) == *as_text {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const FORGED: &str = "no\u{1b}[31m\nPASS: \u{1b}]0;title\u{7}\u{9b}2J\u{202e}";
+
+    #[test]
+    fn messages_have_no_styles_and_one_beginning() {
+        assert_eq!(
+            paragraph(FORGED),
+            "no\\u{1b}[31m\n  PASS: \\u{1b}]0;title\\u{7}\\u{9b}2J\\u{202e}"
+        );
+    }
+
+    #[test]
+    fn results_keep_colours_and_lines_alone() {
+        for (text, shown) in [
+            ("\u{1b}[1;31mFAIL\u{1b}[0m\n", "\u{1b}[1;31mFAIL\u{1b}[0m\n"),
+            ("\u{1b}[2Ja\u{1b}]0;x\u{7}", "\\u{1b}[2Ja\\u{1b}]0;x\\u{7}"),
+            ("a\rb\u{9b}31m", "a b\\u{9b}31m"),
+            ("\u{1b}", "\\u{1b}"),
+            ("\u{1b}[31", "\\u{1b}[31"),
+        ] {
+            assert_eq!(styled(text), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_json_document_stays_the_same() {
+        let text = serde_json::json!({ "said": format!("{FORGED}\u{e0041} größer") });
+        let shown = json(&serde_json::to_string_pretty(&text).unwrap());
+        assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown}");
+        assert!(shown.contains("\\u202e") && shown.contains("größer"), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), text);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_but_colours_and_lines_gets_through(text in "([\\x1b\\[0-9;m\\n\\r]|\\PC|.){0,40}") {
+            let mut left = styled(&text);
+            while let Some(at) = left.find('\u{1b}') {
+                let length = sgr(&left[at..]);
+                prop_assert!(length > 0, "{left:?}");
+                left.replace_range(at..at + length, "");
+            }
+            prop_assert!(left.chars().all(|c| c == '\n' || !c.is_control()), "{left:?}");
+        }
+    }
+}
