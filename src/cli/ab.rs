@@ -1,4 +1,4 @@
-//! `loadcall ab`: calls two agents in turn and judges the second against the first.
+//! `loadcall ab`: calls two agents alternately and compares the second with the first.
 #![expect(
     clippy::disallowed_methods,
     reason = "IO: reads metadata files, and the variables a specification names"
@@ -34,7 +34,7 @@ pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
     logging::start(&bars);
     let AbArgs { scenario, a, b, placing: args } = args;
-    let loaded = LoadedScenario::load(scenario)?;
+    let loaded = LoadedScenario::load(scenario, args.clips.outside())?;
     let default = AgentSpec::default();
     let a = resolve("--a", a.as_ref().unwrap_or(&default), &loaded.scenario, args)?;
     let b = resolve("--b", b, &loaded.scenario, args)?;
@@ -73,15 +73,15 @@ fn resolve(
     }
     if name.is_empty() && !metadata.is_empty() {
         return Err(Failure::usage(format!(
-            "{flag}: metadata reaches only an agent that is called by its name"
+            "{flag}: dispatch metadata needs an agent name; automatic dispatch has none"
         ))
-        .hint("add name=…, or take the metadata away with metadata="));
+        .hint("add name=…, or remove the metadata with metadata="));
     }
     let endpoint = match &spec.url {
         None => None,
         Some(_) if args.server.dev => {
-            return Err(Failure::usage(format!("{flag} names a server, and --dev starts one"))
-                .hint("leave one of them out"));
+            return Err(Failure::usage(format!("{flag} has a url, which conflicts with --dev"))
+                .hint("remove one of the two"));
         }
         Some(url) => Some(elsewhere(flag, spec, url, args)?),
     };
@@ -89,18 +89,13 @@ fn resolve(
 }
 
 fn read_metadata(flag: &str, path: &Path) -> Result<String, Failure> {
-    let fail = |why: std::io::Error| {
-        Failure::usage(format!("{flag}: cannot read the metadata `{}`: {why}", path.display()))
-    };
-    let size = std::fs::metadata(path).map_err(fail)?.len();
-    if size > METADATA_LIMIT {
-        return Err(too_long(flag, size));
-    }
-    std::fs::read_to_string(path).map_err(fail)
+    crate::files::read_text(path, METADATA_LIMIT).map_err(|e| {
+        Failure::usage(format!("{flag}: cannot read the metadata `{}`: {e}", path.display()))
+    })
 }
 
 fn too_long(flag: &str, size: u64) -> Failure {
-    Failure::usage(format!("{flag}: {size} bytes of metadata, at most {METADATA_LIMIT} are sent"))
+    Failure::usage(format!("{flag}: metadata has {size} bytes; the limit is {METADATA_LIMIT}"))
 }
 
 /// A server of its own for one agent, with the keys from the variables that are named, else the
@@ -113,11 +108,11 @@ fn elsewhere(
 ) -> Result<Endpoint, Failure> {
     let named = |variable: &String| {
         std::env::var(variable)
-            .map_err(|_| Failure::usage(format!("{flag}: the variable {variable} is not set")))
+            .map_err(|_| Failure::usage(format!("{flag}: {variable} is not set")))
     };
     let missing = |what: &str| {
-        Failure::usage(format!("{flag}: a server, but no {what} for it")).hint(
-            "name variables that hold them with api-key-env=… and api-secret-env=…, or set \
+        Failure::usage(format!("{flag}: no {what} for this server")).hint(
+            "add api-key-env=… and api-secret-env=… with the names of variables, or set \
              LIVEKIT_API_KEY and LIVEKIT_API_SECRET",
         )
     };

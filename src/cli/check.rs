@@ -1,10 +1,12 @@
-//! `loadcall check`: every fault of scenario files, and what their clips contain.
+//! `loadcall check`: every error in scenario files, and facts about their clips.
 
-use super::clips::{self, Loaded};
+use super::clips::{self, Loaded, Outside};
 use super::exit::{self, Failure, print, tell};
 use super::files;
+use super::terminal::tell_styled;
 use crate::audio::ClipFacts;
 use crate::scenario::{Faults, Load, Scenario, Style};
+use crate::text::safe;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,10 +20,10 @@ const LONG_PAUSE: Duration = Duration::from_millis(400);
 const NOISY_BELOW_DB: f64 = 5.0;
 
 /// Checks every file, and shows the faults of all.
-pub(super) fn check(paths: &[PathBuf]) -> Result<u8, Failure> {
+pub(super) fn check(paths: &[PathBuf], outside: Outside) -> Result<u8, Failure> {
     let mut code = exit::PASS;
     for path in paths {
-        match check_one(path) {
+        match check_one(path, outside) {
             Ok(summary) => print(&summary)?,
             Err(failure) => {
                 let _ = failure.say();
@@ -32,10 +34,10 @@ pub(super) fn check(paths: &[PathBuf]) -> Result<u8, Failure> {
     Ok(code)
 }
 
-fn check_one(path: &Path) -> Result<String, Failure> {
+fn check_one(path: &Path, outside: Outside) -> Result<String, Failure> {
     let text = files::read_scenario(path)?;
     let scenario = parse(path, &text)?;
-    let loaded = load_clips(path, &text, &scenario)?;
+    let loaded = load_clips(path, &text, &scenario, outside)?;
     Ok(summary(path, &scenario, &loaded))
 }
 
@@ -49,29 +51,35 @@ pub(super) fn load_clips(
     path: &Path,
     text: &str,
     scenario: &Scenario,
+    outside: Outside,
 ) -> Result<Vec<Option<Loaded>>, Failure> {
-    clips::load(scenario, path).map_err(|faults| show(path, text, &faults))
+    clips::load(scenario, path, outside).map_err(|faults| show(path, text, &faults))
 }
 
 fn show(path: &Path, text: &str, faults: &Faults) -> Failure {
-    tell(&faults.render(&path.display().to_string(), text, Style::Coloured));
+    tell_styled(&faults.render(&path.display().to_string(), text, Style::Coloured));
     let count = faults.len();
     let s = if count == 1 { "" } else { "s" };
-    tell(&format!("\n{}: {count} fault{s}", path.display()));
+    tell("");
+    tell(&format!("{}: {count} error{s}", path.display()));
     Failure::shown(exit::USAGE)
 }
 
 fn summary(path: &Path, scenario: &Scenario, loaded: &[Option<Loaded>]) -> String {
     let load = match scenario.load() {
         Load::Once => "1 call".to_owned(),
-        Load::Repeat { calls, concurrency } => format!("{calls} calls, {concurrency} at a time"),
+        Load::Repeat { calls, concurrency } => format!("{calls} calls, {concurrency} concurrent"),
     };
-    let steps = scenario.steps().len();
-    let mut out = format!("{}: ok, {steps} turns, {load}\n", path.display());
+    let steps = match scenario.steps().len() {
+        1 => "1 turn".to_owned(),
+        steps => format!("{steps} turns"),
+    };
+    let path = path.display().to_string();
+    let mut out = format!("{}: ok, {steps}, {load}\n", safe(&path));
     for (step, loaded) in scenario.steps().iter().zip(loaded) {
         let Some(Loaded { clip, reference }) = loaded else { continue };
         let facts = clip.facts();
-        let _ = writeln!(out, "  {}: {}: {facts}", step.id, reference.file);
+        let _ = writeln!(out, "  {}: {}: {facts}", step.id, safe(&reference.file));
         for doubt in doubts(facts) {
             let _ = writeln!(out, "    note: {doubt}");
         }
@@ -83,14 +91,14 @@ fn summary(path: &Path, scenario: &Scenario, loaded: &[Option<Loaded>]) -> Strin
 fn doubts(facts: &ClipFacts) -> Vec<String> {
     let mut doubts = Vec::new();
     if facts.clipped > CLIPPED_MAX {
-        doubts.push("it is overdriven: record it at a lower level".to_owned());
+        doubts.push("clipped: record it at a lower level".to_owned());
     }
     if facts.longest_pause > LONG_PAUSE {
         let ms = facts.longest_pause.as_millis();
-        doubts.push(format!("an agent may take the pause of {ms} ms for the end of the turn"));
+        doubts.push(format!("the agent may mistake the {ms} ms pause for the end of the turn"));
     }
     if facts.threshold_dbfs - facts.noise_dbfs < NOISY_BELOW_DB {
-        doubts.push("it is so noisy that its end is uncertain: record it again".to_owned());
+        doubts.push("too noisy to find the end of speech reliably: record it again".to_owned());
     }
     doubts
 }

@@ -1,13 +1,13 @@
 //! Loads the clips a scenario names. Faults look like those of the scenario file, at the place that
 //! names the clip.
-#![expect(clippy::disallowed_methods, reason = "IO: reads clips")]
 
 use crate::audio::Clip;
 use crate::audio::opus::{self, EncodedClip};
+use crate::files;
 use crate::record::ClipFact;
 use crate::scenario::{Act, ClipRef, Fault, Faults, Scenario};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 /// The largest clip file that is read.
@@ -15,6 +15,14 @@ const CLIP_FILE_LIMIT: u64 = 100 << 20;
 
 /// How alike (0 to 1) a name has to be to be worth proposing.
 const ALIKE: f64 = 0.6;
+
+/// What happens to clips that lie outside the scenario's folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outside {
+    /// A scenario of somebody else plays no other files of this machine to an agent.
+    Refused,
+    Allowed,
+}
 
 /// A clip a step says.
 #[derive(Debug, Clone)]
@@ -46,6 +54,7 @@ impl Loaded {
 pub(super) fn load(
     scenario: &Scenario,
     scenario_path: &Path,
+    outside: Outside,
 ) -> Result<Vec<Option<Loaded>>, Faults> {
     let folder = scenario_path.parent().unwrap_or(Path::new(""));
     let mut known: HashMap<&str, Arc<Clip>> = HashMap::new();
@@ -58,7 +67,7 @@ pub(super) fn load(
         };
         let clip = match known.get(reference.file.as_str()) {
             Some(clip) => Arc::clone(clip),
-            None => match read(folder, reference) {
+            None => match read(folder, reference, outside) {
                 Ok(clip) => Arc::new(clip),
                 Err(fault) => {
                     faults.push(fault);
@@ -95,17 +104,36 @@ pub(super) fn encode(
         .collect()
 }
 
-fn read(folder: &Path, reference: &ClipRef) -> Result<Clip, Fault> {
+fn read(folder: &Path, reference: &ClipRef, outside: Outside) -> Result<Clip, Fault> {
     let path = folder.join(&reference.file);
-    match std::fs::metadata(&path) {
-        Ok(m) if m.len() > CLIP_FILE_LIMIT => {
-            return Err(Fault::bad_clip(reference, "the file is larger than 100 MiB"));
-        }
-        Ok(_) => {}
-        Err(_) => return Err(Fault::missing_clip(reference, similar(&path).as_deref())),
+    if outside == Outside::Refused && leads_outside(folder, &path, &reference.file) {
+        return Err(is_outside(reference));
     }
-    let bytes = std::fs::read(&path).map_err(|e| Fault::bad_clip(reference, &e.to_string()))?;
+    let bytes = files::read(&path, CLIP_FILE_LIMIT).map_err(|e| {
+        if e.is_missing() {
+            Fault::missing_clip(reference, similar(&path).as_deref())
+        } else {
+            Fault::bad_clip(reference, &e.to_string())
+        }
+    })?;
     Clip::from_wav(&bytes).map_err(|e| Fault::bad_clip(reference, &e.to_string()))
+}
+
+/// Whether a clip lies outside the scenario's folder; for one whose folder does not exist, whether its name
+/// leads there.
+fn leads_outside(folder: &Path, path: &Path, name: &str) -> bool {
+    let plain = |c: Component<'_>| matches!(c, Component::Normal(_) | Component::CurDir);
+    !files::is_inside(folder, path) && (path.exists() || !Path::new(name).components().all(plain))
+}
+
+fn is_outside(reference: &ClipRef) -> Fault {
+    let help = "copy it beside the scenario, or allow any path with --allow-outside";
+    Fault {
+        code: "scenario::clip_outside",
+        label: "outside the scenario's folder".to_owned(),
+        help: Some(help.to_owned()),
+        ..Fault::bad_clip(reference, "")
+    }
 }
 
 /// The file in the same folder whose name is most like the missing one's.

@@ -19,10 +19,10 @@ pub(super) struct LoadedScenario {
 }
 
 impl LoadedScenario {
-    pub(super) fn load(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn load(path: &Path, outside: clips::Outside) -> Result<Self, Failure> {
         let text = files::read_scenario(path)?;
         let scenario = check::parse(path, &text)?;
-        let loaded = check::load_clips(path, &text, &scenario)?;
+        let loaded = check::load_clips(path, &text, &scenario, outside)?;
         let encoded = clips::encode(&loaded).map_err(Failure::internal)?;
         let sayable = encoded.iter().map(|clip| clip.as_ref().map(Sayable::from)).collect();
         let (path, scenario) = (path.to_path_buf(), Arc::new(scenario));

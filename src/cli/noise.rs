@@ -1,5 +1,5 @@
-//! `loadcall noise`: how much an unchanged agent differs from itself, from runs placed one after the
-//! other or from recordings.
+//! `loadcall noise`: run-to-run variation of an unchanged agent, from new runs one after the other or from
+//! recordings.
 
 use super::exit::{self, Failure, print, tell};
 use super::loaded::LoadedScenario;
@@ -24,8 +24,8 @@ pub(super) fn noise(args: &NoiseArgs) -> Result<u8, Failure> {
     match args.paths.as_slice() {
         [scenario] if is_scenario(scenario) => placed(scenario, args),
         paths if paths.iter().any(|path| is_scenario(path)) => {
-            Err(Failure::usage("a scenario among other paths")
-                .hint("name one scenario to place its calls, or recordings of runs"))
+            Err(Failure::usage("a scenario cannot be combined with other paths")
+                .hint("name either one scenario or recorded runs"))
         }
         paths => {
             let runs = paths.iter().map(|path| report::read_run(path)).collect::<Result<_, _>>()?;
@@ -40,7 +40,7 @@ fn placed(scenario: &Path, args: &NoiseArgs) -> Result<u8, Failure> {
     logging::start(&bars);
     let NoiseArgs { runs, placing: args, .. } = args;
     let server = Server::from_args(&args.server)?;
-    let loaded = LoadedScenario::load(scenario)?;
+    let loaded = LoadedScenario::load(scenario, args.clips.outside())?;
     let all = NewRun::prepare(args.out.as_deref())?;
     let mut session = RunSession::start(&server, &all.folder, &loaded, args, &bars)?;
     let mut recorded: Vec<Run> = Vec::new();

@@ -14,7 +14,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let RunArgs { scenario, baseline, different, placing: args } = args;
     let server = Server::from_args(&args.server)?;
     let baseline = report::baseline_for(scenario, baseline.as_deref())?;
-    let loaded = LoadedScenario::load(scenario)?;
+    let loaded = LoadedScenario::load(scenario, args.clips.outside())?;
     let new = NewRun::prepare(args.out.as_deref())?;
     let mut session = RunSession::start(&server, &new.folder, &loaded, args, &bars)?;
     let folder = session.run(&new)?;
