@@ -1,23 +1,27 @@
-//! `loadcall accept`: makes a run part of the measure for later ones of its scenario.
+//! `loadcall accept`: adds a run to the baseline of its scenario.
 
 use super::exit::{self, Failure, print, tell};
 use super::{files, report};
 use crate::clock;
+use crate::files::{is_inside, lock_folder_of};
 use crate::record::Run;
 use crate::scenario::{BaselineRule, Scenario};
+use crate::text::safe;
 use crate::turn::Analysis;
 use crate::verdict::{
     BASELINE_MAX_BYTES as MAX_BYTES, Baseline, CannotAccept, Different, Judging, Outcome,
     RUNS_FOR_DRIFT, judge, sample,
 };
-use std::path::Path;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 /// What happens to the runs that were accepted before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Earlier {
     /// The newest stay, as many as the scenario's rule keeps.
     Keep,
-    /// The baseline starts anew with this run.
+    /// The baseline starts over with this run.
     Drop,
 }
 
@@ -25,7 +29,9 @@ pub(super) fn accept(path: &Path, file: Option<&Path>, earlier: Earlier) -> Resu
     let run = report::read_run(path)?;
     let scenario = report::scenario_of(&run)?;
     let analysis = Analysis::of(&run, &scenario);
-    let file = file.map_or_else(|| report::own_baseline_path(&run), Path::to_path_buf);
+    let file = file.map_or_else(|| own_file(&run), |named| Ok(named.to_path_buf()))?;
+    // From reading the baseline to writing it, so that two at a time both count.
+    let _lock = lock(&file)?;
     let now = files::timestamp(clock::wall_now());
     let this = Baseline::of(&run, &scenario, &analysis, &now).map_err(Failure::usage)?;
     let before = match earlier {
@@ -45,25 +51,59 @@ pub(super) fn accept(path: &Path, file: Option<&Path>, earlier: Earlier) -> Resu
     if text.len() > MAX_BYTES {
         let (has, runs) = (text.len() >> 20, accepted.run_ids().len());
         return Err(Failure::usage(format!(
-            "the baseline would have {has} MiB, and at most {} are kept",
+            "the baseline would have {has} MiB; the limit is {} MiB",
             MAX_BYTES >> 20
         ))
         .hint(format!(
-            "keep fewer runs than {runs} (`baseline: {{runs: …}}`), or place fewer calls"
+            "keep fewer than {runs} runs (`baseline: {{runs: …}}`), or make fewer calls"
         )));
     }
     files::write(&file, text.as_bytes())
-        .map_err(|failure| failure.hint("say where to store it with --baseline FILE"))?;
+        .map_err(|failure| failure.hint("choose another file with --baseline FILE"))?;
     let has = accepted.run_ids().len();
-    print(&format!("{}: {}\n{level}", file.display(), state(has, rule, accepted.run_id())))?;
+    let shown = safe(&file.display().to_string());
+    print(&format!("{shown}: {}\n{level}", state(has, rule, accepted.run_id())))?;
     Ok(exit::PASS)
+}
+
+/// The baseline beside the run's scenario. The recording says where that is, and it may come from others,
+/// so it chooses no place outside the current folder.
+fn own_file(run: &Run) -> Result<PathBuf, Failure> {
+    let file = report::own_baseline_path(run);
+    if is_inside(Path::new("."), &file) {
+        return Ok(file);
+    }
+    let file = file.display();
+    Err(Failure::usage(format!("the baseline of this run, `{file}`, is not in the current folder"))
+        .hint(format!("to write it there, add `--baseline {file}`")))
+}
+
+/// Keeps others that accept a run into the same folder waiting.
+fn lock(file: &Path) -> Result<Option<File>, Failure> {
+    match lock_folder_of(file) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(e) if e.kind() == ErrorKind::TimedOut => {
+            Err(Failure::internal(format!("another process is updating `{}`", file.display()))
+                .hint("try again when it has ended"))
+        }
+        // Writing will fail for the same reason.
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => {
+            let file = file.display();
+            tell(&format!(
+                "warning: cannot lock the folder of `{file}`: {e}; if another run is accepted at the \
+                 same time, one of the two is lost"
+            ));
+            Ok(None)
+        }
+    }
 }
 
 fn refused(why: CannotAccept) -> Failure {
     let other = matches!(why, CannotAccept::Other(_));
     let failure = Failure::usage(why);
     if other {
-        failure.hint("`loadcall accept --replace RUN` starts the baseline anew")
+        failure.hint("`loadcall accept --replace RUN` starts the baseline over")
     } else {
         failure
     }
@@ -76,9 +116,9 @@ fn state(has: usize, rule: BaselineRule, newest: &str) -> String {
     let more = match RUNS_FOR_DRIFT.saturating_sub(has) {
         0 if has < kept => format!("; the newest {kept} are kept"),
         0 => String::new(),
-        more => format!("; {more} more and it is known how much runs differ by themselves"),
+        more => format!("; {more} more accepted runs enable run-to-run comparison"),
     };
-    format!("{runs}, the newest of them {newest}{more}")
+    format!("{runs}, newest: {}{more}", safe(newest))
 }
 
 /// A run of another level among the accepted ones makes them differ more than runs of one agent do.
@@ -98,9 +138,9 @@ fn warn_of_a_step(before: &Baseline, run: &Run, scenario: &Scenario, analysis: &
         | Outcome::Stopped => return,
     };
     tell(&format!(
-        "warning: this run is {word} than those in the baseline; together they differ so much that \
-         smaller changes will not be found. If the agent was changed on purpose, start the baseline \
-         anew with `loadcall accept --replace RUN`"
+        "warning: this run is {word} than the runs in the baseline. Their difference makes the baseline \
+         noisy and hides smaller changes. After an intended change, start over with `loadcall accept \
+         --replace RUN`"
     ));
 }
 
@@ -110,6 +150,6 @@ fn level(rule: BaselineRule, run: &Baseline) -> String {
         Some(sample) => {
             format!("{name} p{}: {:.0} ms\n", rule.quantile, sample.quantile(rule.quantile).value)
         }
-        None => format!("{name} was not measured: a comparison will be inconclusive\n"),
+        None => format!("{name} was not measured: comparisons will be inconclusive\n"),
     }
 }
