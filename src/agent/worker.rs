@@ -1,7 +1,7 @@
 //! The agent's place with the server: registers as a worker, takes every job it is offered, and attends each in a task of its own.
 
 use crate::agent::job::{self, Job};
-use crate::agent::script::Script;
+use crate::agent::script::{FaultKind, Script};
 use crate::agent::truth::Truth;
 use crate::agent::voice::Voices;
 use crate::audio::opus::{self, CodecError};
@@ -28,6 +28,15 @@ const JOBS: usize = 500;
 /// How long the calls may take to end when the agent is stopped.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What the worker does with a call whose script crashes the agent (`faults: [{kind: crash}]`), and with it
+/// every other call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crash {
+    Allowed,
+    /// The call fails, with the reason in the worker's output and the job's status.
+    Refused,
+}
+
 /// An agent worker.
 #[derive(Debug)]
 pub struct Worker {
@@ -36,6 +45,7 @@ pub struct Worker {
     pub name: String,
     /// What it does in a call whose dispatch says nothing.
     pub script: Script,
+    pub crash: Crash,
     pub clock: Clock,
     pub truth: Option<mpsc::Sender<Truth>>,
     /// Tells people what happens, a line at a time.
@@ -197,13 +207,20 @@ impl Worker {
                 }
             }
         };
+        let script = script.for_room(&room);
+        if self.crash == Crash::Refused && script.has_fault(FaultKind::Crash) {
+            let why =
+                "the script crashes the agent with all its calls: start it with --allow-crash";
+            (self.say)(&format!("{room}: {why}"));
+            return Some(status(job.id, proto::JobStatus::JsFailed, why));
+        }
         let (stop, stopped) = watch::channel(false);
         let url = assignment.url.filter(|url| !url.is_empty());
         let task = jobs.tasks.spawn(Box::pin(job::attend(Job {
             url: url.unwrap_or_else(|| self.endpoint.url.clone()),
             token: assignment.token,
             identity: identity(&job.id),
-            script: script.for_room(&room),
+            script,
             room,
             voices: Arc::clone(voices),
             silence: silence.clone(),
@@ -244,4 +261,55 @@ fn identity(job: &str) -> String {
 fn status(job_id: String, status: proto::JobStatus, error: &str) -> ToServer {
     let (status, error) = (status.into(), error.into());
     ToServer::UpdateJob(proto::UpdateJobStatus { job_id, status, error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn assignment(metadata: &str) -> proto::JobAssignment {
+        let room = proto::Room { name: "r-1-007".into(), ..proto::Room::default() };
+        let job = proto::Job {
+            id: "AJ_1".into(),
+            room: Some(room),
+            metadata: metadata.into(),
+            ..proto::Job::default()
+        };
+        proto::JobAssignment { job: Some(job), ..proto::JobAssignment::default() }
+    }
+
+    /// What the worker answers to a job with this metadata, and whether it begins.
+    fn answered(crash: Crash, metadata: &str) -> (proto::JobStatus, usize) {
+        let worker = Worker {
+            target: Target {
+                url: "ws://127.0.0.1:9".into(),
+                api_key: "k".into(),
+                api_secret: Secret::new("s".into()),
+            },
+            name: "a".into(),
+            script: Script::default(),
+            crash,
+            clock: Clock::start(),
+            truth: None,
+            say: |_| {},
+        };
+        let (tasks, ids, stops) = (JoinSet::new(), HashMap::new(), HashMap::new());
+        let mut jobs = Jobs { tasks, ids, stops };
+        let silence = packet(&opus::silence().unwrap());
+        let answer = worker.begin(assignment(metadata), &mut jobs, &Arc::default(), &silence);
+        let Some(ToServer::UpdateJob(update)) = answer else { panic!("{answer:?}") };
+        (update.status(), jobs.tasks.len())
+    }
+
+    #[tokio::test]
+    async fn a_call_that_crashes_the_agent_has_to_be_allowed() {
+        let (failed, running) = (proto::JobStatus::JsFailed, proto::JobStatus::JsRunning);
+        let crash = r#"{"faults": [{"kind": "crash", "turn": 3}]}"#;
+        assert_eq!(answered(Crash::Refused, crash), (failed, 0));
+        assert_eq!(answered(Crash::Allowed, crash), (running, 1));
+        // One that strikes another call is none of this call's.
+        let other = r#"{"faults": [{"kind": "crash", "calls": [8]}]}"#;
+        assert_eq!(answered(Crash::Refused, other), (running, 1));
+    }
 }

@@ -4,7 +4,7 @@ use super::exit::{self, Failure, print, tell};
 use super::{AgentArgs, files, logging, machine, server, stop};
 use crate::agent::script::Script;
 use crate::agent::truth::Truth;
-use crate::agent::worker::Worker;
+use crate::agent::worker::{Crash, Worker};
 use crate::clock::Clock;
 use indicatif::MultiProgress;
 use std::fs::{File, OpenOptions};
@@ -27,9 +27,10 @@ pub(super) fn agent(args: &AgentArgs) -> Result<u8, Failure> {
         endpoint,
         name: args.name.clone(),
         script,
+        crash: if args.allow_crash { Crash::Allowed } else { Crash::Refused },
         clock: Clock::start(),
         truth: file.is_some().then_some(sender),
-        // What is waited for stands on stdout, as with any agent.
+        // Who waits for the agent reads stdout, as with any agent.
         say: |line| {
             let _ = print(&format!("{line}\n"));
         },
@@ -57,13 +58,13 @@ async fn second(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// Writes what really happened, a line as it happens, until nobody has more to say.
+/// Writes the ground truth, line by line as it happens, until the agent ends.
 async fn write(file: Option<File>, mut truths: mpsc::Receiver<Truth>) {
     let Some(mut file) = file else { return };
     while let Some(truth) = truths.recv().await {
         let line = serde_json::to_string(&truth).unwrap_or_default();
         if let Err(e) = writeln!(file, "{line}") {
-            return tell(&format!("warning: cannot write what really happened: {e}"));
+            return tell(&format!("warning: cannot write the ground truth: {e}"));
         }
     }
 }
@@ -77,6 +78,6 @@ fn read_script(path: &Path) -> Result<Script, Failure> {
 
 fn open(path: &Path) -> Result<File, Failure> {
     OpenOptions::new().create(true).append(true).open(path).map_err(|e| {
-        Failure::usage(format!("cannot write what really happened to `{}`: {e}", path.display()))
+        Failure::usage(format!("cannot write the ground truth to `{}`: {e}", path.display()))
     })
 }

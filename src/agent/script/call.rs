@@ -49,15 +49,23 @@ impl CallScript {
 
     /// The fault of this kind that strikes at this turn, if any.
     pub fn fault(&self, kind: FaultKind, turn: u32) -> Option<&Fault> {
-        self.script.faults.iter().find(|fault| {
-            let this_turn = match fault.turn {
-                _ if fault.kind.of_the_call() => true,
-                Some(struck) => struck == turn,
-                None => turn > 0,
-            };
+        self.faults_of_this_call(kind).find(|fault| match fault.turn {
+            _ if fault.kind.of_the_call() => true,
+            Some(struck) => struck == turn,
+            None => turn > 0,
+        })
+    }
+
+    /// Whether a fault of this kind may strike in this call.
+    pub fn has_fault(&self, kind: FaultKind) -> bool {
+        self.faults_of_this_call(kind).next().is_some()
+    }
+
+    fn faults_of_this_call(&self, kind: FaultKind) -> impl Iterator<Item = &Fault> {
+        self.script.faults.iter().filter(move |fault| {
             let calls = fault.calls.as_ref();
             let this_call = calls.is_none_or(|calls| self.call.is_some_and(|c| calls.contains(&c)));
-            fault.kind == kind && this_turn && this_call
+            fault.kind == kind && this_call
         })
     }
 
