@@ -1,10 +1,13 @@
-//! The user's wish to stop, from the signals of a terminal or a supervisor.
+//! The signals that stop a run: from a terminal, a supervisor, or a terminal that is closed.
 
 use super::exit::{Failure, tell};
-use tokio::signal::unix::{SignalKind, signal};
+use crate::files;
+use futures_util::future::OptionFuture;
+use std::path::Path;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-/// The user's wish to stop: first in order, then at once.
+/// Becomes true with the first signal (hang up all calls and report), and with the second (stop at once).
 pub(super) struct Stop {
     pub(super) first: watch::Receiver<bool>,
     pub(super) second: watch::Receiver<bool>,
@@ -12,9 +15,12 @@ pub(super) struct Stop {
 
 #[expect(clippy::disallowed_methods, reason = "a watcher that ends with the process")]
 pub(super) fn signals() -> Result<Stop, Failure> {
-    let cannot = |e| Failure::internal(format!("cannot watch for signals: {e}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let watched = |kind| {
+        signal(kind).map_err(|e| Failure::internal(format!("cannot watch for signals: {e}")))
+    };
+    let mut interrupt = watched(SignalKind::interrupt())?;
+    let mut terminate = watched(SignalKind::terminate())?;
+    let mut hangup = if ignores_hangups() { None } else { Some(watched(SignalKind::hangup())?) };
     let (first_out, first) = watch::channel(false);
     let (second_out, second) = watch::channel(false);
     tokio::spawn(async move {
@@ -22,13 +28,41 @@ pub(super) fn signals() -> Result<Stop, Failure> {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                // A closed terminal may send it twice.
+                Some(Some(())) = OptionFuture::from(hangup.as_mut().map(Signal::recv)), if n == 0 => {}
             }
             if n == 0 {
-                tell("stopping: hanging up in order; once more to stop at once");
+                tell("hanging up; press Ctrl-C again to abort");
             }
             out.send_replace(true);
         }
         std::future::pending::<()>().await;
     });
     Ok(Stop { first, second })
+}
+
+/// Whether whoever started this process had it ignore SIGHUP, as `nohup` does: then it is to outlive its
+/// terminal, and a handler would undo that. Only Linux says so.
+fn ignores_hangups() -> bool {
+    const STATUS_LIMIT: u64 = 64 * 1024;
+    let status = files::read_text(Path::new("/proc/self/status"), STATUS_LIMIT);
+    status.is_ok_and(|status| ignored_signals(&status) & 1 != 0)
+}
+
+/// The mask of ignored signals in the text of `/proc/PID/status`; signal 1 is the lowest bit.
+fn ignored_signals(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ignored_signals;
+
+    #[test]
+    fn ignored_signals_are_read() {
+        let status = "Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\n";
+        assert_eq!(ignored_signals(status), 0x1001);
+        assert_eq!(ignored_signals(""), 0);
+    }
 }
