@@ -23,12 +23,10 @@ pub(super) fn compare(
     let own = report::own_baseline_path(&run);
     if baseline.is_none() && !own.exists() {
         return Err(Failure::usage(format!(
-            "there is no baseline `{}` to compare with",
+            "no baseline to compare with: `{}` does not exist",
             own.display()
         ))
-        .hint(
-            "`loadcall accept RUN` makes a run the baseline; or name a baseline or another run",
-        ));
+        .hint("create one with `loadcall accept RUN`, or name a baseline or another run"));
     }
     let measure = report::read_baseline(baseline.unwrap_or(&own))?;
     let seed = run.head.seed;

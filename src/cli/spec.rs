@@ -30,30 +30,30 @@ const KEYS: &str = "name, metadata, url, api-key-env and api-secret-env";
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum SpecError {
-    #[error("it is empty; write an agent's name, or `name=` for automatic dispatch")]
+    #[error("empty: write an agent name, or `name=` for automatic dispatch")]
     Empty,
-    #[error("`{0}` has no `=`; write key=value pairs with a comma between them")]
+    #[error("`{0}` has no `=`: write key=value pairs separated by commas")]
     NoValue(String),
-    #[error("`{0}` is no key, the keys are {KEYS}; a name with `=` in it is written name=\"…\"")]
+    #[error("unknown key `{0}`; the keys are {KEYS}. Write a name that contains `=` as name=\"…\"")]
     UnknownKey(String),
-    #[error("`{0}` is there twice")]
+    #[error("duplicate key `{0}`")]
     Twice(String),
     #[error("the value of `{key}` is not valid JSON: {why}")]
     BadJson { key: String, why: String },
-    #[error("after the value of `{key}` comes `{rest}`; write a comma before the next key")]
+    #[error("`{rest}` after the value of `{key}`: write a comma before the next key")]
     NoComma { key: String, rest: String },
     #[error("`{0}` has no value")]
     NothingGiven(String),
     #[error(
-        "metadata `{0}` is neither JSON nor a file; write metadata={{…}}, metadata=\"text\" or \
+        "metadata `{0}` is neither JSON nor @FILE: write metadata={{…}}, metadata=\"text\" or \
          metadata=@FILE"
     )]
     BadMetadata(String),
-    #[error("`{0}` takes a plain value, not a JSON object or list")]
+    #[error("`{0}` must be a plain value, not a JSON object or list")]
     NotPlain(String),
-    #[error("`{0}` is not a LiveKit URL; write url=wss://host")]
+    #[error("`{0}` is not a LiveKit URL: write url=wss://host")]
     BadUrl(String),
-    #[error("`{0}` belongs to another server; add its url=…")]
+    #[error("`{0}` needs the url=… of the server it belongs to")]
     KeysWithoutUrl(&'static str),
 }
 
@@ -201,18 +201,18 @@ mod tests {
     #[test]
     fn faults_are_named() {
         for (text, says) in [
-            ("", "it is empty"),
+            ("", "empty: write"),
             ("name=a,metadata", "`metadata` has no `=`"),
-            ("nmae=a", "`nmae` is no key, the keys are name, metadata"),
-            ("name=a,name=b", "`name` is there twice"),
+            ("nmae=a", "unknown key `nmae`; the keys are name, metadata"),
+            ("name=a,name=b", "duplicate key `name`"),
             ("metadata={,name=b", "the value of `metadata` is not valid JSON"),
-            ("metadata={}name=b", "after the value of `metadata` comes `name=b`"),
-            ("metadata=b.json", "neither JSON nor a file"),
-            ("metadata=@", "neither JSON nor a file"),
-            ("name={}", "`name` takes a plain value"),
+            ("metadata={}name=b", "`name=b` after the value of `metadata`"),
+            ("metadata=b.json", "neither JSON nor @FILE"),
+            ("metadata=@", "neither JSON nor @FILE"),
+            ("name={}", "`name` must be a plain value"),
             ("url=,name=b", "`url` has no value"),
             ("url=b.example", "`b.example` is not a LiveKit URL"),
-            ("api-key-env=KEY", "`api-key-env` belongs to another server"),
+            ("api-key-env=KEY", "`api-key-env` needs the url=…"),
         ] {
             assert!(fault(text).contains(says), "{text}: {}", fault(text));
         }

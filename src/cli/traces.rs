@@ -22,7 +22,7 @@ pub(super) fn langfuse(args: &LangfuseArgs, run_id: &str) -> Result<Option<Langf
         (None, None) => return Ok(None),
         (Some(_), None) | (None, Some(_)) => {
             tell(
-                "note: no traces are sent: Langfuse needs both LANGFUSE_PUBLIC_KEY and \
+                "note: no traces are sent to Langfuse, which needs both LANGFUSE_PUBLIC_KEY and \
                  LANGFUSE_SECRET_KEY",
             );
             return Ok(None);
@@ -49,12 +49,12 @@ pub(super) async fn send(langfuse: Langfuse, folder: &Path, scenario: &Scenario)
     for call in &run.calls {
         match trace::call_spans(&run.head, scenario, call, &turn::turns(call, scenario)) {
             Ok(spans) => calls.push(spans),
-            Err(e) => return tell(&format!("warning: no call is traced in Langfuse: {e}")),
+            Err(e) => return tell(&format!("warning: no call was traced in Langfuse: {e}")),
         }
     }
     let summary = export_run(langfuse, calls, RUN_DEADLINE).await;
     for (reason, count) in &summary.failed {
         let s = if *count == 1 { "" } else { "s" };
-        tell(&format!("warning: {count} call{s} not traced in Langfuse: {reason}"));
+        tell(&format!("warning: {count} call{s} were not traced in Langfuse: {reason}"));
     }
 }
