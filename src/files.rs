@@ -70,15 +70,17 @@ pub fn is_inside(folder: &Path, path: &Path) -> bool {
 /// `path` is replaced, and what it points at stays. A new file gets the permissions of any new file, one
 /// that is replaced keeps its own.
 pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let before = std::fs::metadata(path).ok().map(|known| known.permissions());
+    let before = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file);
     // A name nobody can guess, made with O_EXCL: nothing that waits there is written to.
-    let mut file = tempfile::Builder::new()
-        .prefix(".loadcall-")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder_of(path))?;
+    let mut new = OpenOptions::new();
+    new.write(true).create_new(true).mode(0o666);
+    let mut named = tempfile::Builder::new();
+    let mut file =
+        named.prefix(".loadcall-").make_in(folder_of(path), |unused| new.open(unused))?;
     file.write_all(contents)?;
     if let Some(before) = before {
-        file.as_file().set_permissions(before)?;
+        let mode = before.permissions().mode() & 0o777;
+        file.as_file().set_permissions(Permissions::from_mode(mode))?;
     }
     file.persist(path).map_err(|e| e.error)?;
     Ok(())
