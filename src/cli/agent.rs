@@ -1,6 +1,7 @@
 //! `loadcall agent`: a scripted agent that takes calls until it is stopped.
 
-use super::exit::{self, Failure, print, tell};
+use super::exit::{self, Failure, tell};
+use super::terminal::print_line;
 use super::{AgentArgs, files, logging, machine, server, stop};
 use crate::agent::script::Script;
 use crate::agent::truth::Truth;
@@ -32,7 +33,7 @@ pub(super) fn agent(args: &AgentArgs) -> Result<u8, Failure> {
         truth: file.is_some().then_some(sender),
         // Who waits for the agent reads stdout, as with any agent.
         say: |line| {
-            let _ = print(&format!("{line}\n"));
+            let _ = print_line(line);
         },
     };
     let runtime = machine::runtime(None)?;

@@ -47,6 +47,11 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     write_out(&styled(text))
 }
 
+/// Prints a line of progress on stdout, without any style.
+pub(super) fn print_line(text: &str) -> Result<(), Failure> {
+    write_out(&format!("{}\n", safe(text)))
+}
+
 /// Prints a JSON document on stdout: the same document, with what a terminal would obey spelled out.
 pub(super) fn print_json(text: &str) -> Result<(), Failure> {
     write_out(&json(text))
