@@ -1,9 +1,8 @@
-//! A bad network: a relay on loopback between a private server and everybody who talks to it, which
-//! delays and drops packets as it is told. For calibration and tests; the real network's own
-//! impairment is the business of `tc netem`.
+//! A bad network: a relay on loopback between a private server and its clients, which delays and drops
+//! packets. For calibration and tests; `tc netem` impairs real networks.
 //!
-//! The server listens for media on one address and tells its clients another one, where the relay
-//! is. Both are in 127.0.0.0/8, all of which is loopback on Linux without being set up.
+//! The server listens for media on one address and announces another one to its clients, where the relay
+//! listens. Both are in 127.0.0.0/8, all of which is loopback on Linux without any setup.
 
 use super::error::DevError;
 use crate::clock::Clock;
@@ -22,14 +21,14 @@ use tokio::time::{Instant, sleep_until};
 
 /// Where clients of a server behind a relay believe it to be.
 pub(super) const RELAY_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// Packets under way in one direction of one client; what comes on top is dropped, as in a router.
-const MAX_UNDER_WAY: usize = 4_096;
-/// Clients of one relay; who comes later is not heard.
+/// Packets in flight in one direction of one client; more are dropped, as in a router.
+const MAX_IN_FLIGHT: usize = 4_096;
+/// Clients of one relay; packets of more clients are dropped.
 const MAX_CLIENTS: usize = 1_024;
-/// Longest packet; more does not pass a network without fragments.
+/// Longest packet; a longer one would not pass a network without fragmentation.
 const MAX_PACKET: usize = 2_048;
 
-/// What happens to packets in one direction. The default lets all pass at once.
+/// Impairment in one direction. The default passes every packet at once.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Lane {
     /// Every packet takes this long …
@@ -190,12 +189,12 @@ impl Relaying {
         }
         let back = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.ok()?);
         back.connect(self.server).await.ok()?;
-        let (packets, queue) = mpsc::channel(MAX_UNDER_WAY);
+        let (packets, queue) = mpsc::channel(MAX_IN_FLIGHT);
         let (clock, to) = (self.clock, Arc::clone(&back));
         tasks.spawn(deliver(queue, clock, async move |packet: &[u8]| {
             let _ = to.send(packet).await;
         }));
-        let (down, queue) = mpsc::channel(MAX_UNDER_WAY);
+        let (down, queue) = mpsc::channel(MAX_IN_FLIGHT);
         let front = Arc::clone(&self.front);
         tasks.spawn(deliver(queue, clock, async move |packet: &[u8]| {
             let _ = front.send_to(packet, address).await;
@@ -255,7 +254,7 @@ mod tests {
     use tokio::time::timeout;
 
     #[test]
-    fn packets_are_lost_and_late_as_often_as_told_and_stay_in_order() {
+    fn packets_are_lost_and_delayed_as_configured_and_stay_in_order() {
         let (delay, jitter) = (Duration::from_millis(30), Duration::from_millis(20));
         let mut passage = Passage::new(Lane { delay, jitter, loss: 0.2 }, 1, 0);
         let (mut lost, mut before, mut delayed) = (0, Offset::default(), 0.0);
