@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
@@ -373,6 +374,28 @@ fn gone(pid: Pid) -> bool {
     // Whoever inherits an ended process may take a while to reap it.
     let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
     test_kill_process(pid).is_err() || status.is_ok_and(|status| status.contains(") Z "))
+}
+
+#[test]
+fn a_supervised_program_keeps_its_exit_code() {
+    let supervise = |script: &str, group: Option<i32>, stdin: Stdio| {
+        let mut command = loadcall(&["supervise", "--", "sh", "-c", script], root());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(group) = group {
+            command.process_group(group);
+        }
+        let mut child = command.spawn().unwrap();
+        // Held to the end: closed, it would end the program.
+        let _lifeline = child.stdin.take();
+        in_time(child).status.code()
+    };
+    assert_eq!(supervise("exit 0", Some(0), Stdio::piped()), Some(0));
+    assert_eq!(supervise("exit 7", Some(0), Stdio::piped()), Some(7));
+    assert_eq!(supervise("kill -KILL $$", Some(0), Stdio::piped()), Some(137));
+    assert_eq!(supervise("kill -TERM $PPID; exit 8", Some(0), Stdio::piped()), Some(8));
+    // It would end processes that are not its own, or never learn of its parent's end.
+    assert_eq!(supervise("exit 0", None, Stdio::piped()), Some(1));
+    assert_eq!(supervise("exit 0", Some(0), Stdio::null()), Some(1));
 }
 
 #[test]
