@@ -53,6 +53,34 @@ fn a_run_needs_a_server_and_says_so() {
 }
 
 #[test]
+fn a_variable_does_not_look_like_a_required_flag() {
+    let mut command = common::loadcall();
+    command.args(["run", "--nonsense"]).env("NO_COLOR", "1");
+    for name in ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"] {
+        command.env(name, "x");
+    }
+    insta::assert_snapshot!("run_with_variables", seen(&command.output().unwrap()));
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_the_users() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("reports"), "").unwrap();
+    let example = root().join("reports/example");
+    let example = example.to_str().unwrap();
+    let accept = loadcall(&["accept", "--baseline", "none/b.json", example], folder.path());
+    insta::assert_snapshot!("accept_nowhere", seen(&accept));
+    let scenario = root().join("scenarios/greeting.yaml");
+    let keys = ["--url", "ws://127.0.0.1:9", "--api-key", "k", "--api-secret", "s"];
+    let args = [&["run", scenario.to_str().unwrap()], &keys[..]].concat();
+    let run = seen(&loadcall(&args, folder.path()));
+    // The folder is named after the moment.
+    let (before, after) = run.split_once("`reports/").unwrap();
+    let after = after.split_once('`').unwrap().1;
+    insta::assert_snapshot!("run_without_a_folder", format!("{before}`reports/…`{after}"));
+}
+
+#[test]
 fn every_scenario_here_is_sound() {
     let mut scenarios = 0;
     for entry in std::fs::read_dir(root().join("scenarios")).unwrap() {

@@ -59,7 +59,7 @@ pub(super) fn accept(path: &Path, file: Option<&Path>, earlier: Earlier) -> Resu
         )));
     }
     files::write(&file, text.as_bytes())
-        .map_err(|failure| failure.hint("choose another file with --baseline FILE"))?;
+        .map_err(|failure| failure.hint("choose another place with --baseline FILE"))?;
     let has = accepted.run_ids().len();
     let shown = safe(&file.display().to_string());
     print(&format!("{shown}: {}\n{level}", state(has, rule, accepted.run_id())))?;

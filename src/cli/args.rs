@@ -133,7 +133,10 @@ pub(super) struct RecordedRun {
     pub(super) path: PathBuf,
 }
 
+// clap writes a usage line of its own from the flags that are set, and a variable that is set counts: it
+// would look required.
 #[derive(Debug, Args)]
+#[command(override_usage = "loadcall run [OPTIONS] <SCENARIO>")]
 pub(super) struct RunArgs {
     /// Scenario file.
     #[arg(value_name = "SCENARIO")]
@@ -158,7 +161,7 @@ blocks A B B A or B A A B, and both share its concurrency. DIR/a and DIR/b are o
 `loadcall compare DIR` judges the pair again.";
 
 #[derive(Debug, Args)]
-#[command(after_help = AB_HELP)]
+#[command(after_help = AB_HELP, override_usage = "loadcall ab [OPTIONS] --b <AGENT> <SCENARIO>")]
 pub(super) struct AbArgs {
     /// Scenario file.
     #[arg(value_name = "SCENARIO")]
@@ -174,6 +177,7 @@ pub(super) struct AbArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "loadcall noise [OPTIONS] <SCENARIO|RUN>...")]
 pub(super) struct NoiseArgs {
     /// One scenario to run several times, or recorded runs.
     #[arg(value_name = "SCENARIO|RUN", required = true)]
@@ -283,6 +287,7 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "loadcall agent [OPTIONS]")]
 pub(super) struct AgentArgs {
     /// Agent name for dispatch.
     #[arg(long, default_value = "demo-agent", value_name = "NAME")]

@@ -295,7 +295,9 @@ struct Folder {
 impl Folder {
     fn new(keep: Option<&Path>, run_id: &str) -> Result<Self, Failure> {
         if let Some(keep) = keep {
-            return Ok(Self { path: files::make_run_folder(Some(keep), run_id)?, temporary: None });
+            let path = files::make_run_folder(Some(keep), run_id)
+                .map_err(|failure| failure.hint("choose another folder with --keep DIR"))?;
+            return Ok(Self { path, temporary: None });
         }
         let made = tempfile::Builder::new().prefix("loadcall-calibrate-").tempdir();
         let made = made.map_err(|e| {

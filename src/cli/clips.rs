@@ -111,7 +111,7 @@ fn read(folder: &Path, reference: &ClipRef, outside: Outside) -> Result<Clip, Fa
     }
     let bytes = files::read(&path, CLIP_FILE_LIMIT).map_err(|e| {
         if e.is_missing() {
-            Fault::missing_clip(reference, similar(&path).as_deref())
+            Fault::missing_clip(reference, similar(&path, &reference.file).as_deref())
         } else {
             Fault::bad_clip(reference, &e.to_string())
         }
@@ -136,12 +136,17 @@ fn is_outside(reference: &ClipRef) -> Fault {
     }
 }
 
-/// The file in the same folder whose name is most like the missing one's.
-fn similar(missing: &Path) -> Option<String> {
-    let wanted = missing.file_name()?.to_str()?;
-    let names = std::fs::read_dir(missing.parent()?).ok()?;
-    let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let alike = |name: &String| strsim::normalized_damerau_levenshtein(wanted, name);
-    let best = names.max_by(|a, b| alike(a).total_cmp(&alike(b)))?;
-    (alike(&best) >= ALIKE).then_some(best)
+/// The file in the missing one's folder whose name is most like it, as the scenario would name it. Endings
+/// and capitals do not count.
+fn similar(missing: &Path, name: &str) -> Option<String> {
+    let stem = |path: &Path| Some(path.file_stem()?.to_str()?.to_lowercase());
+    let wanted = stem(missing)?;
+    let files = std::fs::read_dir(missing.parent()?).ok()?.filter_map(|entry| {
+        let file = entry.ok()?.path();
+        let alike = strsim::normalized_damerau_levenshtein(&wanted, &stem(&file)?);
+        Some((alike, file.file_name()?.to_str()?.to_owned()))
+    });
+    let (alike, best) = files.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let shown = Path::new(name).with_file_name(best);
+    (alike >= ALIKE).then(|| shown.to_string_lossy().into_owned())
 }

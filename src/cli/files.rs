@@ -3,6 +3,7 @@
 
 use super::exit::Failure;
 use crate::files;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -22,6 +23,7 @@ pub(super) fn make_run_folder(out: Option<&Path>, run_id: &str) -> Result<PathBu
     let folder = out.map_or_else(|| Path::new(REPORTS).join(run_id), Path::to_path_buf);
     std::fs::create_dir_all(&folder).map_err(|e| {
         Failure::usage(format!("cannot create the folder `{}`: {e}", folder.display()))
+            .hint("choose another folder with --out DIR")
     })?;
     Ok(folder)
 }
@@ -61,6 +63,20 @@ pub(super) fn read_text(what: &str, path: &Path, limit: u64) -> Result<String, F
 
 /// Writes a file whole, or leaves the old one.
 pub(super) fn write(path: &Path, contents: &[u8]) -> Result<(), Failure> {
-    files::replace(path, contents)
-        .map_err(|e| Failure::internal(format!("cannot write `{}`: {e}", path.display())))
+    files::replace(path, contents).map_err(|e| {
+        let message = format!("cannot write `{}`: {e}", path.display());
+        if is_of_the_path(e.kind()) { Failure::usage(message) } else { Failure::internal(message) }
+    })
+}
+
+/// Whether writing fails because of the path the user chose, and not because of the machine.
+fn is_of_the_path(kind: ErrorKind) -> bool {
+    [
+        ErrorKind::NotFound,
+        ErrorKind::NotADirectory,
+        ErrorKind::IsADirectory,
+        ErrorKind::PermissionDenied,
+        ErrorKind::ReadOnlyFilesystem,
+    ]
+    .contains(&kind)
 }

@@ -52,7 +52,8 @@ impl Server {
         if args.keys.url.is_none() {
             return Err(Failure::usage("no LiveKit server").hint(
                 "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET (or --url, --api-key and \
-                 --api-secret), or start a private server on loopback with --dev",
+                 --api-secret), or try it with a private server and a scripted agent: --dev \
+                 --dev-agent",
             ));
         }
         Ok(Self::Given { endpoint: given(&args.keys)?, agent })
