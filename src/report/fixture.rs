@@ -2,18 +2,14 @@
 //! them.
 
 use std::collections::BTreeMap;
-use std::num::{NonZeroU16, NonZeroU32};
-use std::time::Duration;
 
 use super::{Report, summary};
 use crate::record::{
     CallEnd, CallId, CallRecord, ClipFact, Host, MediaFacts, Observation, Outcome, ReportedMetrics,
     Run, RunHead, RunTail, SessionEvent, Stamped,
 };
-use crate::scenario::{
-    Act, Agent, Aggregate, Anchor, BaselineRule, ClipRef, Content, Expect, Load, Metric, Op,
-    Scenario, Start, Step, Threshold, TurnTaking,
-};
+use crate::scenario::testing::parsed;
+use crate::scenario::{Metric, Scenario};
 use crate::stats::{Histogram, Interval, Rate, Statistic, rate_difference};
 use crate::time::Offset;
 use crate::turn::{
@@ -31,76 +27,24 @@ pub(crate) fn at(us: i64) -> Offset {
 }
 
 pub(crate) fn scenario() -> Scenario {
-    let say = |file: &str, text: Option<&str>, after, delay| Act::Say {
-        clip: ClipRef { file: file.to_owned(), text: text.map(str::to_owned), span: 0..0 },
-        start: Start { after, delay: Duration::from_millis(delay) },
-    };
-    let step = |id: &str, act, expect| Step {
-        id: id.to_owned(),
-        act,
-        expect,
-        content: Content::default(),
-    };
-    Scenario {
-        name: "greeting".to_owned(),
-        agent: Agent {
-            name: "demo-agent".to_owned(),
-            metadata: r#"{"token":"in-the-metadata"}"#.to_owned(),
-            join_timeout: Duration::from_secs(20),
-        },
-        steps: vec![
-            step("greeting", Act::Listen, Some(Expect::Speaks { within: Duration::from_secs(5) })),
-            step(
-                "hours",
-                say(
-                    "clips/hours.wav",
-                    Some("What are your opening hours?"),
-                    Anchor::AgentSpeechEnd,
-                    400,
-                ),
-                Some(Expect::Responds { within: Duration::from_secs(8) }),
-            ),
-            step(
-                "wait",
-                say("clips/wait.wav", None, Anchor::AgentSpeechStart, 900),
-                Some(Expect::Yields { within: Duration::from_secs(2) }),
-            ),
-        ],
-        max_call: Duration::from_secs(90),
-        load: Load::Repeat {
-            calls: NonZeroU32::new(4).unwrap(),
-            concurrency: NonZeroU16::new(2).unwrap(),
-        },
-        thresholds: vec![
-            threshold(
-                Metric::HeardE2eLatency,
-                Aggregate::Quantile(50.0),
-                Op::Less,
-                1_500.0,
-                "p(50)<1500ms",
-            ),
-            threshold(
-                Metric::HeardE2eLatency,
-                Aggregate::Quantile(95.0),
-                Op::Less,
-                2_500.0,
-                "p(95)<2500ms",
-            ),
-            threshold(Metric::CallsOk, Aggregate::Rate, Op::Greater, 0.99, "rate>0.99"),
-        ],
-        baseline: BaselineRule {
-            primary: Metric::HeardE2eLatency,
-            quantile: 50.0,
-            min_effect_rel: 0.08,
-            min_effect_abs_ms: 60.0,
-            runs: 7,
-        },
-        turn_taking: TurnTaking::DEFAULT,
-    }
-}
-
-fn threshold(metric: Metric, aggregate: Aggregate, op: Op, limit: f64, text: &str) -> Threshold {
-    Threshold { metric, aggregate, op, limit, text: text.to_owned() }
+    parsed(
+        r#"version: 1
+name: greeting
+agent: {name: demo-agent, metadata: {token: in-the-metadata}}
+turns:
+  - {id: greeting, expect: {agent: speaks, within: 5s}}
+  - id: hours
+    say: {file: clips/hours.wav, text: "What are your opening hours?"}
+    expect: {agent: responds, within: 8s}
+  - id: wait
+    say: {file: clips/wait.wav}
+    start: {after: agent_speech_start, delay: 900ms}
+    expect: {agent: yields, within: 2s}
+hangup: {max_call: 90s}
+load: {executor: repeat, calls: 4, concurrency: 2}
+thresholds: {heard_e2e_latency: ["p(50)<1500ms", "p(95)<2500ms"], calls_ok: ["rate>0.99"]}
+"#,
+    )
 }
 
 /// An answered call: the greeting 800 ms after connecting, the reply 1,200 ms (and 40 ms more with

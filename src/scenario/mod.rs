@@ -19,6 +19,8 @@ mod content;
 mod duration;
 mod diagnostic;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use content::{Content, Pattern};

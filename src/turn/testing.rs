@@ -1,6 +1,5 @@
 //! Scenarios and recordings for tests, written as moments in milliseconds.
 
-use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use super::{Measures, Turn, measure, turns};
@@ -8,10 +7,8 @@ use crate::record::{
     CallEnd, CallId, CallRecord, ClipFact, Host, MediaFacts, Observation, Outcome, ReportedMetrics,
     Run, RunHead, RunTail, SessionEvent, Stamped,
 };
-use crate::scenario::{
-    Act, Agent, Anchor, BaselineRule, ClipRef, Content, Expect, Load, Metric, Scenario, Start,
-    Step, TurnTaking,
-};
+use crate::scenario::testing::with_turns;
+use crate::scenario::{Act, Anchor, ClipRef, Content, Expect, Metric, Scenario, Start, Step};
 use crate::time::Offset;
 
 pub(crate) const WITHIN: Duration = Duration::from_secs(8);
@@ -28,7 +25,9 @@ pub(crate) fn listen(id: &str) -> Step {
 
 pub(crate) fn say(id: &str, expect: Option<Expect>) -> Step {
     let clip = ClipRef { file: format!("clips/{id}.wav"), text: None, span: 0..0 };
-    let start = Start { after: Anchor::AgentSpeechEnd, delay: Duration::from_millis(400) };
+    let barges = matches!(expect, Some(Expect::Yields { .. }));
+    let after = if barges { Anchor::AgentSpeechStart } else { Anchor::AgentSpeechEnd };
+    let start = Start { after, delay: Duration::from_millis(400) };
     let act = Act::Say { clip, start };
     Step { id: id.to_owned(), act, expect, content: Content::default() }
 }
@@ -42,29 +41,11 @@ pub(crate) fn barge(id: &str) -> Step {
 }
 
 pub(crate) fn scenario(steps: Vec<Step>) -> Scenario {
-    Scenario {
-        name: "greeting".to_owned(),
-        agent: Agent {
-            name: "demo-agent".to_owned(),
-            metadata: String::new(),
-            join_timeout: Duration::from_secs(20),
-        },
-        steps,
-        max_call: Duration::from_secs(90),
-        load: Load::Repeat {
-            calls: NonZeroU32::new(10).expect("not zero"),
-            concurrency: NonZeroU16::new(5).expect("not zero"),
-        },
-        thresholds: Vec::new(),
-        baseline: BaselineRule {
-            primary: Metric::HeardE2eLatency,
-            quantile: 50.0,
-            min_effect_rel: 0.08,
-            min_effect_abs_ms: 60.0,
-            runs: 7,
-        },
-        turn_taking: TurnTaking::DEFAULT,
-    }
+    let head = "name: greeting
+agent: {name: demo-agent}
+hangup: {max_call: 90s}
+load: {executor: repeat, calls: 10, concurrency: 5}";
+    with_turns(head, steps)
 }
 
 /// The scenario most recordings here are of: a greeting and two questions.

@@ -1,5 +1,6 @@
 use super::*;
-use crate::scenario::{Agent, BaselineRule, ClipRef, Content, Expect, Load, Metric, TurnTaking};
+use crate::scenario::testing::with_turns;
+use crate::scenario::{ClipRef, Content, Expect};
 use proptest::prelude::*;
 
 /// Length of every clip's voice in these tests.
@@ -35,26 +36,7 @@ fn yields(ms: u64) -> Expect {
 }
 
 fn scenario(steps: Vec<Step>) -> Arc<Scenario> {
-    Arc::new(Scenario {
-        name: "t".into(),
-        agent: Agent {
-            name: "a".into(),
-            metadata: String::new(),
-            join_timeout: Duration::from_secs(20),
-        },
-        steps,
-        max_call: Duration::from_secs(90),
-        load: Load::Once,
-        thresholds: vec![],
-        baseline: BaselineRule {
-            primary: Metric::HeardE2eLatency,
-            quantile: 50.0,
-            min_effect_rel: 0.08,
-            min_effect_abs_ms: 60.0,
-            runs: 7,
-        },
-        turn_taking: TurnTaking::DEFAULT,
-    })
+    Arc::new(with_turns("name: t\nagent: {name: a}\nhangup: {max_call: 90s}", steps))
 }
 
 /// What a call came to: everything noted, when each clip's voice began, and the end.
@@ -157,7 +139,8 @@ fn a_pause_between_sentences_ends_no_speech() {
 
 #[test]
 fn a_voice_that_is_known_before_it_sounds_still_comes_before_the_next_step() {
-    let mut script = Script::new(scenario(vec![greeting(), greeting()]), ms(0));
+    let mut script =
+        Script::new(scenario(vec![greeting(), Step { id: "again".into(), ..greeting() }]), ms(0));
     script.handle(ms(100), CallEvent::Connected);
     script.handle(ms(700), CallEvent::AgentTrackSubscribed);
     assert_eq!(script.poll(ms(700)), None);
