@@ -12,13 +12,13 @@ pub(super) struct Ambiguous {
 
 /// Says why an unquoted scalar is ambiguous; `None` when both readers agree on it.
 pub(super) fn ambiguous(raw: &str) -> Option<Ambiguous> {
-    let quote = format!("`\"{raw}\"` for the text");
+    let quote = format!("`\"{raw}\"` for the string");
     let digits = raw.strip_prefix(['-', '+']).unwrap_or(raw);
     let found = |label, help| Some(Ambiguous { label, help });
 
     if let Some(truth) = old_bool(raw) {
-        let label = "a truth value in YAML 1.1, a text in YAML 1.2";
-        return found(label, format!("write {quote}, or `{truth}` for the truth value"));
+        let label = "a boolean in YAML 1.1, a string in YAML 1.2";
+        return found(label, format!("write {quote}, or `{truth}` for the boolean"));
     }
     if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return None;
@@ -26,7 +26,7 @@ pub(super) fn ambiguous(raw: &str) -> Option<Ambiguous> {
     if is_zero_led(digits) {
         let plain = digits.trim_start_matches('0');
         let label = if digits.bytes().any(|digit| digit > b'7') {
-            "a text in YAML 1.1, a number in YAML 1.2"
+            "a string in YAML 1.1, a number in YAML 1.2"
         } else {
             "an octal number in YAML 1.1, a decimal one in YAML 1.2"
         };
@@ -35,39 +35,39 @@ pub(super) fn ambiguous(raw: &str) -> Option<Ambiguous> {
     }
     if digits.starts_with("0o") {
         return found(
-            "a text in YAML 1.1, an octal number in YAML 1.2",
+            "a string in YAML 1.1, an octal number in YAML 1.2",
             format!("write {quote}, or the number in decimal"),
         );
     }
     if is_binary(digits) || is_underscored(digits) {
         return found(
-            "a number in YAML 1.1, a text in YAML 1.2",
+            "a number in YAML 1.1, a string in YAML 1.2",
             format!("write {quote}, or the number with decimal digits only"),
         );
     }
     if is_sexagesimal(digits) {
         return found(
-            "a number in base 60 in YAML 1.1, a text in YAML 1.2",
-            format!("write {quote}; a length of time is written `1m 30s`"),
+            "a base-60 number in YAML 1.1, a string in YAML 1.2",
+            format!("write {quote}; a duration is written `1m 30s`"),
         );
     }
     if is_date(raw) {
-        let label = "a date in YAML 1.1, a text in YAML 1.2";
+        let label = "a date in YAML 1.1, a string in YAML 1.2";
         return found(label, format!("write {quote}"));
     }
     if is_new_exponent(digits) {
         return found(
-            "a text in YAML 1.1, a number in YAML 1.2",
+            "a string in YAML 1.1, a number in YAML 1.2",
             format!("write {quote}, or the number without an exponent"),
         );
     }
     None
 }
 
-/// The truth value that YAML 1.1 reads, where YAML 1.2 reads a text.
+/// The boolean that YAML 1.1 reads, where YAML 1.2 reads a string.
 fn old_bool(raw: &str) -> Option<bool> {
     let lower = raw.to_ascii_lowercase();
-    // `yES` is a text to both; only these three spellings count.
+    // `yES` is a string to both; only these three spellings count.
     let cased = raw == lower
         || raw == raw.to_ascii_uppercase()
         || raw.chars().skip(1).all(|c| c.is_ascii_lowercase());

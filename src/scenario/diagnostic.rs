@@ -94,7 +94,7 @@ impl Fault {
     }
 }
 
-/// Every fault found in one look at a scenario, in the order of the text; never empty.
+/// Every fault found in a scenario, in the order of the text; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Faults(Vec<Fault>);
 

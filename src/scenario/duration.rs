@@ -1,23 +1,23 @@
-//! Reads and writes lengths of time as people write them: `500ms`, `2s`, `1m 30s`.
+//! Reads and writes durations as people write them: `500ms`, `2s`, `1m 30s`.
 
 use std::time::Duration;
 
 use jiff::fmt::friendly::{SpanParser, SpanPrinter};
 
-/// Why a text is no length of time.
+/// Why a text is not a duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum DurationError {
-    #[error("below zero")]
+    #[error("negative")]
     Negative,
-    #[error("no unit")]
+    #[error("missing unit")]
     NoUnit,
     #[error("the largest unit is the hour")]
     Calendar,
-    #[error("not a length of time")]
+    #[error("not a duration")]
     Unreadable,
 }
 
-/// The length of time that `text` names.
+/// The duration that `text` names.
 pub(super) fn parse(text: &str) -> Result<Duration, DurationError> {
     SpanParser::new().parse_unsigned_duration(text).map_err(|_| reason(text))
 }
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn says_why_a_text_is_no_length_of_time() {
+    fn says_why_a_text_is_not_a_duration() {
         for (text, why) in [
             ("5", DurationError::NoUnit),
             ("0.5", DurationError::NoUnit),

@@ -2,9 +2,10 @@
 //! written, before any of it is understood. The only user of the YAML engine.
 //!
 //! A derived mirror would stop at the first value of a wrong type; the tree takes any value, so that
-//! `check` can report every fault of a file in one look. What is wrong whatever it stands for is found
-//! here: syntax, repeated keys, keys that are no text, scalars that YAML 1.1 and 1.2 read differently.
+//! `check` can report every fault of a file at once. What is wrong whatever it stands for is found here:
+//! syntax, duplicate keys, keys that are not strings, scalars that YAML 1.1 and 1.2 read differently.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -46,20 +47,39 @@ pub(super) enum Value {
     Number(Number),
     Text(String),
     List(Vec<Node>),
-    /// In the order of the file. Every key is a text or refused.
+    /// In the order of the file. Every key is a string or refused.
     Map(Vec<(Node, Node)>),
     /// Something a fault was already reported for.
     Refused,
 }
 
+impl Value {
+    pub(super) fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    pub(super) fn items(&self) -> Option<&[Node]> {
+        if let Self::List(items) = self { Some(items) } else { None }
+    }
+
+    pub(super) fn entries(&self) -> Option<&[(Node, Node)]> {
+        if let Self::Map(entries) = self { Some(entries) } else { None }
+    }
+
+    /// Whether this is a number or a boolean: a scalar that quotes would make a string.
+    pub(super) const fn is_unquoted(&self) -> bool {
+        matches!(self, Self::Number(_) | Self::Bool(_))
+    }
+}
+
 /// Reads the file into a tree. Faults that do not keep the rest from being understood are added to
-/// `faults`; a file that is no YAML, or too much of it, gives one fault and no tree.
+/// `faults`; a file that is not YAML, or exceeds a limit, gives one fault and no tree.
 pub(super) fn read(source: &str, faults: &mut Vec<Fault>) -> Result<Node, Fault> {
     if source.len() > MAX_BYTES {
         return Err(syntax::too_large(Limit::Bytes, 0..0));
     }
     let options = serde_yaml::options! {
-        // `Builder` reports a repeated key together with all other faults.
+        // `Review` reports a repeated key together with all other faults.
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::AsOrdinary,
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
@@ -77,8 +97,11 @@ pub(super) fn read(source: &str, faults: &mut Vec<Fault>) -> Result<Node, Fault>
             enforce_alias_anchor_ratio: false,
         },
     };
-    match serde_yaml::from_str_with_options::<Spanned<Raw>>(source, options) {
-        Ok(raw) => Ok(Builder { source, faults }.node(raw, Role::Value)),
+    match serde_yaml::from_str_with_options::<Node>(source, options) {
+        Ok(mut tree) => {
+            Review { source, faults }.node(&mut tree, Role::Value);
+            Ok(tree)
+        }
         Err(error) => {
             let span = error.location().map_or(0..0, |location| place(source, &location));
             Err(syntax::fault(source, refusal(&error), span))
@@ -140,17 +163,15 @@ fn place(source: &str, location: &Location) -> Range<usize> {
     begin + column..begin + column
 }
 
-/// Any YAML value, as serde hands it over.
-enum Raw {
-    Null,
-    Bool(bool),
-    Number(Number),
-    Text(String),
-    List(Vec<Spanned<Self>>),
-    Map(Vec<(Spanned<Self>, Spanned<Self>)>),
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let placed = Spanned::<Value>::deserialize(deserializer)?;
+        let (span, used) = (bytes(&placed.defined), bytes(&placed.referenced));
+        Ok(Self { span, used, value: placed.value })
+    }
 }
 
-impl<'de> Deserialize<'de> for Raw {
+impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AnyValue)
     }
@@ -159,45 +180,45 @@ impl<'de> Deserialize<'de> for Raw {
 struct AnyValue;
 
 impl<'de> Visitor<'de> for AnyValue {
-    type Value = Raw;
+    type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any value")
     }
-    fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
     }
-    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
-        Ok(Raw::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
     }
-    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
-        Ok(Raw::Number(value.into()))
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
     }
-    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
-        Ok(Raw::Number(value.into()))
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
     }
-    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
-        Ok(Number::from_f64(value).map_or_else(|| Raw::Text(value.to_string()), Raw::Number))
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or_else(|| Value::Text(value.to_string()), Value::Number))
     }
-    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
-        Ok(Raw::Text(value.to_owned()))
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::Text(value.to_owned()))
     }
-    fn visit_string<E>(self, value: String) -> Result<Raw, E> {
-        Ok(Raw::Text(value))
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::Text(value))
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         while let Some(item) = items.next_element()? {
             list.push(item);
         }
-        Ok(Raw::List(list))
+        Ok(Value::List(list))
     }
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Vec::new();
         while let Some(entry) = entries.next_entry()? {
             map.push(entry);
         }
-        Ok(Raw::Map(map))
+        Ok(Value::Map(map))
     }
 }
 
@@ -208,75 +229,69 @@ enum Role {
     Value,
 }
 
-/// Turns what serde handed over into nodes, and reports what is wrong whatever the node stands for.
-struct Builder<'a> {
+/// Goes through a tree and refuses what is wrong whatever it stands for.
+struct Review<'a> {
     source: &'a str,
     faults: &'a mut Vec<Fault>,
 }
 
-impl Builder<'_> {
-    fn node(&mut self, raw: Spanned<Raw>, role: Role) -> Node {
-        let span = bytes(&raw.defined);
-        let used = bytes(&raw.referenced);
-        let value = match raw.value {
-            Raw::List(items) => {
-                Value::List(items.into_iter().map(|item| self.node(item, Role::Value)).collect())
+impl Review<'_> {
+    fn node(&mut self, node: &mut Node, role: Role) {
+        match &mut node.value {
+            Value::List(items) => items.iter_mut().for_each(|item| self.node(item, Role::Value)),
+            Value::Map(entries) => self.entries(entries),
+            Value::Bool(_) | Value::Number(_) | Value::Text(_) => {
+                if self.refuses(&node.span, &node.value, role) {
+                    node.value = Value::Refused;
+                }
             }
-            Raw::Map(entries) => Value::Map(self.entries(entries)),
-            Raw::Null => Value::Null,
-            Raw::Bool(value) => self.scalar(&span, Value::Bool(value), role),
-            Raw::Number(value) => self.scalar(&span, Value::Number(value), role),
-            Raw::Text(value) => self.scalar(&span, Value::Text(value), role),
-        };
-        Node { span, used, value }
+            Value::Null | Value::Refused => {}
+        }
     }
 
-    fn entries(&mut self, entries: Vec<(Spanned<Raw>, Spanned<Raw>)>) -> Vec<(Node, Node)> {
-        let mut seen = std::collections::BTreeSet::new();
-        let mut nodes = Vec::with_capacity(entries.len());
+    fn entries(&mut self, entries: &mut [(Node, Node)]) {
+        let mut seen = BTreeSet::new();
         for (key, value) in entries {
-            let mut key = self.node(key, Role::Key);
+            self.node(key, Role::Key);
             if let Value::Text(name) = &key.value {
                 if !seen.insert(name.clone()) {
                     self.report(
                         "scenario::duplicate_key",
                         &key.span,
-                        format!("key {} is given twice", quoted(name)),
-                        "given before",
+                        format!("duplicate key {}", quoted(name)),
+                        "this key was given before",
                         "keep one of the two",
                     );
                     key.value = Value::Refused;
                 }
             } else if !matches!(key.value, Value::Refused) {
-                let raw = self.source.get(key.span.clone()).unwrap_or_default();
-                let (message, help) = match &key.value {
-                    Value::Number(_) | Value::Bool(_) => (
-                        format!("key {} is not a text", quoted(raw)),
-                        format!("write `\"{raw}\"`, with the quotes"),
-                    ),
-                    Value::Null
-                    | Value::Text(_)
-                    | Value::List(_)
-                    | Value::Map(_)
-                    | Value::Refused => {
-                        ("a key is not a text".to_owned(), "write a text before the `:`".to_owned())
-                    }
-                };
-                self.report("scenario::wrong_type", &key.span, message, "not a text", &help);
+                self.not_a_string(key);
                 key.value = Value::Refused;
             }
-            nodes.push((key, self.node(value, Role::Value)));
+            self.node(value, Role::Value);
         }
-        nodes
     }
 
-    /// Keeps a scalar, or refuses it when the same text means something else to another reader.
-    fn scalar(&mut self, span: &Range<usize>, value: Value, role: Role) -> Value {
-        let Some(raw) = self.source.get(span.clone()) else { return value };
+    fn not_a_string(&mut self, key: &Node) {
+        let raw = self.source.get(key.span.clone()).unwrap_or_default();
+        let (message, help) = if key.value.is_unquoted() {
+            (
+                format!("key {} is not a string", quoted(raw)),
+                format!("write `\"{raw}\"`, with the quotes"),
+            )
+        } else {
+            ("a key is not a string".to_owned(), "write a string before the `:`".to_owned())
+        };
+        self.report("scenario::wrong_type", &key.span, message, "not a string", &help);
+    }
+
+    /// Whether a scalar means something else to another reader, or cannot be kept as it is.
+    fn refuses(&mut self, span: &Range<usize>, value: &Value, role: Role) -> bool {
+        let Some(raw) = self.source.get(span.clone()) else { return false };
         let found = ambiguous(raw);
-        let label = inexact(raw, &value);
+        let label = inexact(raw, value);
         if (found.is_none() && label.is_none()) || !self.is_plain(span, raw) {
-            return value;
+            return false;
         }
         if let Some(found) = found {
             let help = match role {
@@ -290,19 +305,16 @@ impl Builder<'_> {
                 found.label,
                 &help,
             );
-            return Value::Refused;
-        }
-        if let Some(label) = label {
+        } else if let Some(label) = label {
             self.report(
                 "scenario::inexact_number",
                 span,
-                format!("number {} cannot be kept as it is", quoted(raw)),
+                format!("number {} cannot be represented exactly", quoted(raw)),
                 label,
-                "put it in quotes to keep it as a text",
+                "put it in quotes to keep it as a string",
             );
-            return Value::Refused;
         }
-        value
+        true
     }
 
     /// Whether the scalar is written as it is meant: without quotes, on one line, with no tag.
@@ -357,10 +369,9 @@ impl Serialize for Node {
             Value::Number(number) => number.serialize(serializer),
             Value::Text(text) => serializer.serialize_str(text),
             Value::List(items) => serializer.collect_seq(items),
-            Value::Map(entries) => serializer.collect_map(entries.iter().map(|(key, value)| {
-                let Value::Text(name) = &key.value else { return ("", value) };
-                (name.as_str(), value)
-            })),
+            Value::Map(entries) => serializer.collect_map(
+                entries.iter().map(|(key, value)| (key.value.text().unwrap_or_default(), value)),
+            ),
         }
     }
 }

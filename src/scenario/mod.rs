@@ -6,17 +6,22 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::ops::Range;
 use std::time::Duration;
 
+mod grammar;
 mod file;
 mod ambiguous;
 mod syntax;
 mod fields;
+mod values;
 mod check;
 mod turns;
 mod limits;
 mod threshold;
 mod metric;
 mod content;
+pub mod metadata;
 mod duration;
+mod schema;
+mod diagnostics;
 mod diagnostic;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -26,6 +31,7 @@ mod tests;
 pub use content::{Content, Pattern};
 pub use diagnostic::{Fault, Faults, Style};
 pub use metric::{Definition, Kind, Metric, Source};
+pub use schema::schema;
 
 /// A checked scenario: who is called, what is said, how many calls there are and what is good enough.
 ///
@@ -137,13 +143,6 @@ pub struct TurnTaking {
     pub awkward_silence: Duration,
     /// The same in a turn in which the agent ran a tool.
     pub awkward_silence_with_tools: Duration,
-}
-
-impl TurnTaking {
-    pub const DEFAULT: Self = Self {
-        awkward_silence: Duration::from_secs(3),
-        awkward_silence_with_tools: Duration::from_secs(5),
-    };
 }
 
 /// How calls are placed.

@@ -1,4 +1,4 @@
-//! Says in our words why a text is no YAML file that a scenario can be, and what to do about it.
+//! Words the errors of the YAML engine and the limits of a file, each with its remedy.
 
 use std::ops::Range;
 
@@ -33,14 +33,14 @@ pub(super) fn fault(source: &str, refusal: Refusal, span: Range<usize>) -> Fault
             "remove it, or put it into a file of its own".to_owned(),
         ),
         Refusal::UnknownAnchor => (
-            "an alias names nothing",
-            "no such anchor before this line",
-            "put `*…` in quotes if a text is meant, or mark the value to repeat with `&name`"
+            "unknown alias",
+            "no anchor of this name before this line",
+            "put `*…` in quotes if it is a string, or mark the value to repeat with `&name`"
                 .to_owned(),
         ),
         Refusal::Recursive => (
-            "an alias repeats the value it is part of",
-            "repeats itself",
+            "an alias inside the value it repeats",
+            "would repeat without end",
             "write the value out".to_owned(),
         ),
         Refusal::Grammar(engine) => return grammar(source, &engine, span),
@@ -86,32 +86,35 @@ fn grammar(source: &str, engine: &str, span: Range<usize>) -> Fault {
     } else if has("unclosed bracket") {
         ("a bracket is not closed", "close `[` with `]` and `{` with `}`")
     } else if has("misplaced bracket") {
-        ("a bracket closes nothing", "remove it, or put the text that contains it in quotes")
+        ("unmatched closing bracket", "remove it, or put the string that contains it in quotes")
     } else if has("unclosed quote") {
-        ("a quoted text is not closed", "end it with the quote it began with")
+        ("a quoted string is not closed", "end it with the quote it began with")
     } else if has("trailing content after") {
         (
-            "something follows a quoted text",
-            "put the whole text in quotes; inside '…' write '' for a quote, inside \"…\" write \\\"",
+            "unexpected text after a quoted string",
+            "put the whole string in quotes; inside '…' write '' for a quote, inside \"…\" write \\\"",
         )
     } else if has("mapping values are not allowed") {
         (
-            "a `:` stands where no value can follow",
-            "put a text with `: ` in it in quotes; begin the keys of one mapping in the same column",
+            "unexpected `:`",
+            "put a string that contains `: ` in quotes; begin the keys of one mapping in the same column",
         )
     } else if has("did not find expected ',' or") || has("implicit flow mapping") {
-        ("an entry does not end where it should", "put one `,` between two entries")
+        ("expected `,` or a closing bracket", "put one `,` between two entries")
     } else if has("expected '-' indicator") {
-        ("this line is no item of the list above", "begin it with `- `, or indent it otherwise")
+        (
+            "this line is not an item of the list above",
+            "begin it with `- `, or change its indentation",
+        )
     } else if has("did not find expected key") {
         (
-            "this line is no key of the mapping above",
+            "this line is not a key of the mapping above",
             "begin the keys of one mapping in the same column",
         )
     } else if has("unsupported tag") {
-        ("tags are not understood here", "put a text that begins with `!` in quotes")
+        ("tags are not supported", "put a string that begins with `!` in quotes")
     } else if has("unexpected character") && matches!(character, Some('@' | '%' | '`')) {
-        ("a text cannot begin like this", "put the text in quotes")
+        ("an unquoted string cannot begin with this character", "put the string in quotes")
     } else if has("unexpected character") {
         ("a character is not allowed here", "remove it")
     } else {

@@ -6,6 +6,7 @@ mod hostile;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
+use super::testing::parsed;
 use super::*;
 
 const GREETING: &str = r#"version: 1
@@ -28,10 +29,10 @@ thresholds: {heard_e2e_latency: ["p(50)<1500ms", "p(95)<2500ms"], calls_ok: ["ra
 baseline: {primary: heard_e2e_latency.p50, min_effect: {rel: 8%, abs: 60ms}, runs: 5}
 "#;
 
-fn parsed(text: &str) -> Scenario {
-    Scenario::parse(text)
-        .unwrap_or_else(|faults| panic!("{}", faults.render("scenario.yaml", text, Style::Plain)))
-}
+const USUAL_TURN_TAKING: TurnTaking = TurnTaking {
+    awkward_silence: Duration::from_secs(3),
+    awkward_silence_with_tools: Duration::from_secs(5),
+};
 
 fn span(text: &str, part: &str) -> Range<usize> {
     let at = text.find(part).expect("the part is in the text");
@@ -101,7 +102,7 @@ fn every_part_of_a_scenario_is_read() {
             min_effect_abs_ms: 60.0,
             runs: 5,
         },
-        turn_taking: TurnTaking::DEFAULT,
+        turn_taking: USUAL_TURN_TAKING,
     };
     assert_eq!(parsed(GREETING), expected);
 }
@@ -130,7 +131,7 @@ thresholds: {false_interruption_count: \"count<1\", overlap_ratio: \"max<0.2\"}
     assert!(
         content.matches.as_ref().is_some_and(|p| p.is_match("till SIX") && !p.is_match("nine"))
     );
-    let expected = TurnTaking { awkward_silence: Duration::from_secs(2), ..TurnTaking::DEFAULT };
+    let expected = TurnTaking { awkward_silence: Duration::from_secs(2), ..USUAL_TURN_TAKING };
     assert_eq!(scenario.turn_taking(), expected);
     let units: Vec<f64> = scenario.thresholds().iter().map(|t| t.limit).collect();
     assert_eq!(units, [1.0, 0.2]);
@@ -148,6 +149,7 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(scenario.max_call(), Duration::from_secs(300));
     assert_eq!(scenario.load(), Load::Once);
     assert_eq!(scenario.thresholds(), []);
+    assert_eq!(scenario.turn_taking(), USUAL_TURN_TAKING);
     let rule = BaselineRule {
         primary: Metric::HeardE2eLatency,
         quantile: 50.0,

@@ -9,7 +9,7 @@ use super::{Aggregate, Kind, Metric, Op, Threshold, duration};
 /// A limit beyond this says nothing about a call.
 const MAX_LIMIT: Duration = Duration::from_secs(3_600);
 
-/// Why an expression is no threshold.
+/// Why an expression is not a threshold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ThresholdError {
     /// The part at fault, in bytes of the expression.
@@ -27,7 +27,7 @@ pub(super) fn parse(metric: Metric, text: &str) -> Result<Threshold, ThresholdEr
     };
     let example = example(metric);
     let Some(begin) = text.find(['<', '>', '=', '!']) else {
-        let label = "no comparison";
+        let label = "missing comparison";
         return Err(error(0..text.len(), label, format!("write it like `{example}`")));
     };
     let symbols = text[begin..].find(|c| !matches!(c, '<' | '>' | '=' | '!'));
@@ -98,26 +98,31 @@ fn aggregate(metric: Metric, text: &str, limit: &str) -> Result<Aggregate, Wrong
     match text {
         "rate" | "count" => {
             let help = format!("write `p(95)`, `med` or `max`: `{name}` is {what}");
-            return Err(("not of such a metric", help));
+            return Err(("not for this metric", help));
         }
         "med" => return Ok(Aggregate::Quantile(50.0)),
         "max" => return Ok(Aggregate::Max),
         "avg" | "min" => {
             let help = "write `p(95)`, `med` or `max`".to_owned();
-            return Err(("not in this version", help));
+            return Err(("not supported", help));
         }
         _ => {}
     }
     if let Some(percent) = text.strip_prefix("p(").and_then(|rest| rest.strip_suffix(')')) {
         let help = "write a percentile from `p(0)` to `p(100)`, such as `p(95)`".to_owned();
-        return quantile(percent.trim()).map(Aggregate::Quantile).ok_or(("no percentile", help));
+        return quantile(percent.trim())
+            .map(Aggregate::Quantile)
+            .ok_or(("invalid percentile", help));
     }
     if let Some(percent) = text.strip_prefix('p').filter(|rest| quantile(rest).is_some()) {
         let usual = if metric.is_time() { "2500ms" } else { "0.1" };
         let limit = if limit.is_empty() { usual } else { limit };
-        return Err(("no brackets", format!("write `p({percent})`, as in `p({percent})<{limit}`")));
+        return Err((
+            "missing brackets",
+            format!("write `p({percent})`, as in `p({percent})<{limit}`"),
+        ));
     }
-    let label = if text.is_empty() { "nothing to compare" } else { "unknown word" };
+    let label = if text.is_empty() { "missing aggregate" } else { "unknown aggregate" };
     Err((label, "write `p(95)`, `med` or `max` before the comparison".to_owned()))
 }
 
@@ -125,11 +130,11 @@ fn aggregate(metric: Metric, text: &str, limit: &str) -> Result<Aggregate, Wrong
 fn time(text: &str) -> Result<f64, Wrong> {
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim_end();
     if text.is_empty() {
-        return Err(("no limit", "write one, such as `2500ms` or `2.5s`".to_owned()));
+        return Err(("missing limit", "write one, such as `2500ms` or `2.5s`".to_owned()));
     }
     if decimal(text).is_some() {
         let help = format!("write `{text}ms` for milliseconds, `{text}s` for seconds");
-        return Err(("no unit", help));
+        return Err(("missing unit", help));
     }
     let length = duration::parse(text).ok().filter(|length| *length <= MAX_LIMIT);
     match (length, decimal(number)) {
@@ -137,31 +142,31 @@ fn time(text: &str) -> Result<f64, Wrong> {
         (None, Some(_)) if duration::parse(text).is_ok() => {
             Err(("out of range", "write a limit of at most `1h`".to_owned()))
         }
-        (None, _) => Err(("not a length of time", "write it like `2500ms` or `2.5s`".to_owned())),
+        (None, _) => Err(("not a duration", "write it like `2500ms` or `2.5s`".to_owned())),
     }
 }
 
 /// A limit on a share, as a fraction of 1.
 fn share(text: &str) -> Result<f64, Wrong> {
     if text.is_empty() {
-        return Err(("no limit", "write one, such as `0.99`".to_owned()));
+        return Err(("missing limit", "write one, such as `0.99`".to_owned()));
     }
     if let Some(fraction) = percentage(text) {
-        return Err(("a share in percent", format!("write `{fraction}`")));
+        return Err(("a percentage", format!("write `{fraction}`")));
     }
-    decimal(text)
-        .filter(|share| (0.0..=1.0).contains(share))
-        .ok_or_else(|| ("not a share", "write a number from `0` to `1`, such as `0.99`".to_owned()))
+    decimal(text).filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| {
+        ("not a fraction", "write a number from `0` to `1`, such as `0.99`".to_owned())
+    })
 }
 
 /// A limit on a count.
 fn whole(text: &str) -> Result<f64, Wrong> {
     if text.is_empty() {
-        return Err(("no limit", "write one, such as `1`".to_owned()));
+        return Err(("missing limit", "write one, such as `1`".to_owned()));
     }
     decimal(text)
         .filter(|count| count.fract() == 0.0 && *count <= 1e9)
-        .ok_or_else(|| ("not a count", "write a whole number, such as `3`".to_owned()))
+        .ok_or_else(|| ("not a count", "write an integer, such as `3`".to_owned()))
 }
 
 /// A number of digits with at most one point between: `f64` would read `inf` and `1e3`, too.
@@ -171,7 +176,7 @@ pub(super) fn decimal(text: &str) -> Option<f64> {
     (plain && bounded && text.len() <= 16).then(|| text.parse().ok()).flatten()
 }
 
-/// A range of `text` without the blanks at either end.
+/// A range of `text` without whitespace at either end.
 fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
     let part = &text[range.clone()];
     let start = range.start + part.len() - part.trim_start().len();

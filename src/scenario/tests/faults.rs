@@ -306,6 +306,23 @@ fn ignores_and_content() {
 }
 
 #[test]
+fn secrets_in_metadata() {
+    let files = single(
+        &[
+            "agent: {name: a, metadata: {token: {$env: api-token}}}",
+            "agent: {name: a, metadata: [{$env: 1TOKEN}]}",
+            "agent: {name: a, metadata: {$env: \"\"}}",
+            "agent: {name: a, metadata: {$env: [TOKEN]}}",
+            "agent: {name: a, metadata: {$env:}}",
+            "agent: {name: a, metadata: {deep: [{$env: TOKEN, default: x}]}}",
+            "agent: {metadata: {$env: TOKEN}}",
+        ],
+        part,
+    );
+    theme("secrets_in_metadata", files);
+}
+
+#[test]
 fn not_supported_yet() {
     let mut files = single(
         &[
@@ -355,7 +372,7 @@ baseline: {}
 
 #[test]
 fn clips_are_reported_where_they_are_named() {
-    let scenario = super::parsed(GREETING);
+    let scenario = testing::parsed(GREETING);
     let clips = scenario.steps().iter().filter_map(|step| match &step.act {
         Act::Say { clip, .. } => Some(clip),
         Act::Listen | Act::Silence { .. } => None,
@@ -383,5 +400,5 @@ fn colour_changes_nothing_but_colour() {
         plain.push_str(piece);
     }
     assert_eq!(plain, faults.render("greeting.yaml", &text, Style::Plain));
-    assert_eq!(faults.to_string(), "`timeout` is no key of the scenario");
+    assert_eq!(faults.to_string(), "unknown key `timeout` in the scenario");
 }
