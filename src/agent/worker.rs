@@ -282,7 +282,7 @@ mod tests {
     /// What the worker answers to a job with this metadata, and whether it begins.
     fn answered(crash: Crash, metadata: &str) -> (proto::JobStatus, usize) {
         let worker = Worker {
-            target: Target {
+            endpoint: Endpoint {
                 url: "ws://127.0.0.1:9".into(),
                 api_key: "k".into(),
                 api_secret: Secret::new("s".into()),

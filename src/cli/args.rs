@@ -53,6 +53,8 @@ pub(super) enum Command {
         #[command(flatten)]
         clips: ClipArgs,
     },
+    /// Print the JSON Schema of scenario files, for editors.
+    Schema,
     /// Compare a recorded run with a baseline or another run, or judge an A/B run again. Needs no server.
     Compare {
         #[command(flatten)]

@@ -19,6 +19,7 @@ mod pair;
 mod progress;
 mod report;
 mod run;
+mod schema;
 mod server;
 mod session;
 mod spec;
@@ -55,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Ab(args) => ab::ab(&args),
         Command::Noise(args) => noise::noise(&args),
         Command::Check { scenarios, clips } => check::check(&scenarios, clips.outside()),
+        Command::Schema => schema::schema(),
         Command::Compare { run, baseline, different } => {
             compare::compare(&run.path, baseline.as_deref(), different.into())
         }

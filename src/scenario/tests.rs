@@ -2,6 +2,7 @@
 
 mod faults;
 mod hostile;
+mod schema;
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
