@@ -2,6 +2,7 @@
 
 mod faults;
 mod hostile;
+mod reference;
 mod schema;
 
 use std::num::{NonZeroU16, NonZeroU32};
