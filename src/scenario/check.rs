@@ -5,8 +5,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::ops::Range;
 use std::time::Duration;
 
-use super::diagnostic::{Faults, quoted};
 use super::diagnostics::{Checked, Diagnostics};
+use super::fault::{Faults, quoted};
 use super::fields::{Field, Fields};
 use super::file::{self, Node, Value};
 use super::grammar::{EXECUTORS, Executor, table};

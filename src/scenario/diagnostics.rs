@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::diagnostic::{Fault, MAX_DRAWN, quoted};
+use super::fault::{Fault, MAX_DRAWN, quoted};
 use super::fields::Field;
 use super::file::{Node, Value};
 

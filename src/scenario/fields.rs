@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::diagnostic::{quoted, shortened};
 use super::diagnostics::{Checked, Diagnostics, Reported};
+use super::fault::{quoted, shortened};
 use super::file::{self, Node, Value};
 use super::grammar::{Key, Kind, Mapping, list_and};
 use super::values;

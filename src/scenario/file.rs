@@ -17,7 +17,7 @@ use serde_yaml::{
 };
 
 use super::ambiguous::ambiguous;
-use super::diagnostic::{Fault, floor_boundary, quoted};
+use super::fault::{Fault, floor_boundary, quoted};
 use super::syntax::{self, Limit};
 
 /// A scenario file larger than this is not read.

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::diagnostic::quoted;
 use super::diagnostics::{Checked, Diagnostics};
+use super::fault::quoted;
 use super::fields::{Field, Fields, written};
 use super::file::{Node, Value};
 use super::grammar::{Kind, list_and};

@@ -22,14 +22,14 @@ pub mod metadata;
 mod duration;
 mod schema;
 mod diagnostics;
-mod diagnostic;
+mod fault;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
 pub use content::{Content, Pattern};
-pub use diagnostic::{Fault, Faults, Style};
+pub use fault::{Fault, Faults, Style};
 pub use metric::{Definition, Kind, Metric, Source};
 pub use schema::schema;
 

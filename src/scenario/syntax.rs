@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::diagnostic::Fault;
+use super::fault::Fault;
 use super::file::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
 
 /// Why the YAML engine gave up.

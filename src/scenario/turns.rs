@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::diagnostic::quoted;
 use super::diagnostics::{Checked, Diagnostics};
+use super::fault::quoted;
 use super::fields::{Field, Fields};
 use super::file::Node;
 use super::grammar::{ANCHORS, Awaits, EXPECTATIONS};

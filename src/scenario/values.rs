@@ -5,9 +5,9 @@ use std::time::Duration;
 use regex::RegexBuilder;
 
 use super::Pattern;
-use super::diagnostic::{quoted, shortened};
 use super::diagnostics::{Checked, Diagnostics, Reported};
 use super::duration::{self, DurationError};
+use super::fault::{quoted, shortened};
 use super::fields::Field;
 use super::file::{Node, Value};
 use super::grammar::{Kind, Word};
