@@ -8,7 +8,7 @@ use super::grammar::{Key, Kind, Mapping, Need, Only, table};
 use super::metric;
 
 /// A duration as `duration::parse` reads it: a number with a unit of at most an hour first, or `01:30:00`.
-const DURATION: &str = "^\\s*[+]?[0-9][0-9.,]*(\\s*(h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?|ms|msecs?|millis?|\
+pub(super) const DURATION: &str = "^\\s*[+]?[0-9][0-9.,]*(\\s*(h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?|ms|msecs?|millis?|\
                         milliseconds?|[uµμ]s|[uµμ]secs?|micros?|microseconds?|ns|nsecs?|nanos?|nanoseconds?)\
                         ([^A-Za-zµμ]|$)|:)";
 const PERCENTAGE: &str = r"^0*(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)\s*%$";

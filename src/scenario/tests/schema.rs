@@ -224,3 +224,77 @@ fn every_row_is_read_by_the_parser_and_by_the_schema() {
         );
     }
 }
+
+/// The pattern for durations is a second reading of them: it takes all that the parser takes.
+#[test]
+fn a_duration_that_is_read_fits_its_pattern() {
+    const UNITS: &[&str] = &[
+        "h",
+        "hr",
+        "hrs",
+        "hour",
+        "hours",
+        "m",
+        "min",
+        "mins",
+        "minute",
+        "minutes",
+        "s",
+        "sec",
+        "secs",
+        "second",
+        "seconds",
+        "ms",
+        "msec",
+        "msecs",
+        "milli",
+        "millis",
+        "millisecond",
+        "milliseconds",
+        "us",
+        "µs",
+        "μs",
+        "usec",
+        "usecs",
+        "µsec",
+        "µsecs",
+        "micro",
+        "micros",
+        "microsecond",
+        "microseconds",
+        "ns",
+        "nsec",
+        "nsecs",
+        "nano",
+        "nanos",
+        "nanosecond",
+        "nanoseconds",
+        "H",
+        "S",
+        "Ms",
+        "d",
+        "w",
+        "",
+        ":30",
+        ":30:00",
+    ];
+    let pattern = regex::Regex::new(schema::DURATION).expect("a pattern");
+    let mut read = 0;
+    for number in ["1", "01", "1.5", "1,5", "+2", "+ 2", ".5", "1.", " 1", "-1"] {
+        for unit in UNITS {
+            for between in ["", " ", "\t"] {
+                for rest in ["", " ", " 30s", ", 30s", "30s", " 1.5ms", " ago"] {
+                    let text = format!("{number}{between}{unit}{rest}");
+                    if duration::parse(&text).is_ok() {
+                        read += 1;
+                        assert!(pattern.is_match(&text), "{text:?}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(read > 500, "{read}");
+    for text in ["", "2", "soon", "1d", "3 weeks", "-2s"] {
+        assert!(!pattern.is_match(text), "{text}");
+    }
+}
