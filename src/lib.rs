@@ -12,6 +12,7 @@ pub mod call;
 pub mod run;
 pub mod agent;
 pub mod turn;
+pub mod measured;
 pub mod verdict;
 pub mod calibrate;
 pub mod report;

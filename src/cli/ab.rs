@@ -6,16 +6,15 @@
 
 use super::exit::{self, Failure, print};
 use super::loaded::LoadedScenario;
-use super::pair::JudgedPair;
-use super::report::read_run;
 use super::server::{self, Server};
 use super::session::{NewRun, RunSession, Target};
 use super::spec::{AgentSpec, Metadata};
-use super::{AbArgs, PlacingArgs, files, logging};
-use crate::record::{Arm, Side};
+use super::{AbArgs, PlacingArgs, documents, files, logging, recorded};
+use crate::record::{Arm, MetadataDigest, Side};
 use crate::room::endpoint::Endpoint;
 use crate::scenario::Scenario;
 use crate::secret::Secret;
+use crate::verdict::JudgedPair;
 use indicatif::MultiProgress;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,18 +40,23 @@ pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     let server = common_server(&a, &b, args)?;
     let new = NewRun::prepare(args.out.as_deref())?;
     let mut session = RunSession::start(&server, &new.folder, &loaded, args, &bars)?;
+    let scenarios = [&a, &b].map(|agent| Scenario::clone(&agent.scenario));
     let common = session.endpoint();
     let targets = [target(a, Side::A, &new, common)?, target(b, Side::B, &new, common)?];
     let folders = session.run_ab(&new, targets)?;
     drop(session);
-    let judged = JudgedPair::judge(read_run(&folders[0])?, read_run(&folders[1])?, args.seed)?;
-    let written = judged.write(&new.folder, &folders);
+    // The recordings have the metadata of their agents as digests only; the scenarios here have it.
+    let [a, b] = scenarios;
+    let a = (a, recorded::analyse(&folders[0])?.1);
+    let b = (b, recorded::analyse(&folders[1])?.1);
+    let judged = JudgedPair::judge(a, b, args.seed);
+    let (report, written) = documents::write_pair(judged, &new.folder, &folders);
     if args.out.is_none() {
         files::point_latest_at(&new.folder);
     }
-    print(&judged.text(&new.folder))?;
+    print(&documents::paired_text(&report, &new.folder))?;
     written?;
-    Ok(exit::of(judged.outcome()))
+    Ok(exit::of(report.verdict.outcome))
 }
 
 fn resolve(
@@ -146,7 +150,7 @@ fn target(agent: Agent, side: Side, new: &NewRun, common: &Endpoint) -> Result<T
         ab: new.run_id.clone(),
         side,
         agent_name: of.name.clone(),
-        agent_metadata: of.metadata.clone(),
+        agent_metadata: MetadataDigest::digest(&of.metadata),
     };
     let endpoint = agent.endpoint.unwrap_or_else(|| common.clone());
     Ok(Target { run_id, folder, scenario: agent.scenario, endpoint, arm: Some(arm) })

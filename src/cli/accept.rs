@@ -1,15 +1,15 @@
 //! `loadcall accept`: adds a run to the baseline of its scenario.
 
 use super::exit::{self, Failure, print, tell};
-use super::{files, report};
+use super::{files, recorded};
 use crate::clock;
 use crate::files::{is_inside, lock_folder_of};
-use crate::record::Run;
+use crate::record::RunHead;
 use crate::scenario::{BaselineRule, Scenario};
 use crate::text::safe;
 use crate::turn::Analysis;
 use crate::verdict::{
-    BASELINE_MAX_BYTES as MAX_BYTES, Baseline, CannotAccept, Different, Judging, Outcome,
+    BASELINE_MAX_BYTES as MAX_BYTES, Baseline, CannotAccept, Judging, Mismatch, Outcome,
     RUNS_FOR_DRIFT, judge, sample,
 };
 use std::fs::File;
@@ -26,23 +26,21 @@ pub(super) enum Earlier {
 }
 
 pub(super) fn accept(path: &Path, file: Option<&Path>, earlier: Earlier) -> Result<u8, Failure> {
-    let run = report::read_run(path)?;
-    let scenario = report::scenario_of(&run)?;
-    let analysis = Analysis::of(&run, &scenario);
-    let file = file.map_or_else(|| own_file(&run), |named| Ok(named.to_path_buf()))?;
+    let (scenario, run) = recorded::analyse(path)?;
+    let file = file.map_or_else(|| own_file(&run.head), |named| Ok(named.to_path_buf()))?;
     // From reading the baseline to writing it, so that two at a time both count.
     let _lock = lock(&file)?;
     let now = files::timestamp(clock::wall_now());
-    let this = Baseline::of(&run, &scenario, &analysis, &now).map_err(Failure::usage)?;
+    let this = Baseline::accept(&run, &scenario, &now).map_err(Failure::usage)?;
     let before = match earlier {
-        Earlier::Keep if file.exists() => Some(report::read_baseline(&file)?),
+        Earlier::Keep if file.exists() => Some(recorded::baseline(&file)?),
         Earlier::Keep | Earlier::Drop => None,
     };
     let rule = scenario.baseline();
     let level = level(rule, &this);
     let accepted = match &before {
         Some(before) => {
-            warn_of_a_step(before, &run, &scenario, &analysis);
+            warn_of_a_step(before, &run, &scenario);
             before.with(this, usize::from(rule.runs)).map_err(refused)?
         }
         None => this,
@@ -68,8 +66,8 @@ pub(super) fn accept(path: &Path, file: Option<&Path>, earlier: Earlier) -> Resu
 
 /// The baseline beside the run's scenario. The recording says where that is, and it may come from others,
 /// so it chooses no place outside the current folder.
-fn own_file(run: &Run) -> Result<PathBuf, Failure> {
-    let file = report::own_baseline_path(run);
+fn own_file(head: &RunHead) -> Result<PathBuf, Failure> {
+    let file = recorded::own_baseline_path(head);
     if is_inside(Path::new("."), &file) {
         return Ok(file);
     }
@@ -122,10 +120,10 @@ fn state(has: usize, rule: BaselineRule, newest: &str) -> String {
 }
 
 /// A run of another level among the accepted ones makes them differ more than runs of one agent do.
-fn warn_of_a_step(before: &Baseline, run: &Run, scenario: &Scenario, analysis: &Analysis) {
-    let (seed, different) = (run.head.seed, Different::Blocks);
-    let verdict =
-        judge(Judging { run, scenario, analysis, baseline: Some(before), different, seed });
+fn warn_of_a_step(before: &Baseline, run: &Analysis, scenario: &Scenario) {
+    let (seed, mismatch) = (run.head.seed, Mismatch::Refuse);
+    let baseline = Some(before);
+    let verdict = judge(Judging { scenario, analysis: run, baseline, mismatch, seed });
     let word = match verdict.outcome {
         Outcome::Regression => "worse",
         Outcome::Improvement => "better",
@@ -138,9 +136,9 @@ fn warn_of_a_step(before: &Baseline, run: &Run, scenario: &Scenario, analysis: &
         | Outcome::Stopped => return,
     };
     tell(&format!(
-        "warning: this run is {word} than the runs in the baseline. Their difference makes the baseline \
-         noisy and hides smaller changes. After an intended change, start over with `loadcall accept \
-         --replace RUN`"
+        "warning: this run is {word} than those in the baseline; together they differ so much that \
+         smaller changes will not be found. If the agent was changed on purpose, start the baseline \
+         anew with `loadcall accept --replace RUN`"
     ));
 }
 

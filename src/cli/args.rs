@@ -4,7 +4,7 @@ use super::clips::Outside;
 use super::progress::Verbosity;
 use super::{report, spec};
 use crate::secret::Secret;
-use crate::verdict::Different;
+use crate::verdict::Mismatch;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -109,9 +109,9 @@ pub(super) struct DifferentArg {
     allow_different: bool,
 }
 
-impl From<DifferentArg> for Different {
+impl From<DifferentArg> for Mismatch {
     fn from(arg: DifferentArg) -> Self {
-        if arg.allow_different { Self::Allowed } else { Self::Blocks }
+        if arg.allow_different { Self::Allow } else { Self::Refuse }
     }
 }
 

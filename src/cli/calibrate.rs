@@ -3,7 +3,6 @@
 
 use super::exit::{self, Failure, print, tell};
 use super::progress::{Progress, Verbosity};
-use super::report::read_run;
 use super::session::new_run_id;
 use super::stop::{self, Stop};
 use super::{CalibrateArgs, calibrations, files, logging, machine};
@@ -17,7 +16,7 @@ use crate::call::drive::CallConfig;
 use crate::clock::Clock;
 use crate::dev::{DevServer, Lane, Launch, Network};
 use crate::plan::{Plan, Schedule, TargetId, Targets};
-use crate::record::{Calibration, CalibrationError, Run, RunHead};
+use crate::record::{Calibration, CalibrationError, Run, RunHead, store};
 use crate::room::endpoint::Endpoint;
 use crate::room::packets::{Sayable, packet};
 use crate::run::place;
@@ -213,7 +212,7 @@ async fn place_calls(
     if *stop.first.borrow() {
         return Err(Failure::shown(exit::STOPPED));
     }
-    read_run(&recorder.end().map_err(Failure::internal)?)
+    store::read(&recorder.end().map_err(Failure::internal)?).map_err(Failure::internal)
 }
 
 fn head(args: &CalibrateArgs, prepared: &Prepared, endpoint: &Endpoint) -> RunHead {

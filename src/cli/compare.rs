@@ -1,36 +1,38 @@
 //! `loadcall compare`: judges a recording against a baseline or another run.
 
 use super::exit::{self, Failure, print};
-use super::pair;
-use super::report::{self, Judged};
-use crate::verdict::Different;
+use super::{documents, recorded, report};
+use crate::report::Report;
+use crate::report::paired::PairedReport;
+use crate::verdict::{Judged, Mismatch};
 use std::path::Path;
 
 pub(super) fn compare(
     path: &Path,
     baseline: Option<&Path>,
-    different: Different,
+    mismatch: Mismatch,
 ) -> Result<u8, Failure> {
-    if pair::is_ab(path) {
+    if recorded::is_ab(path) {
         if baseline.is_some() {
-            return Err(report::ab_has_no_baseline(path));
+            return Err(recorded::ab_has_no_baseline(path));
         }
-        let judged = pair::read(path)?;
-        print(&judged.text(path))?;
-        return Ok(exit::of(judged.outcome()));
+        let report = PairedReport::new(&report::judge_pair(path)?);
+        print(&documents::paired_text(&report, path))?;
+        return Ok(exit::of(report.verdict.outcome));
     }
-    let run = report::read_run(path)?;
-    let own = report::own_baseline_path(&run);
+    let own = recorded::own_baseline_path(&recorded::open(path)?.head);
     if baseline.is_none() && !own.exists() {
-        return Err(Failure::usage(format!(
-            "no baseline to compare with: `{}` does not exist",
-            own.display()
-        ))
-        .hint("create one with `loadcall accept RUN`, or name a baseline or another run"));
+        return Err(Failure::usage(format!("no baseline to compare with: `{}`", own.display()))
+            .hint(
+                "`loadcall accept RUN` makes a run the baseline; or name a baseline or another run",
+            ));
     }
-    let measure = report::read_baseline(baseline.unwrap_or(&own))?;
+    let (scenario, run) = recorded::analyse(path)?;
+    let baseline = recorded::baseline(baseline.unwrap_or(&own))?;
     let seed = run.head.seed;
-    let judged = Judged::against(run, Some(&measure), different, seed)?;
-    print(&judged.text(path))?;
-    Ok(exit::of(judged.verdict.outcome))
+    let judged = Judged::judge((scenario, run), Some(&baseline), mismatch, seed);
+    drop(baseline);
+    let report = Report::new(judged);
+    print(&documents::text(&report, path))?;
+    Ok(exit::of(report.judged.verdict.outcome))
 }

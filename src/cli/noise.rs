@@ -4,18 +4,15 @@
 use super::exit::{self, Failure, print, tell};
 use super::loaded::LoadedScenario;
 use super::progress::Verbosity;
-use super::report::{self, Judged};
 use super::server::Server;
 use super::session::{NewRun, RunSession};
-use super::{NoiseArgs, files, logging};
-use crate::record::Run;
+use super::{NoiseArgs, documents, files, logging, recorded};
 use crate::report::text;
-use crate::verdict::Different;
 use crate::verdict::noise::Noise;
-use crate::verdict::paired::Recorded;
+use crate::verdict::{Judged, Mismatch};
 use indicatif::MultiProgress;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(super) fn noise(args: &NoiseArgs) -> Result<u8, Failure> {
     let is_scenario = |path: &Path| {
@@ -27,10 +24,7 @@ pub(super) fn noise(args: &NoiseArgs) -> Result<u8, Failure> {
             Err(Failure::usage("a scenario cannot be combined with other paths")
                 .hint("name either one scenario or recorded runs"))
         }
-        paths => {
-            let runs = paths.iter().map(|path| report::read_run(path)).collect::<Result<_, _>>()?;
-            shown(runs)
-        }
+        paths => shown(paths.iter().map(PathBuf::as_path)),
     }
 }
 
@@ -43,40 +37,44 @@ fn placed(scenario: &Path, args: &NoiseArgs) -> Result<u8, Failure> {
     let loaded = LoadedScenario::load(scenario, args.clips.outside())?;
     let all = NewRun::prepare(args.out.as_deref())?;
     let mut session = RunSession::start(&server, &all.folder, &loaded, args, &bars)?;
-    let mut recorded: Vec<Run> = Vec::new();
+    let mut folders = Vec::new();
     for n in 1..=*runs {
         if args.verbosity() == Verbosity::Normal {
             tell(&format!("run {n} of {runs}"));
         }
         let folder = session.run(&NewRun::prepare(Some(&all.folder.join(n.to_string())))?)?;
-        let run = report::read_run(&folder)?;
-        let judged = Judged::against(run.clone(), None, Different::Blocks, args.seed)?;
-        judged.write(&folder)?;
-        recorded.push(run);
+        let run = recorded::analyse(&folder)?;
+        documents::write(Judged::judge(run, None, Mismatch::Refuse, args.seed), &folder).1?;
+        folders.push(folder);
         if session.is_stopped() {
             break;
         }
     }
+    let stopped = session.is_stopped();
     drop(session);
     if args.out.is_none() {
         files::point_latest_at(&all.folder);
     }
-    let stopped = recorded.iter().any(|run| run.tail.as_ref().is_some_and(|tail| tail.stopped));
-    let code = shown(recorded)?;
+    let code = shown(folders.iter().map(PathBuf::as_path))?;
     tell(&format!("the runs are in {}", all.folder.display()));
     Ok(if stopped { exit::STOPPED } else { code })
 }
 
-fn shown(runs: Vec<Run>) -> Result<u8, Failure> {
-    let judged = runs.into_iter().map(|run| Judged::against(run, None, Different::Blocks, 0));
-    let judged: Vec<Judged> = judged.collect::<Result<_, _>>()?;
-    let recorded: Vec<Recorded<'_>> = judged
-        .iter()
-        .map(|j| Recorded { run: &j.run, scenario: &j.scenario, analysis: &j.analysis })
-        .collect();
-    match Noise::of(&recorded) {
+/// Prints the noise of recorded runs.
+fn shown<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<u8, Failure> {
+    let (mut rule, mut runs) = (None, Vec::new());
+    for path in paths {
+        let (scenario, measured) = recorded::measure(path)?;
+        let measured =
+            measured.map_err(|why| Failure::no_verdict(format!("{}: {why}", path.display())))?;
+        rule.get_or_insert_with(|| scenario.baseline());
+        runs.push(measured);
+    }
+    let rule = rule.ok_or_else(|| Failure::usage("no run was named"))?;
+    match Noise::measure(rule, &runs) {
         Ok(noise) => {
-            print(&text::noise::render(&noise, text::Colour::Always, report::terminal_width()))?;
+            let width = documents::terminal_width();
+            print(&text::noise::render(&noise, text::Colour::Always, width))?;
             Ok(exit::PASS)
         }
         Err(why) => Err(Failure::no_verdict(why)),

@@ -2,10 +2,10 @@
 
 use super::exit::{self, Failure, print};
 use super::loaded::LoadedScenario;
-use super::report::{self, Judged};
 use super::server::Server;
 use super::session::{NewRun, RunSession};
-use super::{RunArgs, files, logging};
+use super::{RunArgs, documents, files, logging, recorded};
+use crate::verdict::Judged;
 use indicatif::MultiProgress;
 
 pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
@@ -13,19 +13,19 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     logging::start(&bars);
     let RunArgs { scenario, baseline, different, placing: args } = args;
     let server = Server::from_args(&args.server)?;
-    let baseline = report::baseline_for(scenario, baseline.as_deref())?;
+    let baseline = recorded::baseline_for(scenario, baseline.as_deref())?;
     let loaded = LoadedScenario::load(scenario, args.clips.outside())?;
     let new = NewRun::prepare(args.out.as_deref())?;
     let mut session = RunSession::start(&server, &new.folder, &loaded, args, &bars)?;
     let folder = session.run(&new)?;
     drop(session);
-    let run = report::read_run(&folder)?;
-    let judged = Judged::against(run, baseline.as_ref(), (*different).into(), args.seed)?;
-    let written = judged.write(&folder);
+    let run = recorded::analyse(&folder)?;
+    let judged = Judged::judge(run, baseline.as_ref(), (*different).into(), args.seed);
+    let (report, written) = documents::write(judged, &folder);
     if args.out.is_none() {
         files::point_latest_at(&folder);
     }
-    print(&judged.text(&folder))?;
+    print(&documents::text(&report, &folder))?;
     written?;
-    Ok(exit::of(judged.verdict.outcome))
+    Ok(exit::of(report.judged.verdict.outcome))
 }

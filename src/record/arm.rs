@@ -1,14 +1,15 @@
 //! What a recording says of an A/B run that it is one side of.
 
+use super::MetadataDigest;
 use serde::{Deserialize, Serialize};
 
 /// One of the two agents whose calls are interleaved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// What is there.
+    /// The current agent, the reference.
     A,
-    /// What is held against it.
+    /// The candidate.
     B,
 }
 
@@ -38,5 +39,5 @@ pub struct Arm {
     pub side: Side,
     /// Dispatch name; empty for automatic dispatch.
     pub agent_name: String,
-    pub agent_metadata: String,
+    pub agent_metadata: MetadataDigest,
 }

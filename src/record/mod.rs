@@ -4,10 +4,12 @@
 
 mod arm;
 mod calibration;
+mod metadata;
 pub mod store;
 
 pub use arm::{Arm, Side};
 pub use calibration::{Calibration, CalibrationError};
+pub use metadata::{KeyChange, MetadataDigest};
 
 use crate::time::Offset;
 use serde::{Deserialize, Serialize};

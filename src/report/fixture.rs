@@ -13,11 +13,11 @@ use crate::scenario::{Metric, Scenario};
 use crate::stats::{Histogram, Interval, Rate, Statistic, rate_difference};
 use crate::time::Offset;
 use crate::turn::{
-    Analysis, CallFacts, Cause, Failure, Measures, Overlap, Part, Path, Reply, Span, Turn, Value,
+    CallFacts, Cause, Failure, Measures, Overlap, Part, Reply, Span, Turn, Value, analyse, stages,
 };
 use crate::verdict::{
-    Attribution, Basis, Change, Comparison, Different, Direction, FailureChange, Judging,
-    PartChange, RunToRun, StepChange, Verdict, judge,
+    Attribution, Basis, Change, Comparison, Direction, FailureChange, Judged, Mismatch, PartChange,
+    RunToRun, StepChange, Verdict,
 };
 
 pub(crate) const SECOND: i64 = 1_000_000;
@@ -118,7 +118,6 @@ pub(crate) fn turns(call: &CallRecord) -> Vec<Turn> {
         errors: Vec::new(),
         ttfa_ms: None,
         tool_ms: None,
-        path: None,
         false_interruption: false,
         wrong_content: Vec::new(),
     };
@@ -141,7 +140,6 @@ pub(crate) fn turns(call: &CallRecord) -> Vec<Turn> {
     hours.tools = vec!["opening_hours".to_owned()];
     hours.ttfa_ms = Some(latency_ms - 12.5);
     hours.tool_ms = Some(120.0);
-    hours.path = Path::of(latency_ms, &hours.reported, hours.tool_ms);
     vec![
         turn(
             0,
@@ -215,7 +213,7 @@ pub(crate) fn measures(run: &Run, turns: &[Turn]) -> Measures {
             Reply::DidNotYield { waited_ms } => put(Metric::TimeToYield, waited_ms, true),
             Reply::Ignored | Reply::Disturbed { .. } | Reply::NotAwaited | Reply::NotReached => {}
         }
-        for (metric, value) in super::stages(&turn.reported) {
+        for (metric, value) in stages(&turn.reported) {
             put(metric, value, false);
         }
     }
@@ -235,22 +233,21 @@ pub(crate) fn measures(run: &Run, turns: &[Turn]) -> Measures {
     Measures { by_metric, dropped_reported: 0 }
 }
 
-fn facts(call: &CallRecord) -> CallFacts {
-    let failure = |cause| Failure { cause, detail: call.end.detail.clone() };
-    let cause = match call.end.outcome {
-        Outcome::Answered => None,
-        Outcome::NoAgent => Some(Cause::Dispatch),
-        Outcome::NoAnswer => Some(Cause::Silence),
+/// What is simply said of how a call ended.
+fn failure(call: &CallFacts) -> Option<Failure> {
+    let cause = match call.outcome {
+        Outcome::Answered => return None,
+        Outcome::NoAgent => Cause::Dispatch,
+        Outcome::NoAnswer => Cause::Silence,
         Outcome::AgentLate
         | Outcome::AgentLeft
         | Outcome::NoGreeting
         | Outcome::ConnectionLost
         | Outcome::Refused
         | Outcome::Stopped
-        | Outcome::OurFault => Some(Cause::AgentLeft),
+        | Outcome::OurFault => Cause::AgentLeft,
     };
-    let overlap = Overlap { overlap_ms: 350.0, speech_ms: 5_000.0 };
-    CallFacts { call: call.id, overlap, failure: cause.map(failure) }
+    Some(Failure { cause, detail: call.detail.clone() })
 }
 
 /// The report of `run` and `turns`, judged without a baseline.
@@ -261,18 +258,16 @@ pub(crate) fn report(run: &Run, turns: &[Turn]) -> Report {
 /// As [`report`], with a verdict that was changed.
 pub(crate) fn report_with(run: &Run, turns: &[Turn], change: impl Fn(&mut Verdict)) -> Report {
     let scenario = scenario();
-    let calls = run.calls.iter().map(facts).collect();
-    let analysis = Analysis { turns: turns.to_vec(), calls, measures: measures(run, turns) };
-    let mut verdict = judge(Judging {
-        run,
-        scenario: &scenario,
-        analysis: &analysis,
-        baseline: None,
-        different: Different::Blocks,
-        seed: 1,
-    });
-    change(&mut verdict);
-    Report::new(run, &scenario, &analysis, &verdict)
+    let mut analysis = analyse(run, &scenario);
+    for call in &mut analysis.calls {
+        call.overlap = Overlap { overlap_ms: 350.0, speech_ms: 5_000.0 };
+        call.failure = failure(call);
+        call.turns = turns.iter().filter(|turn| turn.call == call.call).cloned().collect();
+    }
+    analysis.measures = measures(run, turns);
+    let mut judged = Judged::judge((scenario, analysis), None, Mismatch::Refuse, 1);
+    change(&mut judged.verdict);
+    Report::new(judged)
 }
 
 /// A comparison with one run whose primary metric moved by `moved` milliseconds.

@@ -2,87 +2,91 @@
 //! change without breaking a reader; `report.schema.json` beside this file describes it, and
 //! [`FORMAT`] grows when a reader of the schema would no longer understand it.
 
+mod calls;
 mod shape;
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
+use calls::{Calls, Turns};
 use shape::{
-    AttributionJson, CallJson, ChangeJson, ComparisonJson, DefinitionJson, DefinitionsJson,
-    Document, DoubtJson, FailuresJson, HostJson, IntervalJson, MetricJson, OverlapJson, PacingJson,
-    PartJson, ReceivedJson, RunToRunJson, ShareJson, SpanJson, StepChangeJson, StepJson,
-    ThresholdJson, TimeJson, TurnJson, VerdictJson, WindowJson,
+    AttributionJson, ChangeJson, ComparisonJson, DefinitionJson, DefinitionsJson, Document,
+    FailuresJson, HostJson, IntervalJson, MetricJson, OverlapJson, PacingJson, PartJson,
+    ReceivedJson, RunToRunJson, ShareJson, StepChangeJson, StepJson, ThresholdJson, TimeJson,
+    VerdictJson, WindowJson,
 };
 
-use super::{Call, OverlapLine, Pacing, Report, Share, StepLine, Summary, TurnLine, Window};
+use super::counts::loss;
+use super::{OverlapLine, Pacing, Report, Share, StepLine, Summary, Window};
 use crate::record::Outcome;
 use crate::scenario::Metric;
 use crate::stats::{Interval, Rate, Statistic};
-use crate::turn::{Cause, Disturbance, Part, Path, Reply, Span};
+use crate::turn::{Analysis, Cause, Part, Path};
 use crate::verdict::{
-    Attribution, Basis, Change, Comparison, Direction, FailureChange, Outcome as Judgement,
+    Attribution, Basis, Change, Comparison, Direction, FailureChange, Judged, Outcome as Judgement,
     PartChange, ThresholdResult, Verdict,
 };
 
 /// The version of the format.
 pub const FORMAT: u32 = 2;
 
-/// The report as a JSON document with a line feed at its end.
-pub fn render(report: &Report) -> String {
-    let mut text = pretty(&report.into());
-    text.push('\n');
-    text
-}
-
-fn pretty(document: &Document) -> String {
-    serde_json::to_string_pretty(document).expect("a document of text keys can always be written")
+/// Writes the report as a JSON document with a line feed at its end. Calls and turns are written one
+/// after another: the document never stands in memory as a whole.
+pub fn write(report: &Report, mut out: impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut out, &Document::from(report))?;
+    out.write_all(b"\n")
 }
 
 impl<'a> From<&'a Report> for Document<'a> {
     fn from(report: &'a Report) -> Self {
+        let Judged { scenario, analysis, verdict } = &report.judged;
+        let head = &analysis.head;
         Self {
             format: FORMAT,
-            run_id: &report.run_id,
-            scenario: &report.scenario,
-            scenario_path: &report.scenario_path,
-            agent_name: &report.agent_name,
-            started_at: &report.started_at,
-            loadcall_version: &report.loadcall_version,
-            server_url: &report.server_url,
-            host: HostJson { os: &report.host.os, cpus: report.host.cpus },
-            duration_ms: report.duration_ms.map(micro),
-            planned_calls: report.planned,
-            stopped: report.stopped,
-            verdict: (&report.verdict).into(),
+            run_id: &head.run_id,
+            scenario: scenario.name(),
+            scenario_path: &head.scenario_path,
+            agent_name: &scenario.agent().name,
+            started_at: &head.started_at,
+            loadcall_version: &head.loadcall_version,
+            server_url: &head.server_url,
+            host: HostJson { os: &head.host.os, cpus: head.host.cpus },
+            duration_ms: report.duration_ms().map(micro),
+            planned_calls: report.planned(),
+            stopped: report.stopped(),
+            verdict: verdict.into(),
             metrics: metrics(report),
-            outcomes: Outcome::ALL
-                .into_iter()
-                .map(|outcome| {
-                    let counted = report.outcomes.iter().find(|count| count.outcome == outcome);
-                    (outcome.name(), counted.map_or(0, |count| count.calls))
-                })
-                .collect(),
-            causes: Cause::ALL
-                .into_iter()
-                .map(|cause| {
-                    let counted = report.causes.iter().find(|count| count.cause == cause);
-                    (cause.name(), counted.map_or(0, |count| count.calls))
-                })
-                .collect(),
+            outcomes: outcomes(analysis),
+            causes: causes(report),
             steps: report.steps.iter().map(Into::into).collect(),
             definitions: definitions(&report.windows),
-            calls: report.calls.iter().map(Into::into).collect(),
-            turns: report.turns.iter().map(Into::into).collect(),
+            calls: Calls(analysis),
+            turns: Turns(analysis),
             pacing: report.pacing.as_ref().map(Into::into),
-            calibration: report.calibration.as_ref(),
+            calibration: head.calibration.as_ref(),
             received: ReceivedJson {
-                packets: report.received.packets,
-                lost: report.received.lost,
-                loss: report.received.loss(),
-                largest_gap_ms: micro(report.received.largest_gap_ms),
+                packets: analysis.media.received,
+                lost: analysis.media.lost,
+                loss: loss(&analysis.media),
+                largest_gap_ms: micro(analysis.media.largest_gap_ms),
             },
             notes: &report.notes,
         }
     }
+}
+
+fn outcomes(analysis: &Analysis) -> BTreeMap<&'static str, usize> {
+    let mut counts: BTreeMap<_, _> = Outcome::ALL.iter().map(|o| (o.name(), 0)).collect();
+    for call in &analysis.calls {
+        *counts.entry(call.outcome.name()).or_default() += 1;
+    }
+    counts
+}
+
+fn causes(report: &Report) -> BTreeMap<&'static str, usize> {
+    let mut counts: BTreeMap<_, _> = Cause::ALL.iter().map(|c| (c.name(), 0)).collect();
+    counts.extend(report.causes.iter().map(|count| (count.cause.name(), count.calls)));
+    counts
 }
 
 fn metrics(report: &Report) -> BTreeMap<&'static str, MetricJson<'_>> {
@@ -308,99 +312,6 @@ fn millionth(share: f64) -> f64 {
 impl From<Interval> for IntervalJson {
     fn from(interval: Interval) -> Self {
         Self { low: micro(interval.low), point: micro(interval.point), high: micro(interval.high) }
-    }
-}
-
-impl<'a> From<&'a Call> for CallJson<'a> {
-    fn from(call: &'a Call) -> Self {
-        Self {
-            id: call.id,
-            room: &call.room,
-            room_sid: call.room_sid.as_deref(),
-            agent_identity: call.agent_identity.as_deref(),
-            outcome: call.outcome.name(),
-            detail: &call.detail,
-            ok: call.ok,
-            cause: call.failure.as_ref().map(|failure| failure.cause.name()),
-            cause_detail: call.failure.as_ref().map(|failure| failure.detail.as_str()),
-            overlap_ms: micro(call.overlap.overlap_ms),
-            speech_ms: micro(call.overlap.speech_ms),
-            due_ms: call.due_ms,
-            dialled_ms: call.dialled_ms,
-            connected_ms: call.connected_ms,
-            agent_joined_ms: call.agent_joined_ms,
-            agent_ready_ms: call.agent_ready_ms,
-            ended_ms: call.ended_ms,
-            packets_received: call.packets_received,
-            packets_lost: call.packets_lost,
-            largest_gap_ms: micro(call.largest_gap_ms),
-        }
-    }
-}
-
-impl<'a> From<&'a TurnLine> for TurnJson<'a> {
-    fn from(line: &'a TurnLine) -> Self {
-        let turn = &line.turn;
-        let (reply, voice) = reply(turn.reply);
-        Self {
-            call: turn.call.0,
-            step: turn.step,
-            turn: &turn.id,
-            reply,
-            heard_ms: line.heard_ms().map(micro),
-            ttfa_ms: turn.ttfa_ms.map(micro),
-            yield_ms: line.yield_ms().map(micro),
-            disturbed_ms: disturbed(turn.reply).map(micro),
-            censored: line.censored(),
-            said: turn.said.map(Into::into),
-            voice: voice.map(Into::into),
-            stages_ms: line.stages.iter().map(|(metric, ms)| (metric.name(), micro(*ms))).collect(),
-            unattributed_ms: line.unattributed_ms.map(micro),
-            tool_ms: turn.tool_ms.map(micro),
-            path_ms: turn.path.as_ref().map(path).unwrap_or_default(),
-            hidden_ms: turn.path.as_ref().map(|path| micro(path.hidden_ms)),
-            bottleneck: turn.path.as_ref().and_then(Path::bottleneck).map(Part::name),
-            doubts: turn.doubts.iter().map(Into::into).collect(),
-            false_interruption: turn.false_interruption,
-            wrong_content: &turn.wrong_content,
-            heard_by_agent: turn.heard_by_agent.as_deref(),
-            reply_text: turn.reply_text.as_deref(),
-            tools: &turn.tools,
-            errors: &turn.errors,
-        }
-    }
-}
-
-impl From<&crate::turn::Doubt> for DoubtJson {
-    fn from(doubt: &crate::turn::Doubt) -> Self {
-        let ms = doubt.ms.filter(|ms| ms.is_finite()).map(micro);
-        Self { metric: doubt.metric.name(), ms, why: doubt.why.name() }
-    }
-}
-
-/// How long after a noise began the agent took notice of it.
-fn disturbed(reply: Reply) -> Option<f64> {
-    if let Reply::Disturbed { after_ms, .. } = reply { Some(after_ms) } else { None }
-}
-
-fn reply(reply: Reply) -> (&'static str, Option<Span>) {
-    match reply {
-        Reply::Greeted { voice, .. } => ("greeted", Some(voice)),
-        Reply::Heard { voice, .. } => ("heard", Some(voice)),
-        Reply::Yielded { .. } => ("yielded", None),
-        Reply::DidNotYield { .. } => ("did_not_yield", None),
-        Reply::Ignored => ("ignored", None),
-        Reply::Disturbed { by: Disturbance::Stopped, .. } => ("stopped_by_noise", None),
-        Reply::Disturbed { by: Disturbance::Answered, .. } => ("answered_noise", None),
-        Reply::Unanswered { .. } => ("unanswered", None),
-        Reply::NotAwaited => ("not_awaited", None),
-        Reply::NotReached => ("not_reached", None),
-    }
-}
-
-impl From<Span> for SpanJson {
-    fn from(span: Span) -> Self {
-        Self { from_ms: super::since_start(span.from), until_ms: super::since_start(span.until) }
     }
 }
 

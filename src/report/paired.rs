@@ -2,10 +2,12 @@
 
 pub mod json;
 
-use crate::record::Side;
-use crate::verdict::paired::{PairedVerdict, Pairing, Recorded};
+use crate::measured::agent_metadata;
+use crate::record::{MetadataDigest, Side};
+use crate::verdict::paired::PairedVerdict;
+use crate::verdict::{Judged, JudgedPair};
 
-use super::{Share, calls_ok, since_start};
+use super::{Share, counts, duration_ms};
 
 /// An A/B run as it is reported. Text in it is as it was recorded.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +33,7 @@ pub struct SideLine {
     pub run_id: String,
     /// Empty with automatic dispatch.
     pub agent_name: String,
-    pub agent_metadata: String,
+    pub agent_metadata: MetadataDigest,
     pub server_url: String,
     /// Calls on record.
     pub calls: usize,
@@ -40,33 +42,35 @@ pub struct SideLine {
 }
 
 impl PairedReport {
-    pub fn new(pairing: &Pairing<'_>, verdict: PairedVerdict) -> Self {
-        let head = &pairing.a.run.head;
+    pub fn new(judged: &JudgedPair) -> Self {
+        let JudgedPair { a, b, verdict } = judged;
+        let head = &a.analysis.head;
         let run_id = head.arm.as_ref().map_or_else(|| head.run_id.clone(), |arm| arm.ab.clone());
         Self {
             run_id,
-            scenario: pairing.a.scenario.name().to_owned(),
+            scenario: a.scenario.name().to_owned(),
             scenario_path: head.scenario_path.clone(),
             started_at: head.started_at.clone(),
             loadcall_version: head.loadcall_version.clone(),
-            duration_ms: pairing.a.run.tail.as_ref().map(|tail| since_start(tail.ended)),
-            verdict,
-            a: SideLine::new(Side::A, pairing.a),
-            b: SideLine::new(Side::B, pairing.b),
+            duration_ms: duration_ms(&a.analysis),
+            verdict: verdict.clone(),
+            a: SideLine::new(Side::A, a),
+            b: SideLine::new(Side::B, b),
         }
     }
 }
 
 impl SideLine {
-    fn new(side: Side, of: Recorded<'_>) -> Self {
+    fn new(side: Side, of: &Judged) -> Self {
+        let head = &of.analysis.head;
         Self {
             side,
-            run_id: of.run.head.run_id.clone(),
+            run_id: head.run_id.clone(),
             agent_name: of.scenario.agent().name.clone(),
-            agent_metadata: of.scenario.agent().metadata.clone(),
-            server_url: of.run.head.server_url.clone(),
-            calls: of.run.calls.len(),
-            calls_ok: calls_ok(&of.analysis.measures),
+            agent_metadata: agent_metadata(head, &of.scenario),
+            server_url: head.server_url.clone(),
+            calls: of.analysis.calls.len(),
+            calls_ok: counts::calls_ok(&of.analysis.measures),
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Numbers of a report: the summary of a metric and of the microphone's pacing, with their
 //! distributions as text; histogram values are microseconds.
 
-use crate::record::CallRecord;
 use crate::scenario::Metric;
 use crate::stats::{Histogram, Quantile};
-use crate::turn::Value;
+use crate::turn::{Media, Value};
 use crate::verdict;
 
 /// The values of one metric, in milliseconds.
@@ -77,9 +76,9 @@ pub struct Pacing {
 impl Pacing {
     /// The pacing of all calls together; `None` when no packet was sent. What cannot be read is left
     /// out (the verdict says so).
-    pub fn merged(calls: &[CallRecord]) -> Option<Self> {
+    pub fn summarize(media: &Media) -> Option<Self> {
         let verdict::Pacing { packets, p50_ms, p99_ms, max_ms, histogram, .. } =
-            verdict::pacing(calls)?;
+            verdict::pacing(media)?;
         Some(Self { n: packets, p50_ms, p99_ms, max_ms, histogram: text(&histogram) })
     }
 }
@@ -98,7 +97,8 @@ pub(super) fn text(histogram: &Histogram) -> String {
 mod tests {
     use super::*;
     use crate::record::CallId;
-    use crate::report::fixture::{call, pacing};
+    use crate::report::fixture::{call, pacing, run, scenario};
+    use crate::turn::analyse;
 
     fn values(of: &[f64]) -> Vec<Value> {
         of.iter().map(|&value| Value { call: CallId(0), step: 0, value, censored: false }).collect()
@@ -137,7 +137,8 @@ mod tests {
         calls[1].media.pacing = pacing(&[20_000]);
         calls[2].media.pacing = "bm8gaGlzdG9ncmFt".to_owned();
         calls[3].media.pacing = String::new();
-        let pacing = Pacing::merged(&calls).unwrap();
+        let analysis = analyse(&run(calls.to_vec()), &scenario());
+        let pacing = Pacing::summarize(&analysis.media).unwrap();
         assert_eq!(pacing.n, 4);
         assert!((pacing.p50_ms - 0.2).abs() < 0.001, "{pacing:?}");
         assert!((pacing.max_ms - 20.0).abs() < 0.02, "{pacing:?}");
@@ -148,6 +149,7 @@ mod tests {
     fn nothing_sent_is_no_pacing() {
         let mut one = call(0);
         one.media.pacing = String::new();
-        assert_eq!(Pacing::merged(&[one]), None);
+        let analysis = analyse(&run(vec![one]), &scenario());
+        assert_eq!(Pacing::summarize(&analysis.media), None);
     }
 }

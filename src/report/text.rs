@@ -10,6 +10,7 @@ mod tables;
 use page::{Page, Tone};
 
 use super::Report;
+use crate::text::count;
 use crate::verdict::{Outcome as Judgement, RUNS_FOR_DRIFT};
 
 /// Whether the text contains ANSI styles.
@@ -31,20 +32,20 @@ pub fn render(report: &Report, colour: Colour, width: usize, place: &str) -> Str
     tables::metrics(&mut page, report);
     tables::turn_taking(&mut page, report);
     tables::steps(&mut page, report);
-    tables::outcomes(&mut page, report);
+    tables::calls(&mut page, report);
     tables::thresholds(&mut page, report);
     tables::comparison(&mut page, report);
     tables::instrument(&mut page, report);
     notes(&mut page, report);
     page.blank();
-    let (word, tone) = judgement(report.verdict.outcome);
+    let (word, tone) = judgement(report.judged.verdict.outcome);
     page.line(&[(tone, word), (Tone::Plain, ": the report is in "), (Tone::Plain, place)]);
     page.finish()
 }
 
 fn verdict(page: &mut Page, report: &Report, place: &str) {
-    let (word, tone) = judgement(report.verdict.outcome);
-    let mut reasons = report.verdict.reasons.iter();
+    let (word, tone) = judgement(report.judged.verdict.outcome);
+    let mut reasons = report.judged.verdict.reasons.iter();
     page.paragraph(0, &[(tone, word), (tone, ":")], reasons.next().map_or("", String::as_str));
     for reason in reasons {
         page.paragraph(2, &[], reason);
@@ -71,8 +72,8 @@ const fn judgement(outcome: Judgement) -> (&'static str, Tone) {
 
 /// What to do next, where the reasons leave it open.
 fn advice(report: &Report, place: &str) -> Option<String> {
-    match report.verdict.outcome {
-        Judgement::Pass if report.verdict.comparison.is_none() => Some(format!(
+    match report.judged.verdict.outcome {
+        Judgement::Pass if report.judged.verdict.comparison.is_none() => Some(format!(
             "`loadcall accept {place}` makes this run what later ones are compared with"
         )),
         Judgement::Pass if more_runs_help(report) => {
@@ -99,27 +100,29 @@ fn advice(report: &Report, place: &str) -> Option<String> {
 
 /// Whether the baseline has too few runs to tell how much they differ.
 fn more_runs_help(report: &Report) -> bool {
-    let runs = report.verdict.comparison.as_ref().map_or(0, |c| c.baseline_runs.len());
+    let runs = report.judged.verdict.comparison.as_ref().map_or(0, |c| c.baseline_runs.len());
     (1..RUNS_FOR_DRIFT).contains(&runs)
 }
 
 fn head(page: &mut Page, report: &Report) {
     page.blank();
-    let agent = match report.agent_name.as_str() {
+    let analysis = &report.judged.analysis;
+    let agent = match report.judged.scenario.agent().name.as_str() {
         "" => "automatic dispatch".to_owned(),
         name => format!("agent {name}"),
     };
-    let calls = match report.planned {
-        Some(planned) if planned as usize != report.calls.len() => {
-            format!("{} of {planned} calls", report.calls.len())
-        }
-        Some(_) | None => format!("{} calls", report.calls.len()),
+    let placed = analysis.calls.len();
+    let calls = match report.planned() {
+        Some(planned) if planned as usize != placed => format!("{placed} of {planned} calls"),
+        Some(_) | None => count(placed, "call"),
     };
-    let took = report.duration_ms.map_or(String::new(), |ms| format!(" in {:.1} s", ms / 1_000.0));
+    let took =
+        report.duration_ms().map_or(String::new(), |ms| format!(" in {:.1} s", ms / 1_000.0));
+    let head = &analysis.head;
     page.paragraph(
         0,
-        &[(Tone::Strong, &report.scenario)],
-        &format!("· {agent} · {calls}{took} · {} · {}", report.server_url, report.run_id),
+        &[(Tone::Strong, report.judged.scenario.name())],
+        &format!("· {agent} · {calls}{took} · {} · {}", head.server_url, head.run_id),
     );
 }
 

@@ -1,4 +1,4 @@
-//! Why a call did not go as it should, and whose doing that was.
+//! Why a call failed, and whose fault that was.
 
 use super::{Disturbance, Reply, Turn};
 use crate::record::{CallRecord, Observation, Outcome};
@@ -58,6 +58,11 @@ impl Cause {
         Self::Ours,
     ];
 
+    /// The cause of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.name() == name)
+    }
+
     /// The name in `report.json`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -88,16 +93,16 @@ pub struct Failure {
     pub detail: String,
 }
 
-/// Why a call is not ok; `None` for one that is.
-pub(super) fn of(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
+/// Why a call failed; `None` for one that succeeded.
+pub(super) fn find(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
     let ended = |cause| Some(Failure { cause, detail: call.end.detail.clone() });
     match call.end.outcome {
-        Outcome::Answered => of_turns(call, turns),
+        Outcome::Answered => in_turns(call, turns),
         Outcome::NoAgent => ended(Cause::Dispatch),
         Outcome::AgentLate => ended(Cause::Join),
-        Outcome::NoGreeting => of_stage(turns).or_else(|| ended(Cause::Greeting)),
-        Outcome::NoAnswer => of_stage(turns).or_else(|| ended(Cause::Silence)),
-        Outcome::AgentLeft => of_stage(turns).or_else(|| ended(Cause::AgentLeft)),
+        Outcome::NoGreeting => in_stage(turns).or_else(|| ended(Cause::Greeting)),
+        Outcome::NoAnswer => in_stage(turns).or_else(|| ended(Cause::Silence)),
+        Outcome::AgentLeft => in_stage(turns).or_else(|| ended(Cause::AgentLeft)),
         Outcome::ConnectionLost | Outcome::Refused => ended(Cause::Connection),
         Outcome::Stopped => ended(Cause::Stopped),
         Outcome::OurFault => ended(Cause::Ours),
@@ -106,7 +111,7 @@ pub(super) fn of(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
 
 /// The error the agent named in the turn that it did not answer; of several the first, because others
 /// follow from it.
-fn of_stage(turns: &[Turn]) -> Option<Failure> {
+fn in_stage(turns: &[Turn]) -> Option<Failure> {
     let failed = turns.iter().find(|t| matches!(t.reply, Reply::Unanswered { .. }))?;
     let error = failed.errors.first()?;
     let detail = format!("turn `{}`: {error}", failed.id);
@@ -144,13 +149,13 @@ fn stage(error: &str) -> Cause {
 }
 
 /// What was wrong in a call that was played to its end.
-fn of_turns(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
+fn in_turns(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
     let in_turn = |turn: &Turn, cause, what: &str| {
         Some(Failure { cause, detail: format!("turn `{}`: {what}", turn.id) })
     };
     for turn in turns {
         let found = match turn.reply {
-            Reply::Unanswered { .. } => of_stage(std::slice::from_ref(turn))
+            Reply::Unanswered { .. } => in_stage(std::slice::from_ref(turn))
                 .or_else(|| in_turn(turn, Cause::Silence, "no reply")),
             Reply::DidNotYield { .. } => {
                 in_turn(turn, Cause::TurnTaking, "the agent spoke on after a barge-in")

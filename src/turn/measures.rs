@@ -4,24 +4,23 @@ use std::time::Duration;
 
 use super::reported::REPORTED;
 use super::{CallFacts, EOT_EARLY_MS, Measures, Reply, Turn, Value};
-use crate::record::{CallId, CallRecord, Observation, Outcome, Run};
+use crate::record::{CallId, CallRecord, Outcome};
 use crate::scenario::{Expect, Metric, Scenario, TurnTaking};
-use crate::time::Offset;
 
-pub(super) fn of(run: &Run, scenario: &Scenario, turns: &[Turn], calls: &[CallFacts]) -> Measures {
-    let mut measures = Measures::default();
-    let steps = scenario.steps().len();
-    for (i, (call, facts)) in run.calls.iter().zip(calls).enumerate() {
-        let of_call = turns.get(i * steps..(i + 1) * steps).unwrap_or_default();
-        whole_call(&mut measures, call, facts);
-        for turn in of_call {
-            let expect = scenario.steps().get(turn.step as usize).and_then(|s| s.expect);
-            reply(&mut measures, call, turn, expect);
-            turn_taking(&mut measures, turn, expect, scenario.turn_taking());
-            reported(&mut measures, turn);
-        }
+/// Adds the values of one call.
+pub(super) fn measure(
+    measures: &mut Measures,
+    call: &CallRecord,
+    facts: &CallFacts,
+    scenario: &Scenario,
+) {
+    whole_call(measures, facts);
+    for turn in &facts.turns {
+        let expect = scenario.steps().get(turn.step as usize).and_then(|s| s.expect);
+        reply(measures, call, turn, expect);
+        turn_taking(measures, turn, expect, scenario.turn_taking());
+        reported(measures, turn);
     }
-    measures
 }
 
 impl Measures {
@@ -38,39 +37,31 @@ impl Measures {
     }
 }
 
-fn whole_call(measures: &mut Measures, call: &CallRecord, facts: &CallFacts) {
-    let first = |is: fn(&Observation) -> bool| -> Option<Offset> {
-        call.log.iter().find(|s| is(&s.what)).map(|s| s.at)
-    };
-    let connected = first(|o| matches!(o, Observation::Connected { .. }));
-    let joined = first(|o| matches!(o, Observation::AgentJoined { .. }));
-    let ready = first(|o| matches!(o, Observation::AgentTrackSubscribed));
-    let no_agent = matches!(call.end.outcome, Outcome::NoAgent | Outcome::AgentLate);
-    if let Some(at) = connected {
-        measures.add(Metric::ConnectDelay, call.id, 0, at.ms_since(call.dialled));
+fn whole_call(measures: &mut Measures, call: &CallFacts) {
+    let CallFacts { call: id, dialled, ended, agent_joined, agent_ready, .. } = *call;
+    let no_agent = matches!(call.outcome, Outcome::NoAgent | Outcome::AgentLate);
+    if let Some(at) = call.connected {
+        measures.add(Metric::ConnectDelay, id, 0, at.ms_since(dialled));
     }
-    if let Some(at) = joined {
-        measures.add(Metric::AgentJoinDelay, call.id, 0, at.ms_since(call.dialled));
+    if let Some(at) = agent_joined {
+        measures.add(Metric::AgentJoinDelay, id, 0, at.ms_since(dialled));
     } else if no_agent {
-        let waited = call.end.at.ms_since(call.dialled);
-        measures.add_bound(Metric::AgentJoinDelay, call.id, 0, waited);
+        measures.add_bound(Metric::AgentJoinDelay, id, 0, ended.ms_since(dialled));
     }
-    match (joined, ready) {
+    match (agent_joined, agent_ready) {
         (Some(joined), Some(ready)) => {
-            measures.add(Metric::AgentReadyDelay, call.id, 0, ready.ms_since(joined));
+            measures.add(Metric::AgentReadyDelay, id, 0, ready.ms_since(joined));
         }
         (Some(joined), None) if no_agent => {
-            let waited = call.end.at.ms_since(joined);
-            measures.add_bound(Metric::AgentReadyDelay, call.id, 0, waited);
+            measures.add_bound(Metric::AgentReadyDelay, id, 0, ended.ms_since(joined));
         }
         (Some(_) | None, _) => {}
     }
-    if !matches!(call.end.outcome, Outcome::Stopped | Outcome::OurFault) {
-        let ok = if facts.failure.is_none() { 1.0 } else { 0.0 };
-        measures.add(Metric::CallsOk, call.id, 0, ok);
+    if let Some(ok) = call.ok() {
+        measures.add(Metric::CallsOk, id, 0, if ok { 1.0 } else { 0.0 });
     }
-    if let Some(ratio) = facts.overlap.ratio() {
-        measures.add(Metric::OverlapRatio, call.id, 0, ratio);
+    if let Some(ratio) = call.overlap.ratio() {
+        measures.add(Metric::OverlapRatio, id, 0, ratio);
     }
 }
 
@@ -162,7 +153,7 @@ fn reported(measures: &mut Measures, turn: &Turn) {
     if let Some(ms) = turn.tool_ms {
         measures.add(Metric::ToolDelay, turn.call, turn.step, ms);
     }
-    if let (Reply::Heard { latency_ms, .. }, Some(e2e)) = (turn.reply, metrics.e2e_latency_ms) {
-        measures.add(Metric::Unattributed, turn.call, turn.step, latency_ms - e2e);
+    if let Some(ms) = turn.unattributed_ms() {
+        measures.add(Metric::Unattributed, turn.call, turn.step, ms);
     }
 }

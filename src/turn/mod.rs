@@ -1,28 +1,34 @@
 //! What a recording means: [`Turn`]s with their replies and reported stages, and the values of
 //! every [`Metric`] made from them. Pure: the same recording always gives the same turns.
 //!
-//! What was heard (`hear`) decides how a turn went; what the agent reported (`reported`) is laid
+//! What was heard (`timeline`) decides how a turn went; what the agent reported (`reported`) is laid
 //! beside it, and its clock is never set against ours.
 
 mod voices;
 mod overlap;
-mod hear;
+mod timeline;
 mod reported;
 mod tools;
 mod path;
 mod cause;
 mod measures;
+mod seen;
+mod analysis;
 
 use std::collections::BTreeMap;
 
-use crate::record::{CallId, CallRecord, ReportedMetrics, Run};
+use crate::record::{CallId, CallRecord, ReportedMetrics};
 use crate::scenario::{Content, Metric, Scenario, Source};
 use crate::time::Offset;
 
+use timeline::CallTimeline;
+
+pub use analysis::{Analyser, Analysis, CallFacts, Media, analyse};
 pub use cause::{Cause, Failure};
 pub use overlap::Overlap;
 pub use path::{Part, Path};
-pub use reported::{Doubt, REPORTED, Why};
+pub use reported::{REPORTED, Rejected, Why, stages};
+pub use seen::{Seen, Tally};
 
 /// A reported time that is longer than this (or negative) is an error of the agent's, not a latency.
 pub const LONGEST_REPORTED_MS: f64 = 60_000.0;
@@ -34,50 +40,12 @@ pub const EOT_EARLY_MS: f64 = 200.0;
 /// So many equal values are no chance.
 const CONSTANT_FROM: usize = 10;
 
-/// Everything a recording says about a run, computed once.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Analysis {
-    /// For each call in order, one turn a step.
-    pub turns: Vec<Turn>,
-    /// One for each call in order.
-    pub calls: Vec<CallFacts>,
-    pub measures: Measures,
-}
-
-/// What a recording says about a call as a whole.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CallFacts {
-    pub call: CallId,
-    pub overlap: Overlap,
-    /// Why it did not go as it should; `None` when it did.
-    pub failure: Option<Failure>,
-}
-
-impl Analysis {
-    pub fn of(run: &Run, scenario: &Scenario) -> Self {
-        let steps = scenario.steps().len();
-        let mut turns = Vec::with_capacity(run.calls.len() * steps);
-        let mut calls = Vec::with_capacity(run.calls.len());
-        for call in &run.calls {
-            let heard = hear::Heard::of(call, steps);
-            let of_call = turns_heard(call, scenario, &heard);
-            let (voices, said) = heard.overlap();
-            let overlap = Overlap::of(&said, voices.spans());
-            let failure = cause::of(call, &of_call);
-            calls.push(CallFacts { call: call.id, overlap, failure });
-            turns.extend(of_call);
-        }
-        let measures = measures::of(run, scenario, &turns, &calls);
-        Self { turns, calls, measures }
-    }
-}
-
 /// The turns of one call: exactly one for each step of the script, in the script's order.
 pub fn turns(call: &CallRecord, scenario: &Scenario) -> Vec<Turn> {
-    turns_heard(call, scenario, &hear::Heard::of(call, scenario.steps().len()))
+    turns_heard(call, scenario, &CallTimeline::new(call, scenario.steps().len()))
 }
 
-fn turns_heard(call: &CallRecord, scenario: &Scenario, heard: &hear::Heard) -> Vec<Turn> {
+fn turns_heard(call: &CallRecord, scenario: &Scenario, heard: &CallTimeline) -> Vec<Turn> {
     let mut turns: Vec<Turn> = (0_u32..)
         .zip(scenario.steps())
         .map(|(index, step)| Turn {
@@ -94,7 +62,6 @@ fn turns_heard(call: &CallRecord, scenario: &Scenario, heard: &hear::Heard) -> V
             errors: Vec::new(),
             ttfa_ms: None,
             tool_ms: None,
-            path: None,
             false_interruption: false,
             wrong_content: Vec::new(),
         })
@@ -102,9 +69,8 @@ fn turns_heard(call: &CallRecord, scenario: &Scenario, heard: &hear::Heard) -> V
     reported::join(call, scenario, heard, &mut turns);
     tools::join(call, heard, &mut turns);
     for (turn, step) in turns.iter_mut().zip(scenario.steps()) {
-        if let (Reply::Heard { voice, latency_ms }, Some(said)) = (turn.reply, turn.said) {
+        if let (Reply::Heard { voice, .. }, Some(said)) = (turn.reply, turn.said) {
             turn.ttfa_ms = heard.sound(voice.from).map(|at| at.ms_since(said.until));
-            turn.path = Path::of(latency_ms, &turn.reported, turn.tool_ms);
         }
         if matches!(turn.reply, Reply::Heard { .. } | Reply::Greeted { .. }) {
             turn.wrong_content = wrong_content(&step.content, turn);
@@ -135,11 +101,6 @@ fn wrong_content(content: &Content, turn: &Turn) -> Vec<String> {
     wrong
 }
 
-/// The values of every metric of a run. [`Analysis::of`] gives the turns as well for the same work.
-pub fn measure(run: &Run, scenario: &Scenario) -> Measures {
-    Analysis::of(run, scenario).measures
-}
-
 /// One step of the script as it went in one call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Turn {
@@ -157,7 +118,7 @@ pub struct Turn {
     pub reported: ReportedMetrics,
     /// What the agent reported about this turn and cannot be true, or should have reported; not in
     /// `reported`.
-    pub doubts: Vec<Doubt>,
+    pub doubts: Vec<Rejected>,
     /// What the agent understood, when it said so.
     pub heard_by_agent: Option<String>,
     /// What the agent answered, when it said so.
@@ -171,12 +132,28 @@ pub struct Turn {
     pub ttfa_ms: Option<f64>,
     /// How long tools ran before the reply, by our receipt of the agent's messages.
     pub tool_ms: Option<f64>,
-    /// What the reply was waiting for; `None` without a heard and a reported latency.
-    pub path: Option<Path>,
     /// The agent said that it had taken something in this turn for an interruption that was none.
     pub false_interruption: bool,
     /// What the reply should have held and does not, in sentences.
     pub wrong_content: Vec<String>,
+}
+
+impl Turn {
+    /// Where the time until the reply went; `None` without a heard and a reported latency.
+    pub fn path(&self) -> Option<Path> {
+        let (Reply::Heard { latency_ms, .. }, Some(_)) = (self.reply, self.said) else {
+            return None;
+        };
+        Path::trace(latency_ms, &self.reported, self.tool_ms)
+    }
+
+    /// Heard minus reported latency in milliseconds; `None` unless both are known.
+    pub fn unattributed_ms(&self) -> Option<f64> {
+        let (Reply::Heard { latency_ms, .. }, Some(_)) = (self.reply, self.said) else {
+            return None;
+        };
+        Some(latency_ms - self.reported.e2e_latency_ms?)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,7 @@ impl Overlap {
         (self.speech_ms > 0.0).then(|| (self.overlap_ms / self.speech_ms).clamp(0.0, 1.0))
     }
 
-    pub(super) fn of(caller: &[Span], agent: impl Iterator<Item = Span>) -> Self {
+    pub(super) fn measure(caller: &[Span], agent: impl Iterator<Item = Span>) -> Self {
         // How many of caller and agent begin (or end) to speak at a moment.
         let mut edges: Vec<(Offset, Who, i32)> = Vec::new();
         let mut add = |span: &Span, who| {

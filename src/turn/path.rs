@@ -80,7 +80,7 @@ pub struct Path {
 impl Path {
     /// The path of a reply heard after `heard_ms`; `None` when the agent reports no latency of its own
     /// for it. `tool_ms` is by our receipt.
-    pub fn of(heard_ms: f64, reported: &ReportedMetrics, tool_ms: Option<f64>) -> Option<Self> {
+    pub fn trace(heard_ms: f64, reported: &ReportedMetrics, tool_ms: Option<f64>) -> Option<Self> {
         let e2e = reported.e2e_latency_ms.filter(|ms| ms.is_finite() && *ms >= 0.0)?;
         let turn = [
             (Part::EndOfTurn, reported.end_of_turn_delay_ms),

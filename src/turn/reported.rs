@@ -5,7 +5,7 @@
 //! are matched by their order, our own moments of receipt, and what was heard; never by the agent's
 //! clock.
 
-use super::hear::Heard;
+use super::timeline::CallTimeline;
 use super::{LONGEST_REPORTED_MS, Reply, Turn};
 use crate::record::{CallRecord, Observation, ReportedMetrics, SessionEvent, Speaker};
 use crate::scenario::{Act, Metric, Scenario};
@@ -17,7 +17,7 @@ const DATA_LAG_US: i64 = 500_000;
 
 /// Something the agent reported that is not believed, or that is missing.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Doubt {
+pub struct Rejected {
     pub metric: Metric,
     /// As reported, in milliseconds; `None` when nothing was.
     pub ms: Option<f64>,
@@ -47,8 +47,41 @@ impl Why {
     }
 }
 
+/// The values an agent reported, by metric, in the order of [`Metric::ALL`]. A number that is none
+/// (agents are not trusted) counts as not reported.
+pub fn stages(reported: &ReportedMetrics) -> Vec<(Metric, f64)> {
+    // Named one by one, so that a new value cannot be forgotten here.
+    let ReportedMetrics {
+        transcription_delay_ms,
+        end_of_turn_delay_ms,
+        on_user_turn_completed_delay_ms,
+        llm_node_ttft_ms,
+        llm_node_ttfs_ms,
+        tts_node_ttfb_ms,
+        e2e_latency_ms,
+        speech_ms: _,
+    } = *reported;
+    [
+        (Metric::EndOfTurnDelay, end_of_turn_delay_ms),
+        (Metric::TranscriptionDelay, transcription_delay_ms),
+        (Metric::OnUserTurnCompletedDelay, on_user_turn_completed_delay_ms),
+        (Metric::LlmNodeTtft, llm_node_ttft_ms),
+        (Metric::LlmNodeTtfs, llm_node_ttfs_ms),
+        (Metric::TtsNodeTtfb, tts_node_ttfb_ms),
+        (Metric::E2eLatency, e2e_latency_ms),
+    ]
+    .into_iter()
+    .filter_map(|(metric, ms)| Some((metric, ms.filter(|ms| ms.is_finite())?)))
+    .collect()
+}
+
 /// Fills in what the agent said about each turn.
-pub(super) fn join(call: &CallRecord, scenario: &Scenario, heard: &Heard, turns: &mut [Turn]) {
+pub(super) fn join(
+    call: &CallRecord,
+    scenario: &Scenario,
+    heard: &CallTimeline,
+    turns: &mut [Turn],
+) {
     let greets = scenario.steps().first().is_some_and(|s| !matches!(s.act, Act::Say { .. }));
     let mut exchanges = Exchanges::new(heard, greets.then_some(0));
     let mut spoken = Transcripts::default();
@@ -70,7 +103,7 @@ pub(super) fn join(call: &CallRecord, scenario: &Scenario, heard: &Heard, turns:
 }
 
 /// A session that is handed to another agent may stop to report (livekit/agents#7157).
-fn absent_after_handoff(call: &CallRecord, heard: &Heard, turns: &mut [Turn]) {
+fn absent_after_handoff(call: &CallRecord, heard: &CallTimeline, turns: &mut [Turn]) {
     let is_handoff = |o: &Observation| matches!(o, Observation::Session(SessionEvent::Handoff));
     let mut steps = call.log.iter().filter(|s| is_handoff(&s.what));
     // Before the caller has said anything it is only the first agent that takes over.
@@ -82,7 +115,7 @@ fn absent_after_handoff(call: &CallRecord, heard: &Heard, turns: &mut [Turn]) {
     for turn in turns.iter_mut().filter(|t| t.step > handed && !known(t)) {
         if matches!(turn.reply, Reply::Heard { .. }) {
             let (metric, why) = (Metric::E2eLatency, Why::AbsentAfterHandoff);
-            turn.doubts.push(Doubt { metric, ms: None, why });
+            turn.doubts.push(Rejected { metric, ms: None, why });
         }
     }
 }
@@ -122,19 +155,19 @@ struct Exchange {
     user_text: Vec<String>,
     agent_text: Vec<String>,
     metrics: ReportedMetrics,
-    doubts: Vec<Doubt>,
+    doubts: Vec<Rejected>,
     /// Its reply's message has come, or never will.
     closed: bool,
 }
 
 struct Exchanges<'a> {
-    heard: &'a Heard,
+    heard: &'a CallTimeline,
     /// Begins with the greeting.
     all: Vec<Exchange>,
 }
 
 impl<'a> Exchanges<'a> {
-    fn new(heard: &'a Heard, greeting: Option<u32>) -> Self {
+    fn new(heard: &'a CallTimeline, greeting: Option<u32>) -> Self {
         let greeting = Exchange { step: greeting, ..Exchange::to(None, None) };
         Self { heard, all: vec![greeting] }
     }
@@ -270,25 +303,25 @@ fn fill_in(
 }
 
 /// A message that says its speech ended before it began has its times from nowhere.
-fn in_order(mut metrics: ReportedMetrics, doubts: &mut Vec<Doubt>) -> ReportedMetrics {
+fn in_order(mut metrics: ReportedMetrics, doubts: &mut Vec<Rejected>) -> ReportedMetrics {
     if metrics.speech_ms.is_none_or(|ms| ms >= 0.0) {
         return metrics;
     }
     for (metric, field) in REPORTED {
         if let Some(ms) = field(&mut metrics).take() {
-            doubts.push(Doubt { metric, ms: Some(ms), why: Why::SpeechRunsBackwards });
+            doubts.push(Rejected { metric, ms: Some(ms), why: Why::SpeechRunsBackwards });
         }
     }
     metrics
 }
 
 /// Takes out what cannot be true.
-fn plausible(mut metrics: ReportedMetrics, doubts: &mut Vec<Doubt>) -> ReportedMetrics {
+fn plausible(mut metrics: ReportedMetrics, doubts: &mut Vec<Rejected>) -> ReportedMetrics {
     for (metric, field) in REPORTED {
         if let Some(ms) = field(&mut metrics).take_if(|v| !(0.0..=LONGEST_REPORTED_MS).contains(v))
         {
             let why = if ms < 0.0 { Why::Negative } else { Why::Absurd };
-            doubts.push(Doubt { metric, ms: Some(ms), why });
+            doubts.push(Rejected { metric, ms: Some(ms), why });
         }
     }
     metrics

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Measures, Turn, measure, turns};
+use super::{Measures, Turn, analyse, turns};
 use crate::record::{
     CallEnd, CallId, CallRecord, ClipFact, Host, MediaFacts, Observation, Outcome, ReportedMetrics,
     Run, RunHead, RunTail, SessionEvent, Stamped,
@@ -179,7 +179,8 @@ pub(crate) fn measures_of(
     outcome: Outcome,
 ) -> Measures {
     let scenario = scenario(steps);
-    measure(&run("r", vec![call(0, log.concat(), end_ms, outcome)], &scenario), &scenario)
+    let run = run("r", vec![call(0, log.concat(), end_ms, outcome)], &scenario);
+    analyse(&run, &scenario).measures
 }
 
 /// Values of a metric as (step, milliseconds, censored).

@@ -44,11 +44,13 @@ fn span(from: i64, until: i64) -> Span {
 
 #[test]
 fn a_call_as_it_should_be() {
-    let analysis = Analysis::of(
+    let analysis = analyse(
         &run("r", vec![call(0, two_answers(), 12_500, Outcome::Answered)], &two_questions()),
         &two_questions(),
     );
-    let [greeting, hours, price] = analysis.turns.as_slice() else { panic!("one turn a step") };
+    let [greeting, hours, price] = analysis.calls[0].turns.as_slice() else {
+        panic!("one turn a step")
+    };
     assert_eq!(greeting.reply, Reply::Greeted { voice: span(1_500, 3_000), latency_ms: 1_200.0 });
     assert_eq!(greeting.reply_text.as_deref(), Some("Hello"));
     assert_eq!((greeting.said, greeting.heard_by_agent.as_deref()), (None, None));
@@ -342,7 +344,7 @@ fn overlap_is_counted_once_for_both() {
         [connected(0), began(0, 0), voice(500, 1_400), said(0, 1_000, 2_000), voice(1_800, 3_000)];
     let one = call(0, log.concat(), 5_000, Outcome::Answered);
     let scenario = scenario(vec![ask("hours")]);
-    let analysis = Analysis::of(&run("r", vec![one], &scenario), &scenario);
+    let analysis = analyse(&run("r", vec![one], &scenario), &scenario);
     assert_eq!(analysis.calls[0].overlap, Overlap { overlap_ms: 600.0, speech_ms: 2_500.0 });
     assert_eq!(values(&analysis.measures, Metric::OverlapRatio), [(0, 0.24, false)]);
 }
@@ -363,9 +365,9 @@ fn content_is_checked_and_never_taken_for_granted() {
             text.map_or_else(Vec::new, |text| agent(4_100, text, false, 250.0)),
         ];
         let run = run("r", vec![call(0, log.concat(), 5_000, Outcome::Answered)], &scenario);
-        let analysis = Analysis::of(&run, &scenario);
+        let analysis = analyse(&run, &scenario);
         let failure = analysis.calls[0].failure.clone();
-        (analysis.turns[0].wrong_content.len(), failure.map(|f| f.cause))
+        (analysis.calls[0].turns[0].wrong_content.len(), failure.map(|f| f.cause))
     };
     let wrong = Some(Cause::WrongContent);
     assert_eq!(check("text: {contains: NINE}", Some("From nine to six.")), (0, None));
@@ -389,7 +391,7 @@ fn the_cause_of_a_call_is_what_the_agent_named() {
         ];
         let one = call(0, log.concat(), 10_100, Outcome::NoAnswer);
         let scenario = scenario(vec![ask("hours")]);
-        let analysis = Analysis::of(&run("r", vec![one], &scenario), &scenario);
+        let analysis = analyse(&run("r", vec![one], &scenario), &scenario);
         analysis.calls[0].failure.clone().map(|f| f.cause)
     };
     assert_eq!(cause(None), Some(Cause::Silence));
@@ -466,9 +468,9 @@ proptest! {
         let moved = super::turns(&shifted(call.clone(), shift), &scenario);
         let back: Vec<Turn> = moved.into_iter().map(|t| turn_shifted(t, -shift)).collect();
         prop_assert_eq!(&back, &turns);
-        let analysis = Analysis::of(&run("r", vec![call], &scenario), &scenario);
-        for turn in &analysis.turns {
-            if let (Some(path), Reply::Heard { latency_ms, .. }) = (&turn.path, turn.reply) {
+        let analysis = analyse(&run("r", vec![call], &scenario), &scenario);
+        for turn in analysis.turns() {
+            if let (Some(path), Reply::Heard { latency_ms, .. }) = (turn.path(), turn.reply) {
                 prop_assert!((path.total_ms() - latency_ms).abs() < 1e-6);
             }
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::hear::Heard;
+use super::timeline::CallTimeline;
 use super::{Reply, Span, Turn};
 use crate::record::{CallRecord, Observation, SessionEvent};
 use crate::time::Offset;
@@ -25,7 +25,7 @@ struct Seen {
 }
 
 /// Fills in tools, their failures and their time.
-pub(super) fn join(call: &CallRecord, heard: &Heard, turns: &mut [Turn]) {
+pub(super) fn join(call: &CallRecord, heard: &CallTimeline, turns: &mut [Turn]) {
     let mut by_step: BTreeMap<u32, Seen> = BTreeMap::new();
     for seen in &call.log {
         let Observation::Session(event) = &seen.what else { continue };

@@ -139,7 +139,7 @@ fn paths(measures: &Measures) -> BTreeMap<u32, Vec<Path>> {
         for (values, field) in &reported {
             *field(&mut metrics) = values.get(&turn).copied();
         }
-        let path = Path::of(heard, &metrics, tools.get(&turn).copied());
+        let path = Path::trace(heard, &metrics, tools.get(&turn).copied());
         by_step.entry(turn.1).or_default().extend(path);
     }
     by_step.retain(|_, paths| !paths.is_empty());

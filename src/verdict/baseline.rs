@@ -1,102 +1,103 @@
-//! The accepted runs that later ones are held against.
+//! The accepted runs that later ones are compared with.
 
-use super::fingerprint::{Difference, Fingerprint, NotComparable, StepPrint, comparable};
+use super::comparable::{Difference, NotComparable, comparable};
 use super::health::{Unfit, unfit};
-use crate::record::{CallId, Run};
+use crate::measured::{File, Fingerprint, Kind, Measured, MeasuredError, StepPrint};
+use crate::record::CallId;
 use crate::scenario::Scenario;
 use crate::turn::{Analysis, Measures, Value};
 
-mod file;
-mod lines;
+/// The largest baseline file that is written or read: seven runs of 10,000 calls take half of it.
+pub const MAX_BYTES: usize = 32 << 20;
 
-pub use file::{BaselineError, MAX_BYTES};
-
-/// At least one accepted run, all of the same script: what they were of, and what they measured call
-/// by call.
+/// At least one accepted run, all of the same script.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Baseline {
-    steps: Vec<StepPrint>,
     /// Oldest first; never empty.
-    runs: Vec<Accepted>,
-    /// Of all runs together, with the calls numbered through.
-    measures: Measures,
-}
-
-/// One run of a baseline.
-#[derive(Debug, Clone, PartialEq)]
-struct Accepted {
-    id: String,
-    /// RFC 3339.
-    at: String,
-    fingerprint: Fingerprint,
-    measures: Measures,
+    runs: Vec<Measured>,
+    /// Of all runs together, with the calls numbered through; `None` for a single run.
+    together: Option<Measures>,
 }
 
 /// Why a run cannot become a baseline or part of one.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CannotAccept {
-    #[error("this run is no measure for others: {0}")]
+    #[error("this run cannot become a baseline: {0}")]
     Unfit(#[from] Unfit),
-    #[error("run {0} is in the baseline already")]
+    #[error("run {0} is already in the baseline")]
     Twice(String),
-    #[error("this run cannot stand beside those in the baseline: {0}")]
+    #[error("this run does not match the runs in the baseline: {0}")]
     Other(String),
 }
 
 impl Baseline {
-    /// Makes one run the measure for later ones. `accepted_at` is the time of doing so (RFC 3339).
-    pub fn of(
-        run: &Run,
-        scenario: &Scenario,
+    /// A baseline of one run that was just analysed. `accepted_at` is the time of doing so (RFC 3339).
+    pub fn accept(
         analysis: &Analysis,
+        scenario: &Scenario,
         accepted_at: &str,
     ) -> Result<Self, CannotAccept> {
-        if let Some(unfit) = unfit(run) {
+        if let Some(unfit) = unfit(analysis) {
             return Err(CannotAccept::Unfit(unfit));
         }
-        let accepted = Accepted {
-            id: run.head.run_id.clone(),
-            at: accepted_at.to_owned(),
-            fingerprint: Fingerprint::of(run, scenario),
-            measures: file::rounded(&analysis.measures),
-        };
-        Ok(Self::made(StepPrint::all(run, scenario), vec![accepted]))
+        let measured = Measured::take(analysis, scenario, true);
+        Ok(Self::from_run(Measured { accepted_at: Some(accepted_at.to_owned()), ..measured }))
+    }
+
+    /// A run as the baseline of another one. It has to be valid.
+    pub fn from_run(run: Measured) -> Self {
+        Self::made(vec![run])
+    }
+
+    /// Reads a baseline file.
+    pub fn parse(text: &str) -> Result<Self, MeasuredError> {
+        Ok(Self::made(File::parse(Kind::Baseline, text)?.into_runs()))
+    }
+
+    /// The text of the file, ending in a line break. Equal baselines have equal text.
+    pub fn to_json(&self) -> String {
+        File::new(Kind::Baseline, &self.runs).to_json()
     }
 
     /// This baseline with the runs of another at its end, of which the newest `keep` remain.
     pub fn with(&self, newer: Self, keep: usize) -> Result<Self, CannotAccept> {
         let (old, new) = (self.newest(), newer.newest());
-        comparable((&old.fingerprint, &self.steps), (&new.fingerprint, &newer.steps)).map_err(
+        comparable((&old.fingerprint, &old.steps), (&new.fingerprint, &new.steps)).map_err(
             |NotComparable { differences, .. }| {
                 let all: Vec<String> = differences.iter().map(ToString::to_string).collect();
                 CannotAccept::Other(all.join("; "))
             },
         )?;
-        if let Some(twice) = newer.runs.iter().find(|n| self.runs.iter().any(|o| o.id == n.id)) {
-            return Err(CannotAccept::Twice(twice.id.clone()));
+        let twice = newer.runs.iter().find(|n| self.runs.iter().any(|o| o.run_id == n.run_id));
+        if let Some(twice) = twice {
+            return Err(CannotAccept::Twice(twice.run_id.clone()));
         }
-        let mut runs: Vec<Accepted> = self.runs.iter().cloned().chain(newer.runs).collect();
+        let steps = new.steps.clone();
+        let mut runs: Vec<Measured> = self.runs.iter().cloned().chain(newer.runs).collect();
         runs.drain(..runs.len().saturating_sub(keep.max(1)));
-        Ok(Self::made(newer.steps, runs))
+        for run in &mut runs {
+            run.steps.clone_from(&steps);
+        }
+        Ok(Self::made(runs))
     }
 
-    fn made(steps: Vec<StepPrint>, runs: Vec<Accepted>) -> Self {
-        let measures = together(&runs);
-        Self { steps, runs, measures }
+    fn made(runs: Vec<Measured>) -> Self {
+        let together = (runs.len() > 1).then(|| together(&runs));
+        Self { runs, together }
     }
 
-    fn newest(&self) -> &Accepted {
+    fn newest(&self) -> &Measured {
         self.runs.last().expect("a baseline has a run")
     }
 
     /// The id of the accepted run (of several, the newest).
     pub fn run_id(&self) -> &str {
-        &self.newest().id
+        &self.newest().run_id
     }
 
     /// The ids of all accepted runs, the oldest first.
     pub fn run_ids(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.runs.iter().map(|run| run.id.as_str())
+        self.runs.iter().map(|run| run.run_id.as_str())
     }
 
     /// What each run measured, to the microsecond, the oldest first.
@@ -106,23 +107,25 @@ impl Baseline {
 
     /// What all runs measured together, to the microsecond, with the calls numbered through.
     pub fn measures(&self) -> &Measures {
-        &self.measures
+        self.together.as_ref().unwrap_or(&self.newest().measures)
     }
 
-    /// Whether a run may be held against this, and what differs from the newest accepted run all the
+    /// Whether a run may be compared with this, and what differs from the newest accepted run all the
     /// same.
     pub fn comparable(
         &self,
-        run: &Run,
+        run: &Analysis,
         scenario: &Scenario,
     ) -> Result<Vec<Difference>, NotComparable> {
-        let (print, steps) = (Fingerprint::of(run, scenario), StepPrint::all(run, scenario));
-        comparable((&self.newest().fingerprint, &self.steps), (&print, &steps))
+        let newest = self.newest();
+        let (print, steps) =
+            (Fingerprint::take(run, scenario), StepPrint::all(&run.head, scenario));
+        comparable((&newest.fingerprint, &newest.steps), (&print, &steps))
     }
 }
 
 /// The values of all runs, with calls of different runs told apart.
-fn together(runs: &[Accepted]) -> Measures {
+fn together(runs: &[Measured]) -> Measures {
     let mut all = Measures::default();
     let mut begin = 0;
     for run in runs {

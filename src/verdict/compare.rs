@@ -59,8 +59,8 @@ pub(super) struct Compared {
 }
 
 pub(super) fn with_baseline(input: &Judging<'_>, baseline: &Baseline) -> Compared {
-    let comparable = baseline.comparable(input.run, input.scenario);
-    let differences = match comparable.or_else(|other| other.allowed(input.different)) {
+    let comparable = baseline.comparable(input.analysis, input.scenario);
+    let differences = match comparable.or_else(|other| other.allowed(input.mismatch)) {
         Ok(differences) => differences,
         Err(other) => {
             let (standing, reasons) = (Standing::NotComparable, vec![other.to_string()]);

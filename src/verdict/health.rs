@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::{Judging, Outcome};
-use crate::record::{CallRecord, Observation, Outcome as CallOutcome, Run};
+use crate::record::Outcome as CallOutcome;
 use crate::stats::Histogram;
 use crate::text::{count, number, number_of};
+use crate::turn::{Analysis, CallFacts, Media};
 
 /// A caller whose microphone packets are later than this at the 99th percentile disturbs the agent's
 /// end-of-turn detection and measures itself. Milliseconds.
@@ -33,22 +34,17 @@ pub struct Pacing {
     pub histogram: Histogram,
 }
 
-/// The pacing of the calls of a run; `None` when no call has any that can be read.
-pub fn pacing(calls: &[CallRecord]) -> Option<Pacing> {
-    let mut all = Histogram::default();
-    let mut unreadable = 0;
-    for call in calls.iter().filter(|c| !c.media.pacing.is_empty()) {
-        let read = Histogram::from_base64(&call.media.pacing).and_then(|h| all.merge(&h));
-        unreadable += usize::from(read.is_err());
-    }
+/// The pacing of a run; `None` when no call has any that can be read.
+pub fn pacing(media: &Media) -> Option<Pacing> {
+    let all = &media.pacing;
     Some(Pacing {
         packets: all.count(),
         p50_ms: all.percentile_ms(50.0)?,
         p99_ms: all.percentile_ms(99.0)?,
         max_ms: all.max_ms()?,
-        skipped: calls.iter().map(|c| c.media.packets_skipped).sum(),
-        unreadable,
-        histogram: all,
+        skipped: media.skipped,
+        unreadable: media.unreadable,
+        histogram: all.clone(),
     })
 }
 
@@ -103,25 +99,26 @@ impl Unfit {
     }
 }
 
-pub(super) fn unfit(run: &Run) -> Option<Unfit> {
+/// Why a run is not judged; `None` for one that is.
+pub fn unfit(run: &Analysis) -> Option<Unfit> {
     let calls = run.calls.len();
-    let done = run.calls.iter().filter(|c| c.end.outcome != CallOutcome::Stopped).count();
+    let done = run.calls.iter().filter(|c| c.outcome != CallOutcome::Stopped).count();
     match &run.tail {
         Some(tail) if tail.stopped => return Some(Unfit::Stopped { done, planned: tail.planned }),
         Some(_) => {}
         None => return Some(Unfit::Killed { done: calls }),
     }
-    let ours: Vec<&CallRecord> =
-        run.calls.iter().filter(|c| c.end.outcome == CallOutcome::OurFault).collect();
+    let ours: Vec<&CallFacts> =
+        run.calls.iter().filter(|c| c.outcome == CallOutcome::OurFault).collect();
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 calls")]
     if ours.len() as f64 > calls as f64 * MAX_OUR_FAULT_SHARE {
         let detail = first_detail(&ours);
         return Some(Unfit::OurFaults { faults: ours.len(), calls, detail });
     }
-    if !run.calls.iter().any(reached_agent) {
+    if !run.calls.iter().any(|call| call.agent_joined.is_some()) {
         return Some(Unfit::NothingMeasured { why: why_nothing(run) });
     }
-    if let Some(Pacing { packets, p99_ms, skipped, .. }) = pacing(&run.calls) {
+    if let Some(Pacing { packets, p99_ms, skipped, .. }) = pacing(&run.media) {
         if p99_ms > MAX_PACING_P99_MS {
             return Some(Unfit::LatePacing { p99_ms });
         }
@@ -138,17 +135,18 @@ pub(super) fn unfit(run: &Run) -> Option<Unfit> {
 /// What does not spoil the run but should be known.
 pub(super) fn notes(input: &Judging<'_>) -> Vec<String> {
     let mut notes = Vec::new();
-    let ours = input.run.calls.iter().filter(|c| c.end.outcome == CallOutcome::OurFault).count();
+    let run = input.analysis;
+    let ours = run.calls.iter().filter(|c| c.outcome == CallOutcome::OurFault).count();
     if ours > 0 {
-        let of = number_of(input.run.calls.len());
+        let of = number_of(run.calls.len());
         notes.push(format!("{ours} of {of} calls failed on the caller's side and are left out"));
     }
-    let dropped = input.analysis.measures.dropped_reported;
+    let dropped = run.measures.dropped_reported;
     if dropped > 0 {
         let times = count(dropped, "time");
         notes.push(format!("{times} that the agent reported cannot be true and are left out"));
     }
-    if let Some(Pacing { skipped, unreadable, .. }) = pacing(&input.run.calls) {
+    if let Some(Pacing { skipped, unreadable, .. }) = pacing(&run.media) {
         if skipped > 0 {
             notes.push(format!("the caller stalled: {skipped} microphone packets were never sent"));
         }
@@ -159,14 +157,10 @@ pub(super) fn notes(input: &Judging<'_>) -> Vec<String> {
     notes
 }
 
-fn reached_agent(call: &CallRecord) -> bool {
-    call.log.iter().any(|s| matches!(s.what, Observation::AgentJoined { .. }))
-}
-
-fn why_nothing(run: &Run) -> String {
-    let mut by_outcome: BTreeMap<CallOutcome, Vec<&CallRecord>> = BTreeMap::new();
+fn why_nothing(run: &Analysis) -> String {
+    let mut by_outcome: BTreeMap<CallOutcome, Vec<&CallFacts>> = BTreeMap::new();
     for call in &run.calls {
-        by_outcome.entry(call.end.outcome).or_default().push(call);
+        by_outcome.entry(call.outcome).or_default().push(call);
     }
     let Some((outcome, calls)) = by_outcome.iter().max_by_key(|(_, calls)| calls.len()) else {
         return "no call was placed".to_owned();
@@ -190,7 +184,7 @@ fn why_nothing(run: &Run) -> String {
     format!("{} of {all} ended as `{name}`{}{remedy}", calls.len(), first_detail(calls))
 }
 
-fn first_detail(calls: &[&CallRecord]) -> String {
-    let detail = calls.iter().map(|c| c.end.detail.as_str()).find(|d| !d.is_empty());
+fn first_detail(calls: &[&CallFacts]) -> String {
+    let detail = calls.iter().map(|c| c.detail.as_str()).find(|d| !d.is_empty());
     detail.map(|d| format!(" ({d})")).unwrap_or_default()
 }

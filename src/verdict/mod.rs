@@ -6,26 +6,27 @@
 
 mod health;
 mod thresholds;
-mod fingerprint;
+mod comparable;
 mod baseline;
 mod attribution;
 mod compare;
+mod judged;
 pub mod paired;
 pub mod noise;
 
 pub use attribution::{Attribution, PartChange, StepChange};
-pub use baseline::{Baseline, BaselineError, CannotAccept, MAX_BYTES as BASELINE_MAX_BYTES};
+pub use baseline::{Baseline, CannotAccept, MAX_BYTES as BASELINE_MAX_BYTES};
+pub use comparable::{Difference, How, Mismatch, NotComparable};
 pub use compare::RUNS_FOR_DRIFT;
-pub use fingerprint::{Difference, Different, Fingerprint, NotComparable};
 pub use health::{
-    MAX_OUR_FAULT_SHARE, MAX_PACING_P99_MS, MAX_SKIPPED_SHARE, Pacing, Unfit, pacing,
+    MAX_OUR_FAULT_SHARE, MAX_PACING_P99_MS, MAX_SKIPPED_SHARE, Pacing, Unfit, pacing, unfit,
 };
+pub use judged::{Judged, JudgedPair};
 
 pub use thresholds::sample;
 
 use compare::Standing;
 
-use crate::record::Run;
 use crate::scenario::{Metric, Scenario, Threshold};
 use crate::stats::{Interval, Quantile, Rate, Statistic};
 use crate::turn::Analysis;
@@ -33,13 +34,11 @@ use crate::turn::Analysis;
 /// Everything a verdict is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct Judging<'a> {
-    pub run: &'a Run,
     pub scenario: &'a Scenario,
-    /// Of this run and scenario.
+    /// Of a run of this scenario.
     pub analysis: &'a Analysis,
     pub baseline: Option<&'a Baseline>,
-    /// Whether a baseline of something else may be compared with all the same.
-    pub different: Different,
+    pub mismatch: Mismatch,
     /// Of the resampling; the same input and seed always give the same verdict.
     pub seed: u64,
 }
@@ -206,7 +205,7 @@ pub struct FailureChange {
 /// Judges a run. Takes seconds for 10,000 calls, and asks nothing but its input.
 pub fn judge(input: Judging<'_>) -> Verdict {
     let thresholds = thresholds::results(input.scenario, input.analysis);
-    if let Some(unfit) = health::unfit(input.run) {
+    if let Some(unfit) = unfit(input.analysis) {
         let reasons = vec![unfit.to_string()];
         return Verdict { outcome: unfit.outcome(), reasons, thresholds, comparison: None };
     }

@@ -6,9 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use super::health::{Unfit, unfit};
-use super::paired::Recorded;
 use super::thresholds::sample;
+use crate::measured::{Fingerprint, Measured};
 use crate::scenario::{BaselineRule, Metric};
 use crate::stats::power::{Design, within_pairs};
 use crate::stats::{Components, Logged, Quantile, components};
@@ -23,8 +22,8 @@ const EFFICIENCY: f64 = 0.955;
 /// Why there is no telling.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum NoNoise {
-    #[error("run {run}: {why}")]
-    Unfit { run: String, why: Unfit },
+    #[error("run {0} is not valid: `loadcall report` says why")]
+    Invalid(String),
     #[error("the runs are not of one scenario and agent: {first} and {other}")]
     Mixed { first: String, other: String },
     #[error("run {0} is named twice; name each run once")]
@@ -79,19 +78,15 @@ pub struct Detectable {
 }
 
 impl Noise {
-    /// Of runs of one scenario with one agent.
-    pub fn of(runs: &[Recorded<'_>]) -> Result<Self, NoNoise> {
-        same(runs)?;
-        let rule = match runs.first() {
-            Some(first) => first.scenario.baseline(),
-            None => return Err(NoNoise::TooFew { metric: "the primary metric" }),
-        };
+    /// The noise of runs of one scenario with one agent, by the scenario's rule.
+    pub fn measure(rule: BaselineRule, runs: &[Measured]) -> Result<Self, NoNoise> {
+        check_alike(runs)?;
         let metric = rule.primary;
         let too_few = NoNoise::TooFew { metric: metric.name() };
         let mut logged = Vec::new();
         let (mut figures, mut all, mut censored) = (Vec::new(), 0, 0);
         for (run, of) in (0..).zip(runs) {
-            let values = of.analysis.measures.values(metric);
+            let values = of.measures.values(metric);
             let Some(sample) = sample(values) else { continue };
             all += values.len();
             censored += values.iter().filter(|v| v.censored).count();
@@ -102,7 +97,7 @@ impl Noise {
                 step: v.step,
             }));
             let figure = sample.quantile(rule.quantile);
-            let run_id = of.run.head.run_id.clone();
+            let run_id = of.run_id.clone();
             figures.push(RunFigure { run_id, calls: sample.clusters(), figure });
         }
         let components = components(&logged).ok_or_else(|| too_few.clone())?;
@@ -136,26 +131,26 @@ impl Noise {
     }
 }
 
-/// That all runs are fit, and of the same.
-fn same(runs: &[Recorded<'_>]) -> Result<(), NoNoise> {
-    let print = |of: &Recorded<'_>| {
-        let agent = of.scenario.agent();
-        let name = if agent.name.is_empty() { "automatic dispatch" } else { &agent.name };
-        let what = format!("`{}` with {name}", of.scenario.name());
-        if agent.metadata.is_empty() { what } else { format!("{what} {}", agent.metadata) }
-    };
+/// That all runs are valid, different, and of one scenario and agent.
+fn check_alike(runs: &[Measured]) -> Result<(), NoNoise> {
     let mut seen = BTreeSet::new();
-    for of in runs {
-        if !seen.insert(&of.run.head.run_id) {
-            return Err(NoNoise::Twice(of.run.head.run_id.clone()));
+    for run in runs {
+        if !seen.insert(&run.run_id) {
+            return Err(NoNoise::Twice(run.run_id.clone()));
         }
-        if let Some(arm) = &of.run.head.arm {
-            return Err(NoNoise::Arm { side: arm.side.name() });
+        if let Some(side) = run.side {
+            return Err(NoNoise::Arm { side: side.name() });
         }
-        if let Some(why) = unfit(of.run) {
-            return Err(NoNoise::Unfit { run: of.run.head.run_id.clone(), why });
+        if !run.valid {
+            return Err(NoNoise::Invalid(run.run_id.clone()));
         }
     }
+    let print = |run: &Measured| {
+        let Fingerprint { scenario, agent, agent_metadata, .. } = &run.fingerprint;
+        let agent = if agent.is_empty() { "automatic dispatch" } else { agent };
+        let what = format!("`{scenario}` with {agent}");
+        if agent_metadata.is_empty() { what } else { format!("{what} ({agent_metadata})") }
+    };
     let Some(first) = runs.first().map(print) else { return Ok(()) };
     match runs.iter().map(print).find(|other| *other != first) {
         Some(other) => Err(NoNoise::Mixed { first, other }),
@@ -188,7 +183,7 @@ fn whole(n: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::turn::Analysis;
+    use crate::turn::analyse;
     use crate::turn::testing::two_questions;
     use crate::verdict::testing::Agent;
 
@@ -198,13 +193,9 @@ mod tests {
             .zip(agents)
             .map(|(i, agent)| agent.run(&format!("run-{i}"), calls, i + 1, &scenario))
             .collect();
-        let analyses: Vec<Analysis> = runs.iter().map(|r| Analysis::of(r, &scenario)).collect();
-        let recorded: Vec<Recorded<'_>> = runs
-            .iter()
-            .zip(&analyses)
-            .map(|(run, analysis)| Recorded { run, scenario: &scenario, analysis })
-            .collect();
-        Noise::of(&recorded)
+        let measured: Vec<Measured> =
+            runs.iter().map(|r| Measured::take(&analyse(r, &scenario), &scenario, true)).collect();
+        Noise::measure(scenario.baseline(), &measured)
     }
 
     /// Agents whose nights differ: as much above as below.
@@ -247,6 +238,6 @@ mod tests {
         let say = |result: Result<Noise, NoNoise>| result.expect_err("no noise").to_string();
         let one = say(noise_of(&[Agent::default()], 20));
         assert!(one.starts_with("heard_e2e_latency has too few values: at least 2 runs"), "{one}");
-        assert!(say(Noise::of(&[])).contains("too few"));
+        assert!(say(Noise::measure(two_questions().baseline(), &[])).contains("too few"));
     }
 }

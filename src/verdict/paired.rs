@@ -17,11 +17,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attribution::{self, Attribution};
-use super::fingerprint::{Different, Fingerprint, StepPrint, comparable};
+use super::comparable::{Difference, How, Mismatch, comparable};
 use super::health::unfit;
 use super::thresholds::sample;
 use super::{Outcome, values_needed};
-use crate::record::{CallId, Run, Side};
+use crate::measured::{Fingerprint, StepPrint};
+use crate::record::{CallId, KeyChange, Side};
 use crate::scenario::{Metric, Scenario};
 use crate::stats::power::within_pairs;
 use crate::stats::{
@@ -42,7 +43,6 @@ const SUSPICIOUS: f64 = 0.25 + 1e-9;
 /// One side: a recording with what it means.
 #[derive(Debug, Clone, Copy)]
 pub struct Recorded<'a> {
-    pub run: &'a Run,
     /// For the agent of this side.
     pub scenario: &'a Scenario,
     pub analysis: &'a Analysis,
@@ -164,7 +164,7 @@ enum Standing {
 /// Judges B against A. Asks nothing but its input.
 pub fn judge(input: Pairing<'_>) -> PairedVerdict {
     let Pairing { a, b, seed } = input;
-    let unfits = [(Side::A, unfit(a.run)), (Side::B, unfit(b.run))];
+    let unfits = [(Side::A, unfit(a.analysis)), (Side::B, unfit(b.analysis))];
     let mut unfits: Vec<_> =
         unfits.into_iter().filter_map(|(side, unfit)| Some((side, unfit?))).collect();
     // No agent reached says most, and nobody needs to hear that the other side was then cut short.
@@ -201,34 +201,37 @@ pub fn judge(input: Pairing<'_>) -> PairedVerdict {
 
 /// What tells the two agents apart, or why the recordings are no pair.
 fn differences(a: Recorded<'_>, b: Recorded<'_>) -> Result<Vec<String>, String> {
-    let of = |run: &Run, side| {
-        run.head.arm.as_ref().filter(|arm| arm.side == side).map(|arm| arm.ab.clone())
+    let ab = |of: Recorded<'_>, side| {
+        let arm = of.analysis.head.arm.as_ref().filter(|arm| arm.side == side)?;
+        Some(arm.ab.clone())
     };
-    match (of(a.run, Side::A), of(b.run, Side::B)) {
+    match (ab(a, Side::A), ab(b, Side::B)) {
         (Some(a), Some(b)) if a == b => {}
         _ => return Err("the two recordings are not a and b of one A/B run".to_owned()),
     }
-    let print = |of: Recorded<'_>| Fingerprint::of(of.run, of.scenario);
-    let steps = |of: Recorded<'_>| StepPrint::all(of.run, of.scenario);
+    let print = |of: Recorded<'_>| Fingerprint::take(of.analysis, of.scenario);
+    let steps = |of: Recorded<'_>| StepPrint::all(&of.analysis.head, of.scenario);
     let alike = comparable((&print(a), &steps(a)), (&print(b), &steps(b)));
     // Being different agents is what they are there for.
     let known = alike
-        .or_else(|other| other.allowed(Different::Allowed))
+        .or_else(|other| other.allowed(Mismatch::Allow))
         .map_err(|_| "a and b were not played the same script".to_owned())?;
-    let mut notes = Vec::new();
-    let mut differ = |what: &str, a: &str, b: &str| {
-        let shown = |text: &str| if text.is_empty() { "nothing".into() } else { text.to_owned() };
-        if a != b {
-            notes.push(format!("{what} is {} in a and {} in b", shown(a), shown(b)));
-        }
-    };
-    for known in known {
-        differ(&known.what, &known.baseline, &known.run);
-    }
+    let mut notes: Vec<String> = known.iter().map(between).collect();
     if notes.is_empty() {
         notes.push("a and b are called alike: name, metadata and server are the same".to_owned());
     }
     Ok(notes)
+}
+
+/// A difference between a and b, for people.
+fn between(difference: &Difference) -> String {
+    let what = &difference.what;
+    match &difference.how {
+        How::Values { baseline: a, run: b } => format!("{what}: {a} in a, {b} in b"),
+        How::Key(KeyChange::Changed) => format!("{what} differs"),
+        How::Key(KeyChange::Added) => format!("{what} is set only in b"),
+        How::Key(KeyChange::Removed) => format!("{what} is set only in a"),
+    }
 }
 
 fn compare(a: Recorded<'_>, b: Recorded<'_>, seed: u64) -> (PairedComparison, Standing) {
@@ -241,8 +244,8 @@ fn compare(a: Recorded<'_>, b: Recorded<'_>, seed: u64) -> (PairedComparison, St
     let standing = primary.map_or(Standing::Unclear, |p| standing(&p, min_effect_ms));
     let others = Metric::ALL.into_iter().filter(|m| m.is_time() && *m != rule.primary);
     let changes = primary.into_iter().chain(others.filter_map(of)).collect();
-    let calls: BTreeSet<CallId> = a.run.calls.iter().map(|call| call.id).collect();
-    let pairs = b.run.calls.iter().filter(|call| calls.contains(&call.id)).count();
+    let calls: BTreeSet<CallId> = a.analysis.calls.iter().map(|call| call.call).collect();
+    let pairs = b.analysis.calls.iter().filter(|call| calls.contains(&call.call)).count();
     let moved = primary
         .filter(|p| p.metric == Metric::HeardE2eLatency)
         .map(|p| [p.shift.at_least, p.shift.at_most])

@@ -1,10 +1,10 @@
 //! Runs of a simulated agent for tests: two questions a call, each reply delayed by known stages.
 
-use super::{Baseline, Different, Judging, Verdict, judge};
+use super::{Baseline, Judging, Mismatch, Verdict, judge};
 use crate::random::SplitMix64;
 use crate::record::{CallRecord, Observation, Outcome, ReportedMetrics, Run, SessionEvent};
 use crate::scenario::{Aggregate, Metric, Op, Scenario, Threshold};
-use crate::turn::Analysis;
+use crate::turn::analyse;
 use crate::turn::testing as make;
 
 /// An agent whose stages take exactly this long, in milliseconds, plus what chance adds.
@@ -109,20 +109,19 @@ impl Agent {
 
 /// A baseline of one run.
 pub(crate) fn accepted(run: &Run, scenario: &Scenario) -> Baseline {
-    let analysis = Analysis::of(run, scenario);
-    Baseline::of(run, scenario, &analysis, "2026-11-24T12:00:00Z").expect("fit")
+    let analysis = analyse(run, scenario);
+    Baseline::accept(&analysis, scenario, "2026-11-24T12:00:00Z").expect("fit")
 }
 
 /// Judges a run against a baseline made of another.
 pub(crate) fn against(baseline: Option<&Run>, run: &Run, scenario: &Scenario) -> Verdict {
     let baseline = baseline.map(|b| accepted(b, scenario));
-    let analysis = Analysis::of(run, scenario);
+    let analysis = analyse(run, scenario);
     judge(Judging {
-        run,
         scenario,
         analysis: &analysis,
         baseline: baseline.as_ref(),
-        different: Different::Blocks,
+        mismatch: Mismatch::Refuse,
         seed: 7,
     })
 }

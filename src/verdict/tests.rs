@@ -2,9 +2,10 @@ mod simulation;
 
 use super::testing::{Agent, against, p95_below, threshold};
 use super::*;
-use crate::record::{Outcome as CallOutcome, RunTail};
+use crate::record::{Outcome as CallOutcome, Run, RunTail};
 use crate::scenario::{Aggregate, Op};
 use crate::stats::Histogram;
+use crate::turn::analyse;
 use crate::turn::testing::two_questions;
 
 #[test]
@@ -70,7 +71,7 @@ fn every_call_must_succeed_unless_the_scenario_says_otherwise() {
     assert_eq!(bad.outcome, Outcome::Fail);
     assert_eq!(
         bad.reasons[0],
-        "threshold failed: calls_ok rate>=1: 0.900 (9 of 10, 95 % interval 0.55 to 1.00) [1 no_answer]"
+        "threshold failed: calls_ok rate>=1: 0.900 (9 of 10, 95 % interval 0.55 to 1.00) [1 no_reply]"
     );
 }
 
@@ -84,8 +85,8 @@ fn runs_that_are_not_judged() {
         scenario.thresholds = vec![p95_below(1.0)];
         let verdict = against(None, run, &scenario);
         assert_eq!((verdict.outcome, verdict.reasons), (outcome, vec![reason.to_owned()]));
-        let analysis = Analysis::of(run, &scenario);
-        Baseline::of(run, &scenario, &analysis, "now").expect_err("no measure for others");
+        let analysis = analyse(run, &scenario);
+        Baseline::accept(&analysis, &scenario, "now").expect_err("no measure for others");
     };
 
     let mut run = good();
@@ -153,7 +154,7 @@ fn a_caller_that_falls_behind_makes_a_run_invalid() {
     };
     let good = pacing_of(19_000);
     assert_eq!(against(None, &good, &scenario).outcome, Outcome::Pass);
-    let pacing = super::pacing(&good.calls).expect("paced");
+    let pacing = super::pacing(&analyse(&good, &scenario).media).expect("paced");
     assert_eq!(pacing.packets, 1_000);
     assert!((pacing.p50_ms - 0.5).abs() < 0.01 && (pacing.p99_ms - 19.0).abs() < 0.05);
     let verdict = against(None, &pacing_of(31_000), &scenario);

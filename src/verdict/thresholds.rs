@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Judging, ThresholdResult, values_needed};
-use crate::record::{CallId, Outcome as CallOutcome};
 use crate::scenario::{Aggregate, Kind, Metric, Op, Scenario, Threshold};
 use crate::stats::{Point, Quantile, Rate, Sample};
 use crate::text::{count, number, number_of, quantile};
-use crate::turn::{Analysis, Value};
+use crate::turn::{Analysis, Cause, Value};
 
 /// Every threshold of the scenario, and that every call must succeed when it sets none on `calls_ok`.
 pub(super) fn results(scenario: &Scenario, analysis: &Analysis) -> Vec<ThresholdResult> {
@@ -138,20 +137,14 @@ pub(super) fn reasons(results: &[ThresholdResult], input: &Judging<'_>) -> Vec<S
     }]
 }
 
-/// How the calls that are not ok ended.
+/// Why calls failed, by cause.
 fn failures(input: &Judging<'_>) -> String {
-    let not_ok = input.analysis.measures.values(Metric::CallsOk).iter().filter(|v| v.value < 0.5);
-    let calls = input.run.calls.iter();
-    let outcomes: BTreeMap<CallId, CallOutcome> = calls.map(|c| (c.id, c.end.outcome)).collect();
-    let mut causes: BTreeMap<&str, usize> = BTreeMap::new();
-    for value in not_ok {
-        let cause = match outcomes.get(&value.call) {
-            Some(CallOutcome::Answered) | None => "missed_expectation",
-            Some(outcome) => outcome.name(),
-        };
-        *causes.entry(cause).or_default() += 1;
+    let mut causes: BTreeMap<Cause, usize> = BTreeMap::new();
+    let failed = input.analysis.calls.iter().filter(|call| call.ok() == Some(false));
+    for failure in failed.filter_map(|call| call.failure.as_ref()) {
+        *causes.entry(failure.cause).or_default() += 1;
     }
-    let causes: Vec<String> = causes.iter().map(|(cause, n)| format!("{n} {cause}")).collect();
+    let causes: Vec<String> = causes.iter().map(|(c, n)| format!("{n} {}", c.name())).collect();
     if causes.is_empty() { String::new() } else { format!(" [{}]", causes.join(", ")) }
 }
 

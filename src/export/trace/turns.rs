@@ -5,9 +5,8 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::{Attributes, Kind, Level, clipped};
 use super::{Draft, Trace};
-use crate::report::stages;
 use crate::time::Offset;
-use crate::turn::{Disturbance, Reply, Span, Turn};
+use crate::turn::{Disturbance, Reply, Span, Turn, stages};
 
 impl Trace<'_> {
     /// A turn, what the caller said in it and the agent's response; nothing when neither spoke.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::calls::{Calls, Turns};
+
 #[derive(Serialize)]
 pub(super) struct Document<'a> {
     pub(super) format: u32,
@@ -24,8 +26,8 @@ pub(super) struct Document<'a> {
     pub(super) causes: BTreeMap<&'static str, usize>,
     pub(super) steps: Vec<StepJson<'a>>,
     pub(super) definitions: DefinitionsJson,
-    pub(super) calls: Vec<CallJson<'a>>,
-    pub(super) turns: Vec<TurnJson<'a>>,
+    pub(super) calls: Calls<'a>,
+    pub(super) turns: Turns<'a>,
     pub(super) pacing: Option<PacingJson<'a>>,
     pub(super) calibration: Option<&'a crate::record::Calibration>,
     pub(super) received: ReceivedJson,

@@ -4,12 +4,13 @@
 use serde::Serialize;
 
 use super::{PairedReport, SideLine};
+use crate::record::MetadataDigest;
 use crate::report::json::{judgement, micro};
 use crate::verdict::paired::{PairedCalls, PairedChange, PairedComparison};
 use crate::verdict::{Attribution, PartChange};
 
 /// The version of the format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -31,7 +32,7 @@ struct Document<'a> {
 struct SideJson<'a> {
     run_id: &'a str,
     agent_name: &'a str,
-    agent_metadata: &'a str,
+    agent_metadata: &'a MetadataDigest,
     server_url: &'a str,
     calls: usize,
     calls_ok: Option<usize>,

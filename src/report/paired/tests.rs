@@ -1,19 +1,14 @@
 use super::*;
 use crate::record::Run;
 use crate::report::text;
-use crate::turn::Analysis;
+use crate::turn::analyse;
 use crate::turn::testing::two_questions;
-use crate::verdict::paired::{judge, testing};
+use crate::verdict::paired::testing;
 
 fn report(a: &Run, b: &Run) -> PairedReport {
     let scenario = two_questions();
-    let (x, y) = (Analysis::of(a, &scenario), Analysis::of(b, &scenario));
-    let pairing = Pairing {
-        a: Recorded { run: a, scenario: &scenario, analysis: &x },
-        b: Recorded { run: b, scenario: &scenario, analysis: &y },
-        seed: 7,
-    };
-    PairedReport::new(&pairing, judge(pairing))
+    let side = |run| (scenario.clone(), analyse(run, &scenario));
+    PairedReport::new(&JudgedPair::judge(side(a), side(b), 7))
 }
 
 /// Reports of a slower agent, of one that often does not answer, and of one that nobody reached.

@@ -4,9 +4,9 @@ use super::judgement;
 use super::page::{Page, Tone};
 use super::tables::{grouped, number, parts, signed};
 use super::{Colour, WIDTH};
-use crate::report::clipped;
 use crate::report::paired::{PairedReport, SideLine};
 use crate::stats::Shift;
+use crate::text::clipped;
 use crate::verdict::Outcome;
 use crate::verdict::paired::{PairedCalls, PairedChange, PairedComparison};
 
@@ -74,13 +74,13 @@ fn described(side: &SideLine) -> String {
         "" => "automatic dispatch".to_owned(),
         name => format!("agent {name}"),
     };
-    let metadata = match side.agent_metadata.as_str() {
-        "" => String::new(),
-        text => format!(" {}", clipped(text, METADATA)),
+    let metadata = match &side.agent_metadata {
+        none if none.is_empty() => String::new(),
+        keys => format!(" with metadata {}", clipped(&keys.to_string(), METADATA)),
     };
     let ok = side
         .calls_ok
-        .map_or(String::new(), |ok| format!(" · {} of {} calls went well", ok.count, ok.of));
+        .map_or(String::new(), |ok| format!(" · {} of {} calls succeeded", ok.count, ok.of));
     format!("{agent}{metadata} · {}{ok}", side.server_url)
 }
 

@@ -2,7 +2,8 @@
 
 use super::page::{Page, Tone};
 use crate::record::Calibration;
-use crate::report::{OutcomeCount, Report, Share, Summary};
+use crate::report::counts::loss;
+use crate::report::{CauseCount, Report, Share, Summary};
 use crate::scenario::Metric;
 use crate::stats::{Quantile, Statistic};
 use crate::text::{self, clipped};
@@ -159,32 +160,28 @@ pub(super) fn steps(page: &mut Page, report: &Report) {
     }
 }
 
-/// How calls ended, with an example of each way that needs one.
-pub(super) fn outcomes(page: &mut Page, report: &Report) {
-    page.heading("outcomes");
-    if let Some(share) = report.calls_ok {
-        page.paragraph(2, &[(Tone::Plain, "calls_ok")], &went_well(share));
+/// How many calls succeeded, and why the others failed, with an example of each cause.
+pub(super) fn calls(page: &mut Page, report: &Report) {
+    if report.calls_ok.is_none() && report.causes.is_empty() {
+        return;
     }
-    for count in &report.outcomes {
-        page.paragraph(2, &[(Tone::Plain, &outcome(count))], &example(count));
+    page.heading("calls");
+    if let Some(share) = report.calls_ok {
+        page.paragraph(2, &[(Tone::Plain, "calls_ok")], &succeeded(share));
     }
     if report.causes.is_empty() {
         return;
     }
-    page.heading("why calls did not go as they should");
+    page.heading("failure causes");
     for count in &report.causes {
         let row = format!("{:<16}{:>6}", count.cause.name(), count.calls);
-        let example = match clipped(&count.example, EXAMPLE) {
-            none if none.is_empty() => none,
-            example => format!("  e.g. {example}"),
-        };
-        page.paragraph(2, &[(Tone::Plain, &row)], &example);
+        page.paragraph(2, &[(Tone::Plain, &row)], &example(count));
     }
 }
 
 /// A share that rests on a few failures is not shown as a percentage, which would claim to be exact.
-fn went_well(share: Share) -> String {
-    let counts = format!("{} of {} calls went well", share.count, share.of);
+fn succeeded(share: Share) -> String {
+    let counts = format!("{} of {} calls succeeded", share.count, share.of);
     let failed = share.of.saturating_sub(share.count);
     let percent = match failed.min(share.count) {
         few if few < FEW => String::new(),
@@ -196,26 +193,22 @@ fn went_well(share: Share) -> String {
     format!("{percent}{counts}{interval}")
 }
 
-fn outcome(count: &OutcomeCount) -> String {
-    format!("{:<16}{:>6}", count.outcome.name(), count.calls)
-}
-
-fn example(count: &OutcomeCount) -> String {
+fn example(count: &CauseCount) -> String {
     let example = count.example.as_ref().map(|example| clipped(example, EXAMPLE));
     match (example, count.other_details) {
         (None, _) => String::new(),
         (Some(example), 0) => format!("  e.g. {example}"),
-        (Some(example), others) => format!("  e.g. {example} (and {others} different)"),
+        (Some(example), others) => format!("  e.g. {example} (and {others} other details)"),
     }
 }
 
 /// Each threshold with what was measured.
 pub(super) fn thresholds(page: &mut Page, report: &Report) {
-    if report.verdict.thresholds.is_empty() {
+    if report.judged.verdict.thresholds.is_empty() {
         return;
     }
     page.heading("thresholds");
-    for result in &report.verdict.thresholds {
+    for result in &report.judged.verdict.thresholds {
         let (mark, tone) = if result.held { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
         page.paragraph(2, &[(tone, mark)], &result.text);
     }
@@ -223,7 +216,7 @@ pub(super) fn thresholds(page: &mut Page, report: &Report) {
 
 /// What changed against the baseline.
 pub(super) fn comparison(page: &mut Page, report: &Report) {
-    let Some(comparison) = &report.verdict.comparison else { return };
+    let Some(comparison) = &report.judged.verdict.comparison else { return };
     let newest = &comparison.baseline_run_id;
     page.heading(&match comparison.baseline_runs.len() {
         0 | 1 => format!("against the baseline {newest}"),
@@ -272,8 +265,8 @@ fn of_which(page: &mut Page, report: &Report, attribution: &Attribution) {
     }
     page.line(&[(Tone::Plain, "  by step: its own change, and most of it")]);
     for step in &attribution.steps {
-        let line = report.turns.iter().find(|line| line.turn.step == step.step);
-        let id = line.map(|line| line.turn.id.as_str());
+        let of_script = report.judged.scenario.steps().get(step.step as usize);
+        let id = of_script.map(|step| step.id.as_str());
         let own: f64 = step.own.iter().map(|c| c.change_ms).sum();
         let most = step
             .own
@@ -368,16 +361,17 @@ pub(super) fn instrument(page: &mut Page, report: &Report) {
             ),
         ),
     }
-    let received = report.received;
+    let head = &report.judged.analysis.head;
+    let media = &report.judged.analysis.media;
     let text = format!(
         "received {} packets of the agent's audio, {} lost ({:.2}\u{a0}%), largest gap {}\u{a0}ms",
-        text::grouped(&received.packets.to_string()),
-        text::grouped(&received.lost.to_string()),
-        received.loss() * 100.0,
-        grouped(received.largest_gap_ms),
+        text::grouped(&media.received.to_string()),
+        text::grouped(&media.lost.to_string()),
+        loss(media) * 100.0,
+        grouped(media.largest_gap_ms),
     );
     page.paragraph(2, &[], &text);
-    page.paragraph(2, &[], &calibration(report.calibration.as_ref()));
+    page.paragraph(2, &[], &calibration(head.calibration.as_ref()));
 }
 
 /// How far off the numbers above may be.

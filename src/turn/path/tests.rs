@@ -31,7 +31,7 @@ fn part(path: &Path, part: Part) -> f64 {
 #[test]
 fn one_after_another() {
     let path =
-        Path::of(1_200.0, &reported(400.0, 300.0, 250.0, 370.0, 150.0, 925.0), None).unwrap();
+        Path::trace(1_200.0, &reported(400.0, 300.0, 250.0, 370.0, 150.0, 925.0), None).unwrap();
     assert_eq!(part(&path, Part::EndOfTurn), 400.0);
     assert_eq!(part(&path, Part::Transcription), 0.0);
     assert_eq!(part(&path, Part::LlmFirstToken), 250.0);
@@ -46,15 +46,15 @@ fn one_after_another() {
 fn a_model_that_starts_early_is_on_the_path_from_the_transcript_on() {
     // max(400, 300 + 500) + 150.
     let path =
-        Path::of(1_150.0, &reported(400.0, 300.0, 380.0, 500.0, 150.0, 955.0), None).unwrap();
+        Path::trace(1_150.0, &reported(400.0, 300.0, 380.0, 500.0, 150.0, 955.0), None).unwrap();
     assert_eq!((part(&path, Part::Transcription), part(&path, Part::EndOfTurn)), (300.0, 0.0));
     assert_eq!(part(&path, Part::LlmFirstToken), 380.0);
     assert_eq!(part(&path, Part::BetweenStages), 5.0);
     assert_eq!(path.hidden_ms, 95.0);
     assert_eq!(path.total_ms(), 1_150.0);
     // A slow end of turn hides the model: max(2500, 300 + 500) + 150.
-    let path =
-        Path::of(2_900.0, &reported(2_500.0, 300.0, 380.0, 500.0, 150.0, 2_655.0), None).unwrap();
+    let path = Path::trace(2_900.0, &reported(2_500.0, 300.0, 380.0, 500.0, 150.0, 2_655.0), None)
+        .unwrap();
     assert_eq!(part(&path, Part::LlmFirstToken), 0.0);
     assert_eq!(path.bottleneck(), Some(Part::EndOfTurn));
 }
@@ -62,7 +62,7 @@ fn a_model_that_starts_early_is_on_the_path_from_the_transcript_on() {
 #[test]
 fn a_tool_is_a_part_of_its_own() {
     let of = reported(400.0, 300.0, 250.0, 370.0, 150.0, 1_780.0);
-    let path = Path::of(2_000.0, &of, Some(600.0)).unwrap();
+    let path = Path::trace(2_000.0, &of, Some(600.0)).unwrap();
     assert_eq!(part(&path, Part::Tool), 600.0);
     // The request before the tool.
     assert_eq!(part(&path, Part::BetweenStages), 260.0);
@@ -72,13 +72,13 @@ fn a_tool_is_a_part_of_its_own() {
 #[test]
 fn without_the_agents_own_latency_there_is_no_path() {
     let of = ReportedMetrics { llm_node_ttft_ms: Some(250.0), ..ReportedMetrics::default() };
-    assert_eq!(Path::of(1_000.0, &of, None), None);
+    assert_eq!(Path::trace(1_000.0, &of, None), None);
 }
 
 #[test]
 fn a_typical_path_leaves_out_what_is_not_around_the_percentile() {
     let path = |heard: f64, ttft: f64| {
-        Path::of(heard, &reported(400.0, 300.0, ttft, ttft, 150.0, heard - 200.0), None).unwrap()
+        Path::trace(heard, &reported(400.0, 300.0, ttft, ttft, 150.0, heard - 200.0), None).unwrap()
     };
     let paths: Vec<Path> = (0..20)
         .map(|i| if i == 19 { path(9_000.0, 8_000.0) } else { path(1_000.0 + f64::from(i), 200.0) })
@@ -109,7 +109,7 @@ proptest! {
             e2e_latency_ms: values[6],
             speech_ms: None,
         };
-        let path = Path::of(heard, &of, tool);
+        let path = Path::trace(heard, &of, tool);
         prop_assert_eq!(path.is_some(), values[6].is_some());
         if let Some(path) = path {
             prop_assert!((path.total_ms() - heard).abs() < 1e-6, "{path:?}");

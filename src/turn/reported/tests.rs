@@ -198,7 +198,7 @@ fn a_speech_that_runs_backwards_takes_its_message_with_it() {
     let why: Vec<Why> = turns[0].doubts.iter().map(|d| d.why).collect();
     assert_eq!(why, [Why::SpeechRunsBackwards; 2]);
     assert_eq!(turns[0].reported.end_of_turn_delay_ms, Some(500.0));
-    assert_eq!((turns[0].reported.llm_node_ttft_ms, &turns[0].path), (None, &None));
+    assert_eq!((turns[0].reported.llm_node_ttft_ms, turns[0].path()), (None, None));
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn what_an_agent_no_longer_reports_after_a_handoff_is_missed() {
     assert!(turns.iter().all(|t| t.doubts.is_empty()), "{turns:?}");
     let log = [connected(0), turn(0, 1_000, true), handoff(4_500), turn(1, 6_000, false)];
     let turns = turns_of(steps(), &log, 12_000, Outcome::Answered);
-    let doubt = Doubt { metric: Metric::E2eLatency, ms: None, why: Why::AbsentAfterHandoff };
+    let doubt = Rejected { metric: Metric::E2eLatency, ms: None, why: Why::AbsentAfterHandoff };
     assert_eq!(turns[1].doubts, [doubt]);
     let m = measures_of(steps(), &log, 12_000, Outcome::Answered);
     assert_eq!(m.dropped_reported, 0);
@@ -259,7 +259,7 @@ fn the_time_of_tools_is_counted_once_and_until_the_reply() {
     ];
     let of = turn(parallel.concat());
     assert_eq!((of.tool_ms, of.tools.len()), (Some(700.0), 2));
-    assert_eq!(of.path.as_ref().and_then(|p| p.parts.get(&Part::Tool).copied()), Some(450.0));
+    assert_eq!(of.path().and_then(|p| p.parts.get(&Part::Tool).copied()), Some(450.0));
     // A tool that goes on while the agent speaks delays nothing from there on.
     let long = turn([started(3_700, "a"), ended(4_900, "a")].concat());
     assert_eq!(long.tool_ms, Some(300.0));

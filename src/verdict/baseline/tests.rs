@@ -2,6 +2,7 @@ use super::super::testing::Agent;
 use super::*;
 use crate::record::{Observation, SessionEvent};
 use crate::scenario::Metric;
+use crate::turn::analyse;
 use crate::turn::testing::{is, two_questions};
 
 fn baseline(agent: Agent, calls: u32) -> Baseline {
@@ -11,15 +12,15 @@ fn baseline(agent: Agent, calls: u32) -> Baseline {
     let (sdk, sdk_version) = ("python".to_owned(), "1.8.9".to_owned());
     let framework = SessionEvent::Framework { sdk, sdk_version };
     run.calls[0].log.push(is(900, Observation::Session(framework)));
-    let analysis = Analysis::of(&run, &scenario);
-    Baseline::of(&run, &scenario, &analysis, "2026-11-24T12:00:00Z").expect("fit")
+    let analysis = analyse(&run, &scenario);
+    Baseline::accept(&analysis, &scenario, "2026-11-24T12:00:00Z").expect("fit")
 }
 
 #[test]
 fn the_file_has_a_line_for_each_thing() {
     let text = baseline(Agent { silent_every: 4, jitter: 0.0, ..Agent::default() }, 2).to_json();
     let want = r#"{
-  "format": 2,
+  "format": 3,
   "kind": "loadcall baseline",
   "steps": [
     {"id":"greeting","act":"listen","expect":"speaks","within_ms":8000},
@@ -32,7 +33,7 @@ fn the_file_has_a_line_for_each_thing() {
 "#;
     assert_eq!(text.get(..want.len()), Some(want), "{text}");
     let run = r#"  "runs": [
-    {"run":"20261124-1200","accepted_at":"2026-11-24T12:00:00Z","fingerprint":{"scenario":"greeting","agent":"demo-agent","agent_metadata":"{\"llm\":{\"ttft\":0.25}}","agent_sdk":"python 1.8.9","server":"127.0.0.1","concurrency":5,"loadcall_version":"0.1.0","host":"linux, 2 cpus"}}
+    {"run":"20261124-1200","started_at":"2026-11-24T10:00:00.000000Z","accepted_at":"2026-11-24T12:00:00Z","fingerprint":{"scenario":"greeting","agent":"demo-agent","agent_metadata":{"llm":"b465157037b08965"},"agent_sdk":"python 1.8.9","server":"127.0.0.1","concurrency":5,"loadcall_version":"0.1.0","host":"linux, 2 cpus"}}
   ],
 "#;
     assert!(text.contains(run), "{text}");
@@ -43,7 +44,7 @@ fn the_file_has_a_line_for_each_thing() {
             r#"    {"run":0,"call":0,"ok":true,"us":[1280000,1280000,1200000,300000,"#
         )
     );
-    assert!(lines[1].starts_with(r#"    {"run":0,"call":1,"ok":false,"us":[1280000,8000000,"#));
+    assert!(lines[1].starts_with(r#"    {"run":0,"call":1,"ok":false,"outcome":"no_answer","cause":"no_reply","us":[1280000,8000000,"#));
     assert!(lines[1].ends_with(r#","at_least":[1]}"#), "{}", lines[1]);
     assert_eq!(lines[2..], ["  ]", "}"]);
 }
@@ -83,34 +84,28 @@ fn other_files_are_refused_with_what_to_do() {
     check("{}", "not a baseline (line 1, column 2: missing field `format`)");
     check(&with("loadcall baseline", "x"), "not a baseline (its kind is `x`)");
     check(
-        &with("\"format\": 2", "\"format\": 3"),
-        "baseline format 3 is newer than 2, the one this loadcall reads; update loadcall",
+        &with("\"format\": 3", "\"format\": 4"),
+        "baseline format 4 is newer than 3, the newest this loadcall reads; update loadcall",
     );
     check(
-        &with("\"format\": 2", "\"format\": 1"),
-        "baseline format 1 is older than 2, the one this loadcall reads; accept a run again",
+        &with("\"format\": 3", "\"format\": 1"),
+        "baseline format 1 is older than 2, the oldest this loadcall reads; accept a run again",
     );
     check(&with("accepted_at", "accepted"), "not a baseline (line 34, column");
     check(
         &with("heard_e2e_latency", "heard"),
-        "the baseline contradicts itself (`heard` is no latency metric); accept a run again",
+        "the file contradicts itself (`heard` is not a latency metric); accept a run again",
     );
     check(
         &with("\"call\":1", "\"call\":0"),
-        "the baseline contradicts itself (call 0 of run 0 is there twice)",
+        "the file contradicts itself (call 0 of run 0 is there twice)",
     );
-    check(
-        &with("\"run\":0", "\"run\":1"),
-        "the baseline contradicts itself (call 0 of run 1 of 1)",
-    );
-    check(
-        &with("\"step\":2", "\"step\":3"),
-        "the baseline contradicts itself (column of step 3 of 3)",
-    );
-    check(&with("\"us\":[", "\"us\":[1,"), "the baseline contradicts itself (call 0 has 23 of 22");
+    check(&with("\"run\":0", "\"run\":1"), "the file contradicts itself (call 0 of run 1 of 1)");
+    check(&with("\"step\":2", "\"step\":3"), "the file contradicts itself (column of step 3 of 3)");
+    check(&with("\"us\":[", "\"us\":[1,"), "the file contradicts itself (call 0 has 23 of 22");
     check(
         &with("\"us\":[", "\"at_least\":[22],\"us\":["),
-        "the baseline contradicts itself (call 0 has no value in column 22)",
+        "the file contradicts itself (call 0 has no value in column 22)",
     );
 }
 
@@ -120,27 +115,26 @@ fn equal_prints_are_comparable_and_a_longer_run_is_too() {
     let mut scenario = two_questions();
     scenario.agent.metadata = r#"{"llm":{"ttft":0.25}}"#.to_owned();
     let mut run = Agent::default().run("b", 30, 2, &scenario);
-    let differences = base.comparable(&run, &scenario).expect("comparable");
+    let differences = base.comparable(&analyse(&run, &scenario), &scenario).expect("comparable");
     let differences: Vec<String> = differences.iter().map(ToString::to_string).collect();
-    assert_eq!(differences, ["agent SDK was python 1.8.9 and is unknown"]);
+    assert_eq!(differences, ["agent SDK: python 1.8.9 → unknown"]);
 
     scenario.name = "other".to_owned();
     scenario.load = crate::scenario::Load::Once;
     scenario.steps.pop();
     run.head.loadcall_version = "0.2.0".to_owned();
-    let error = base.comparable(&run, &scenario).expect_err("other things");
+    let error = base.comparable(&analyse(&run, &scenario), &scenario).expect_err("other things");
     assert_eq!(
         error.to_string(),
-        "not comparable with the baseline: scenario was greeting and is other; concurrency was 5 and \
-         is 1; steps was greeting, hours, price and is greeting, hours; accept a run of the scenario \
-         as it is now"
+        "not comparable with the baseline: scenario: greeting → other; concurrency: 5 → 1; steps: \
+         greeting, hours, price → greeting, hours; accept a run of the current scenario"
     );
 }
 
 fn named(id: &str, seed: u64) -> Baseline {
     let scenario = two_questions();
     let run = Agent::default().run(id, 6, seed, &scenario);
-    Baseline::of(&run, &scenario, &Analysis::of(&run, &scenario), "now").expect("fit")
+    Baseline::accept(&analyse(&run, &scenario), &scenario, "now").expect("fit")
 }
 
 #[test]
@@ -167,13 +161,13 @@ fn runs_are_added_and_the_oldest_dropped() {
 fn what_does_not_belong_is_not_added() {
     let base = named("r0", 0);
     let twice = base.with(named("r0", 1), 7).expect_err("twice");
-    assert_eq!(twice.to_string(), "run r0 is in the baseline already");
+    assert_eq!(twice.to_string(), "run r0 is already in the baseline");
     let mut scenario = two_questions();
     scenario.agent.name = "other".to_owned();
     let run = Agent::default().run("r1", 6, 1, &scenario);
-    let other = Baseline::of(&run, &scenario, &Analysis::of(&run, &scenario), "now").expect("fit");
+    let other = Baseline::accept(&analyse(&run, &scenario), &scenario, "now").expect("fit");
     assert_eq!(
         base.with(other, 7).expect_err("of another agent").to_string(),
-        "this run cannot stand beside those in the baseline: agent was demo-agent and is other"
+        "this run does not match the runs in the baseline: agent: demo-agent → other"
     );
 }

@@ -1,7 +1,7 @@
 //! A/B runs of simulated agents for tests.
 
 use crate::random::SplitMix64;
-use crate::record::{Arm, CallId, Run, Side};
+use crate::record::{Arm, CallId, MetadataDigest, Run, Side};
 use crate::turn::testing::two_questions;
 pub(crate) use crate::verdict::testing::Agent;
 
@@ -22,7 +22,7 @@ pub(crate) fn run(agents: &[Agent], seed: u64, side: Side) -> Run {
         ab: "ab".to_owned(),
         side,
         agent_name: scenario.agent().name.clone(),
-        agent_metadata: String::new(),
+        agent_metadata: MetadataDigest::default(),
     });
     run
 }

@@ -1,15 +1,15 @@
 use super::testing::{Agent, run, slower};
 use super::*;
-use crate::record::{Observation, Outcome as CallOutcome};
+use crate::record::{Observation, Outcome as CallOutcome, Run};
 use crate::stats::{Statistic, difference};
-use crate::turn::Part;
 use crate::turn::testing::{at, call, two_questions};
+use crate::turn::{Part, analyse};
 
 fn judged(a: &Run, b: &Run, scenario: &Scenario) -> PairedVerdict {
-    let (x, y) = (Analysis::of(a, scenario), Analysis::of(b, scenario));
+    let (x, y) = (analyse(a, scenario), analyse(b, scenario));
     judge(Pairing {
-        a: Recorded { run: a, scenario, analysis: &x },
-        b: Recorded { run: b, scenario, analysis: &y },
+        a: Recorded { scenario, analysis: &x },
+        b: Recorded { scenario, analysis: &y },
         seed: 7,
     })
 }
@@ -163,7 +163,7 @@ fn false_alarms_are_rare_and_intervals_are_honest_while_the_hour_drifts() {
     for seed in 0..trials {
         let (a, b) = drifting(20, 0.1, 1.0, seed);
         let (a, b) = (run(&a, seed, Side::A), run(&b, seed, Side::B));
-        let (x, y) = (Analysis::of(&a, &scenario), Analysis::of(&b, &scenario));
+        let (x, y) = (analyse(&a, &scenario), analyse(&b, &scenario));
         let how = Resampling { resamples: 400, seed };
         let change =
             change(Metric::HeardE2eLatency, &x.measures, &y.measures, &how).expect("pairs");
@@ -186,7 +186,7 @@ fn ten_percent_is_found_within_pairs_where_runs_side_by_side_hide_it() {
     for seed in 0..trials {
         let (a, b) = drifting(30, 0.35, 1.1, seed);
         let (a, b) = (run(&a, seed, Side::A), run(&b, seed, Side::B));
-        let (x, y) = (Analysis::of(&a, &scenario), Analysis::of(&b, &scenario));
+        let (x, y) = (analyse(&a, &scenario), analyse(&b, &scenario));
         let how = Resampling { resamples: 300, seed };
         let metric = Metric::HeardE2eLatency;
         let change = change(metric, &x.measures, &y.measures, &how).expect("pairs");

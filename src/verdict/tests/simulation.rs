@@ -9,10 +9,10 @@
 use crate::random::SplitMix64;
 use crate::record::{CallRecord, Outcome as CallOutcome, Run};
 use crate::scenario::{Aggregate, Metric, Op, Scenario};
-use crate::turn::Analysis;
+use crate::turn::analyse;
 use crate::turn::testing as make;
 use crate::verdict::testing::{accepted, threshold};
-use crate::verdict::{Baseline, Comparison, Different, Judging, Outcome, Verdict, judge};
+use crate::verdict::{Baseline, Comparison, Judging, Mismatch, Outcome, Verdict, judge};
 
 const CALLS: u32 = 30;
 const TURNS: u32 = 4;
@@ -92,15 +92,8 @@ fn baseline(runs: u64, night: Night, drift: f64, seed: u64, scenario: &Scenario)
 }
 
 fn judged(baseline: &Baseline, run: &Run, scenario: &Scenario) -> Verdict {
-    let (analysis, different) = (Analysis::of(run, scenario), Different::Blocks);
-    judge(Judging {
-        run,
-        scenario,
-        analysis: &analysis,
-        baseline: Some(baseline),
-        different,
-        seed: 7,
-    })
+    let (analysis, mismatch) = (analyse(run, scenario), Mismatch::Refuse);
+    judge(Judging { scenario, analysis: &analysis, baseline: Some(baseline), mismatch, seed: 7 })
 }
 
 fn comparison(verdict: &Verdict) -> &Comparison {

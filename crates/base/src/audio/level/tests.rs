@@ -11,8 +11,7 @@ fn levels() {
 
 #[test]
 fn constants_are_those_of_their_levels() {
-    for (level, power) in
-        [(-50.0, THRESHOLD_MIN), (-40.0, NOISE_MAX), (10.0, MARGIN * FULL_POWER)]
+    for (level, power) in [(-50.0, THRESHOLD_MIN), (-40.0, NOISE_MAX), (10.0, MARGIN * FULL_POWER)]
     {
         assert!((power_of(level) / power - 1.0).abs() < 1e-12, "{level}");
     }

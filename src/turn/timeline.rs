@@ -14,7 +14,7 @@ use crate::scenario::{Expect, IGNORES_ANSWER_WINDOW, IGNORES_STOP_WINDOW, Step};
 use crate::time::Offset;
 
 /// The moments of a call that turns are made of.
-pub(super) struct Heard {
+pub(super) struct CallTimeline {
     connected: Option<Offset>,
     steps: Vec<Marks>,
     voices: Voices,
@@ -34,8 +34,8 @@ struct Marks {
     missed: Option<Offset>,
 }
 
-impl Heard {
-    pub(super) fn of(call: &CallRecord, steps: usize) -> Self {
+impl CallTimeline {
+    pub(super) fn new(call: &CallRecord, steps: usize) -> Self {
         let mut heard = Self {
             connected: None,
             steps: vec![Marks::default(); steps],

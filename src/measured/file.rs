@@ -1,0 +1,251 @@
+//! The file of measured runs: `measured.json` of one run, or the baseline of a scenario with its newest
+//! accepted runs. A baseline lies beside its scenario and is reviewed with it, so it is JSON with a line
+//! for each thing: every step, column, run and call. Times are whole microseconds.
+//!
+//! | format | since | change |
+//! |---|---|---|
+//! | 1 | never released | a baseline of one run; not read any more |
+//! | 2 | 0.1.0 | a baseline of several runs |
+//! | 3 | 0.1.0 | `measured.json`; digests of the dispatch metadata instead of the metadata; `started_at`, `side`, `valid`; `outcome` and `cause` of calls that failed |
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::table::{self, Column, Row};
+use super::{Fingerprint, Measured, StepPrint, lines};
+use crate::record::Side;
+use crate::scenario::Metric;
+use crate::turn::{Cause, Measures};
+
+/// The version of the file this loadcall writes.
+const FORMAT: u32 = 3;
+/// The largest `measured.json` that is read.
+pub const MAX_BYTES: usize = 256 << 20;
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One run.
+    Measured,
+    /// At least one accepted run, the oldest first.
+    Baseline,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Measured => "loadcall measured",
+            Self::Baseline => "loadcall baseline",
+        }
+    }
+
+    /// The first format that is read.
+    const fn oldest(self) -> u32 {
+        match self {
+            Self::Measured => 3,
+            Self::Baseline => 2,
+        }
+    }
+
+    /// What the file is, for people.
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::Measured => "file of measured values",
+            Self::Baseline => "baseline",
+        }
+    }
+
+    /// Where such a file comes from.
+    const fn origin(self) -> &'static str {
+        match self {
+            Self::Measured => "`loadcall run` writes one",
+            Self::Baseline => "`loadcall accept RUN` writes one",
+        }
+    }
+}
+
+/// The file as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct File {
+    format: u32,
+    kind: String,
+    steps: Vec<StepPrint>,
+    /// What the numbers of each call are, in order.
+    columns: Vec<Column>,
+    /// The oldest first.
+    runs: Vec<Head>,
+    calls: Vec<Row>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    run: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    started_at: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accepted_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    side: Option<Side>,
+    /// Absent when it is.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    valid: bool,
+    fingerprint: Fingerprint,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_yes(value: &bool) -> bool {
+    *value
+}
+
+/// Why a file of measured runs could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum MeasuredError {
+    #[error("not a {noun} (line {line}, column {column}: {why}); {origin}")]
+    NotOne { noun: &'static str, line: usize, column: usize, why: String, origin: &'static str },
+    #[error("not a {noun} (its kind is `{found}`); {origin}")]
+    OtherKind { noun: &'static str, found: String, origin: &'static str },
+    #[error(
+        "{noun} format {found} is newer than {FORMAT}, the newest this loadcall reads; update loadcall"
+    )]
+    TooNew { noun: &'static str, found: u32 },
+    #[error(
+        "{noun} format {found} is older than {oldest}, the oldest this loadcall reads; accept a run again"
+    )]
+    TooOld { noun: &'static str, found: u32, oldest: u32 },
+    #[error("the file contradicts itself ({0}); accept a run again")]
+    Contradictory(String),
+}
+
+/// What every version of the file has.
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
+    kind: String,
+}
+
+impl File {
+    pub(crate) fn new(kind: Kind, runs: &[Measured]) -> Self {
+        let (columns, calls) = table::tabulate(runs);
+        let heads = runs.iter().map(|run| Head {
+            run: run.run_id.clone(),
+            started_at: run.started_at.clone(),
+            accepted_at: run.accepted_at.clone(),
+            side: run.side,
+            valid: run.valid,
+            fingerprint: run.fingerprint.clone(),
+        });
+        Self {
+            format: FORMAT,
+            kind: kind.name().to_owned(),
+            steps: runs.last().map(|run| run.steps.clone()).unwrap_or_default(),
+            columns,
+            runs: heads.collect(),
+            calls,
+        }
+    }
+
+    /// Reads a file of this kind.
+    pub(crate) fn parse(kind: Kind, text: &str) -> Result<Self, MeasuredError> {
+        let (noun, origin) = (kind.noun(), kind.origin());
+        let not_one = |error: serde_json::Error| {
+            let (line, column, why) = (error.line(), error.column(), error.to_string());
+            let why = why.split(" at line ").next().unwrap_or_default().to_owned();
+            MeasuredError::NotOne { noun, line, column, why, origin }
+        };
+        let version: Version = serde_json::from_str(text).map_err(not_one)?;
+        if version.kind != kind.name() {
+            return Err(MeasuredError::OtherKind { noun, found: version.kind, origin });
+        }
+        match version.format {
+            found if found > FORMAT => return Err(MeasuredError::TooNew { noun, found }),
+            found if found < kind.oldest() => {
+                return Err(MeasuredError::TooOld { noun, found, oldest: kind.oldest() });
+            }
+            _ => {}
+        }
+        let file: Self = serde_json::from_str(text).map_err(not_one)?;
+        match file.contradiction() {
+            Some(fault) => Err(MeasuredError::Contradictory(fault)),
+            None => Ok(file),
+        }
+    }
+
+    /// The runs, the oldest first; at least one when the file was parsed.
+    pub(crate) fn into_runs(self) -> Vec<Measured> {
+        let mut values = table::values(&self.columns, &self.calls);
+        let steps = self.steps;
+        let runs = self.runs.into_iter().zip(0..).map(|(head, index)| {
+            let (measures, ends) =
+                values.remove(&index).unwrap_or((Measures::default(), Vec::new()));
+            Measured {
+                run_id: head.run,
+                started_at: head.started_at,
+                accepted_at: head.accepted_at,
+                side: head.side,
+                valid: head.valid,
+                fingerprint: head.fingerprint,
+                steps: steps.clone(),
+                measures,
+                ends,
+            }
+        });
+        runs.collect()
+    }
+
+    /// The text of the file, ending in a line break. Equal runs have equal text.
+    pub(crate) fn to_json(&self) -> String {
+        lines::write(self)
+    }
+
+    /// What is wrong with a file that someone may have edited.
+    fn contradiction(&self) -> Option<String> {
+        if self.runs.is_empty() {
+            return Some("it names no run".to_owned());
+        }
+        let mut ids = BTreeSet::new();
+        if let Some(twice) = self.runs.iter().find(|head| !ids.insert(&head.run)) {
+            return Some(format!("run {} is there twice", twice.run));
+        }
+        for column in &self.columns {
+            if Metric::named(&column.metric).is_none_or(|metric| !metric.is_time()) {
+                return Some(format!("`{}` is not a latency metric", column.metric));
+            }
+            if column.step as usize >= self.steps.len() {
+                return Some(format!("column of step {} of {}", column.step, self.steps.len()));
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for row in &self.calls {
+            if row.run as usize >= self.runs.len() {
+                let runs = self.runs.len();
+                return Some(format!("call {} of run {} of {runs}", row.call, row.run));
+            }
+            if !seen.insert((row.run, row.call)) {
+                return Some(format!("call {} of run {} is there twice", row.call, row.run));
+            }
+            if let Some(fault) = row_contradiction(row, self.columns.len()) {
+                return Some(format!("call {} {fault}", row.call));
+            }
+        }
+        None
+    }
+}
+
+fn row_contradiction(row: &Row, columns: usize) -> Option<String> {
+    if row.us.len() != columns {
+        return Some(format!("has {} of {columns} values", row.us.len()));
+    }
+    let known = |i: &u32| row.us.get(*i as usize).is_some_and(Option::is_some);
+    if let Some(i) = row.at_least.iter().find(|i| !known(i)) {
+        return Some(format!("has no value in column {i}"));
+    }
+    let unknown = row.cause.as_ref().filter(|cause| Cause::named(cause).is_none())?;
+    Some(format!("has the unknown failure cause `{unknown}`"))
+}

@@ -1,0 +1,183 @@
+//! What a run was of, so that like is compared with like.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{MetadataDigest, RunHead};
+use crate::scenario::{Act, Anchor, Expect, Load, Scenario};
+use crate::turn::Analysis;
+
+/// What was run. Thresholds, the baseline rule and the number of calls are not in it: they do not
+/// change what is measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fingerprint {
+    pub scenario: String,
+    /// Dispatch name.
+    pub agent: String,
+    /// Of what it was dispatched with: its configuration, which may be what is being compared.
+    pub agent_metadata: MetadataDigest,
+    /// As the agent says it: `python 1.8.9`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_sdk: Option<String>,
+    /// Its endpointing and interruption options as it reports them; where calls differ, all values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub agent_options: BTreeMap<String, String>,
+    /// The models it used: `llm openai/gpt-5`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub models: BTreeSet<String>,
+    /// Host of the LiveKit server.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub server: String,
+    /// As the server says it: `1.9.0`, and its region where it has one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub server_version: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub server_region: String,
+    /// Calls at a time.
+    pub concurrency: u32,
+    pub loadcall_version: String,
+    /// Of the caller: `linux, 2 cpus`.
+    pub host: String,
+}
+
+/// One step as it was performed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepPrint {
+    pub id: String,
+    /// `listen`, `say`, `silence 2000 ms`.
+    pub act: String,
+    /// For people; the audio is what counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<String>,
+    /// SHA-256 of the clip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<String>,
+    /// `agent_speech_end + 400 ms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// `speaks`, `responds`, `yields`, `ignores`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<String>,
+    /// How long it was waited for. A change only moves the bound of what was not answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within_ms: Option<u64>,
+}
+
+impl Fingerprint {
+    /// The fingerprint of a run of `scenario`.
+    pub fn take(analysis: &Analysis, scenario: &Scenario) -> Self {
+        let Analysis { head, seen, .. } = analysis;
+        let sdks: BTreeSet<String> = seen.sdks.keys().cloned().collect();
+        let server = head.server.as_ref();
+        Self {
+            scenario: scenario.name().to_owned(),
+            agent: scenario.agent().name.clone(),
+            agent_metadata: agent_metadata(head, scenario),
+            agent_sdk: (!sdks.is_empty()).then(|| joined(&sdks)),
+            agent_options: seen
+                .options
+                .iter()
+                .map(|(name, all)| (name.clone(), joined(all)))
+                .collect(),
+            models: seen.models.clone(),
+            server: host(&head.server_url).to_owned(),
+            server_version: server.map(|s| s.version.clone()).unwrap_or_default(),
+            server_region: server.map(|s| s.region.clone()).unwrap_or_default(),
+            concurrency: match scenario.load() {
+                Load::Once => 1,
+                Load::Repeat { calls, concurrency } => {
+                    u32::from(concurrency.get()).min(calls.get())
+                }
+            },
+            loadcall_version: head.loadcall_version.clone(),
+            host: format!("{}, {} cpus", head.host.os, head.host.cpus),
+        }
+    }
+}
+
+/// The metadata the agent was dispatched with: that of its side in an A/B run, else the scenario's.
+pub fn agent_metadata(head: &RunHead, scenario: &Scenario) -> MetadataDigest {
+    match &head.arm {
+        Some(arm) => arm.agent_metadata.clone(),
+        None => MetadataDigest::digest(&scenario.agent().metadata),
+    }
+}
+
+pub(crate) fn joined(values: &BTreeSet<String>) -> String {
+    let all: Vec<&str> = values.iter().map(String::as_str).collect();
+    all.join(" | ")
+}
+
+/// `wss://host.example:443/path` → `host.example`: ports of private servers are chance.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|c| c.is_ascii_digit()) => host,
+        Some(_) | None => authority,
+    }
+}
+
+impl StepPrint {
+    /// The steps of a run.
+    pub fn all(head: &RunHead, scenario: &Scenario) -> Vec<Self> {
+        let clips = head.clips.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let steps = scenario.steps().iter().zip(clips).map(|(step, clip)| {
+            let (act, start) = match &step.act {
+                Act::Listen => ("listen".to_owned(), None),
+                Act::Say { start, .. } => {
+                    let delay = start.delay.as_millis();
+                    let start = format!("{} + {delay} ms", anchor(start.after));
+                    ("say".to_owned(), Some(start))
+                }
+                Act::Silence { length } => (format!("silence {} ms", length.as_millis()), None),
+            };
+            let (expect, within) = match step.expect {
+                None => (None, None),
+                Some(Expect::Speaks { within }) => (Some("speaks"), Some(within)),
+                Some(Expect::Responds { within }) => (Some("responds"), Some(within)),
+                Some(Expect::Yields { within }) => (Some("yields"), Some(within)),
+                Some(Expect::Ignores) => (Some("ignores"), None),
+            };
+            Self {
+                id: step.id.clone(),
+                act,
+                clip: clip.map(|c| c.file.clone()),
+                audio: clip.map(|c| c.sha256.clone()),
+                start,
+                expect: expect.map(str::to_owned),
+                within_ms: within.map(|w| u64::try_from(w.as_millis()).unwrap_or(u64::MAX)),
+            }
+        });
+        steps.collect()
+    }
+}
+
+fn anchor(anchor: Anchor) -> &'static str {
+    match anchor {
+        Anchor::SessionStart => "session_start",
+        Anchor::AgentJoined => "agent_joined",
+        Anchor::PreviousTurn => "previous_turn",
+        Anchor::AgentSpeechStart => "agent_speech_start",
+        Anchor::AgentSpeechEnd => "agent_speech_end",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_its_host() {
+        for (url, expected) in [
+            ("ws://127.0.0.1:39709", "127.0.0.1"),
+            ("wss://x.livekit.cloud/path", "x.livekit.cloud"),
+            ("", ""),
+        ] {
+            assert_eq!(host(url), expected);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What is written is read back, whole or cut, and what is no recording is refused.
+
+use super::*;
+use crate::record::*;
+use crate::time::Offset;
+
+fn parse(path: &Path, text: &str) -> Result<Run, StoreError> {
+    Recording::begin(path.into(), text.as_bytes())?.collect()
+}
+
+fn head() -> RunHead {
+    RunHead {
+        run_id: "r1".into(),
+        started_at: "2026-01-02T03:04:05.000006Z".into(),
+        loadcall_version: "0.1.0".into(),
+        scenario_path: "a.yaml".into(),
+        scenario_text: "version: 1\n".into(),
+        clips: vec![None],
+        seed: 7,
+        server_url: "ws://127.0.0.1:7880".into(),
+        server: None,
+        host: Host { os: "linux".into(), cpus: 2 },
+        calibration: None,
+        arm: None,
+    }
+}
+
+fn call(id: u32) -> CallRecord {
+    let say = |at, what| Stamped { at: Offset::from_micros(at), what };
+    CallRecord {
+        id: CallId(id),
+        room: format!("room-{id:03}"),
+        due: Offset::from_micros(0),
+        dialled: Offset::from_micros(10),
+        log: vec![
+            say(20, Observation::Connected { room_sid: "RM_1".into() }),
+            say(30, Observation::AgentTrackSubscribed),
+            say(35, Observation::VoiceBegan),
+            say(
+                40,
+                Observation::Session(SessionEvent::AgentMessage {
+                    id: "i".into(),
+                    text: "\u{1b}[31mhi\n".into(),
+                    interrupted: false,
+                    metrics: ReportedMetrics {
+                        llm_node_ttft_ms: Some(250.5),
+                        ..ReportedMetrics::default()
+                    },
+                }),
+            ),
+        ],
+        end: CallEnd {
+            at: Offset::from_micros(50),
+            outcome: Outcome::Answered,
+            detail: String::new(),
+        },
+        media: MediaFacts::default(),
+    }
+}
+
+fn written(lines: impl FnOnce(&mut Writer)) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = Writer::create(dir.path(), &head()).unwrap();
+    lines(&mut w);
+    std::fs::read_to_string(dir.path().join(FILE_NAME)).unwrap()
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let tail =
+        RunTail { ended: Offset::from_micros(99), stopped: false, gave_up: false, planned: 2 };
+    let text = written(|w| {
+        w.call(&call(1)).unwrap();
+        w.call(&call(0)).unwrap();
+        w.end(&tail).unwrap();
+    });
+    let run = parse(Path::new("x"), &text).unwrap();
+    assert_eq!(run, Run { head: head(), calls: vec![call(0), call(1)], tail: Some(tail) });
+}
+
+#[test]
+fn a_killed_run_keeps_the_calls_that_had_ended() {
+    let text = written(|w| {
+        w.call(&call(0)).unwrap();
+        w.call(&call(1)).unwrap();
+    });
+    for cut in 1..40 {
+        let run = parse(Path::new("x"), &text[..text.len() - cut]).unwrap();
+        assert!(run.tail.is_none());
+        assert_eq!(run.calls[0], call(0));
+        // Losing only the line's end loses nothing.
+        assert_eq!(run.calls.len(), if cut == 1 { 2 } else { 1 });
+    }
+}
+
+#[test]
+fn a_broken_line_in_the_middle_is_named() {
+    let text = written(|w| {
+        w.call(&call(0)).unwrap();
+        w.call(&call(1)).unwrap();
+    });
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines[1] = "{\"call\":{}}";
+    let e = parse(Path::new("x"), &(lines.join("\n") + "\n")).unwrap_err();
+    assert!(e.to_string().starts_with("`x` line 2: "), "{e}");
+}
+
+#[test]
+fn the_format_before_is_read() {
+    let older = written(|w| w.call(&call(0)).unwrap()).replace("\"format\":3", "\"format\":1");
+    assert_eq!(parse(Path::new("x"), &older).unwrap().calls, [call(0)]);
+}
+
+#[test]
+fn other_formats_and_other_files_are_refused() {
+    let newer = written(|_| {}).replace("\"format\":3", "\"format\":9");
+    let e = parse(Path::new("x"), &newer).unwrap_err();
+    assert_eq!(
+        e.to_string(),
+        "`x` has format 9, this loadcall reads formats 1 to 3: use the loadcall that wrote it"
+    );
+    for text in ["", "hello", "{}", "[1]"] {
+        let e = parse(Path::new("x"), text).unwrap_err();
+        assert!(matches!(e, StoreError::NotARecording { .. }), "{text}: {e}");
+    }
+}
+
+#[test]
+fn a_second_run_in_the_same_folder_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    Writer::create(dir.path(), &head()).unwrap();
+    assert!(matches!(Writer::create(dir.path(), &head()), Err(StoreError::Exists { .. })));
+}
+
+#[test]
+fn calls_are_read_one_at_a_time() {
+    use std::cell::Cell;
+    use std::io::{BufReader, Read};
+
+    /// Counts what is taken from it.
+    struct Counted<'a>(&'a [u8], &'a Cell<usize>);
+    impl Read for Counted<'_> {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            let n = self.0.read(into)?;
+            self.1.set(self.1.get() + n);
+            Ok(n)
+        }
+    }
+    let text = written(|w| (0..100).for_each(|id| w.call(&call(id)).unwrap()));
+    let longest = text.lines().map(str::len).max().unwrap() + 1;
+    let taken = Cell::new(0);
+    let lines = BufReader::with_capacity(64, Counted(text.as_bytes(), &taken));
+    let Recording { mut calls, .. } = Recording::begin("x".into(), lines).unwrap();
+    let mut given = text.lines().next().unwrap().len() + 1;
+    for (id, line) in text.lines().skip(1).enumerate() {
+        assert_eq!(calls.next().unwrap().unwrap().id.0 as usize, id);
+        given += line.len() + 1;
+        assert!(taken.get() <= given + 64, "{} of {given} at call {id}", taken.get());
+        assert!(calls.buffer.capacity() <= 2 * longest, "{}", calls.buffer.capacity());
+    }
+    assert!(calls.next().is_none() && calls.into_tail().is_none());
+}
+
+#[test]
+fn what_is_too_long_or_no_file_is_refused() {
+    let long = written(|_| {}) + &"x".repeat(MAX_LINE + 1);
+    let e = parse(Path::new("x"), &long).unwrap_err();
+    assert!(e.to_string().starts_with("`x` line 2 is longer than 16777216 bytes"), "{e}");
+    let endless = Recording::begin("x".into(), std::io::BufReader::new(std::io::repeat(b'x')));
+    assert!(matches!(endless, Err(StoreError::LongLine { line: 1, .. })));
+    assert!(matches!(open(Path::new("/dev/zero")), Err(StoreError::NotAFile { .. })));
+}

@@ -1,0 +1,154 @@
+//! The calls and turns of `report.json`, made one at a time as they are written.
+
+use serde::{Serialize, Serializer};
+
+use super::shape::{CallJson, DoubtJson, SpanJson, TurnJson};
+use super::{micro, path};
+use crate::report::since_start;
+use crate::time::Offset;
+use crate::turn::{
+    Analysis, CallFacts, Disturbance, Part, Path, Rejected, Reply, Span, Turn, stages,
+};
+
+/// The calls of a run as a list.
+pub(super) struct Calls<'a>(pub(super) &'a Analysis);
+
+/// The turns of all its calls as a list.
+pub(super) struct Turns<'a>(pub(super) &'a Analysis);
+
+impl Serialize for Calls<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.calls.iter().map(CallJson::from))
+    }
+}
+
+impl Serialize for Turns<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.turns().map(TurnJson::from))
+    }
+}
+
+impl<'a> From<&'a CallFacts> for CallJson<'a> {
+    fn from(call: &'a CallFacts) -> Self {
+        let moment = |at: Option<Offset>| at.map(since_start);
+        Self {
+            id: call.call.0,
+            room: &call.room,
+            room_sid: call.room_sid.as_deref(),
+            agent_identity: call.agent_identity.as_deref(),
+            outcome: call.outcome.name(),
+            detail: &call.detail,
+            ok: call.ok(),
+            cause: call.failure.as_ref().map(|failure| failure.cause.name()),
+            cause_detail: call.failure.as_ref().map(|failure| failure.detail.as_str()),
+            overlap_ms: micro(call.overlap.overlap_ms),
+            speech_ms: micro(call.overlap.speech_ms),
+            due_ms: since_start(call.due),
+            dialled_ms: since_start(call.dialled),
+            connected_ms: moment(call.connected),
+            agent_joined_ms: moment(call.agent_joined),
+            agent_ready_ms: moment(call.agent_ready),
+            ended_ms: since_start(call.ended),
+            packets_received: call.packets_received,
+            packets_lost: call.packets_lost,
+            largest_gap_ms: micro(call.largest_gap_ms),
+        }
+    }
+}
+
+impl<'a> From<&'a Turn> for TurnJson<'a> {
+    fn from(turn: &'a Turn) -> Self {
+        let (reply, voice) = reply(turn.reply);
+        let of_path = turn.path();
+        let stages = stages(&turn.reported).into_iter();
+        Self {
+            call: turn.call.0,
+            step: turn.step,
+            turn: &turn.id,
+            reply,
+            heard_ms: heard_ms(turn.reply).map(micro),
+            ttfa_ms: turn.ttfa_ms.map(micro),
+            yield_ms: yield_ms(turn.reply).map(micro),
+            disturbed_ms: disturbed_ms(turn.reply).map(micro),
+            censored: matches!(turn.reply, Reply::Unanswered { .. } | Reply::DidNotYield { .. }),
+            said: turn.said.map(Into::into),
+            voice: voice.map(Into::into),
+            stages_ms: stages.map(|(metric, ms)| (metric.name(), micro(ms))).collect(),
+            unattributed_ms: turn.unattributed_ms().filter(|ms| ms.is_finite()).map(micro),
+            tool_ms: turn.tool_ms.map(micro),
+            path_ms: of_path.as_ref().map(path).unwrap_or_default(),
+            hidden_ms: of_path.as_ref().map(|path| micro(path.hidden_ms)),
+            bottleneck: of_path.as_ref().and_then(Path::bottleneck).map(Part::name),
+            doubts: turn.doubts.iter().map(Into::into).collect(),
+            false_interruption: turn.false_interruption,
+            wrong_content: &turn.wrong_content,
+            heard_by_agent: turn.heard_by_agent.as_deref(),
+            reply_text: turn.reply_text.as_deref(),
+            tools: &turn.tools,
+            errors: &turn.errors,
+        }
+    }
+}
+
+impl From<&Rejected> for DoubtJson {
+    fn from(of: &Rejected) -> Self {
+        let ms = of.ms.filter(|ms| ms.is_finite()).map(micro);
+        Self { metric: of.metric.name(), ms, why: of.why.name() }
+    }
+}
+
+/// From the caller's last voiced sample to the reply (for a greeting from when the caller was in the
+/// room), or how long the caller waited for one that never came.
+fn heard_ms(reply: Reply) -> Option<f64> {
+    match reply {
+        Reply::Greeted { latency_ms, .. } | Reply::Heard { latency_ms, .. } => Some(latency_ms),
+        Reply::Unanswered { waited_ms } => Some(waited_ms),
+        Reply::Yielded { .. }
+        | Reply::DidNotYield { .. }
+        | Reply::Ignored
+        | Reply::Disturbed { .. }
+        | Reply::NotAwaited
+        | Reply::NotReached => None,
+    }
+}
+
+/// From the caller's barge-in to the agent's silence, or how long the agent spoke on.
+fn yield_ms(reply: Reply) -> Option<f64> {
+    match reply {
+        Reply::Yielded { yield_ms } => Some(yield_ms),
+        Reply::DidNotYield { waited_ms } => Some(waited_ms),
+        Reply::Greeted { .. }
+        | Reply::Heard { .. }
+        | Reply::Unanswered { .. }
+        | Reply::Ignored
+        | Reply::Disturbed { .. }
+        | Reply::NotAwaited
+        | Reply::NotReached => None,
+    }
+}
+
+/// How long after a noise began the agent reacted to it.
+fn disturbed_ms(reply: Reply) -> Option<f64> {
+    if let Reply::Disturbed { after_ms, .. } = reply { Some(after_ms) } else { None }
+}
+
+fn reply(reply: Reply) -> (&'static str, Option<Span>) {
+    match reply {
+        Reply::Greeted { voice, .. } => ("greeted", Some(voice)),
+        Reply::Heard { voice, .. } => ("heard", Some(voice)),
+        Reply::Yielded { .. } => ("yielded", None),
+        Reply::DidNotYield { .. } => ("did_not_yield", None),
+        Reply::Ignored => ("ignored", None),
+        Reply::Disturbed { by: Disturbance::Stopped, .. } => ("stopped_by_noise", None),
+        Reply::Disturbed { by: Disturbance::Answered, .. } => ("answered_noise", None),
+        Reply::Unanswered { .. } => ("unanswered", None),
+        Reply::NotAwaited => ("not_awaited", None),
+        Reply::NotReached => ("not_reached", None),
+    }
+}
+
+impl From<Span> for SpanJson {
+    fn from(span: Span) -> Self {
+        Self { from_ms: since_start(span.from), until_ms: since_start(span.until) }
+    }
+}

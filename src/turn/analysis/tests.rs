@@ -1,0 +1,68 @@
+use super::*;
+use crate::record::Stamped;
+use crate::record::store::{self, Recording, testing};
+use crate::turn::testing::{call, connected, is, two_questions};
+
+/// The recording in a folder, analysed call by call.
+fn analysed(folder: &std::path::Path) -> Analysis {
+    let Recording { head, mut calls } = store::open(folder).unwrap();
+    let scenario = Scenario::parse(&head.scenario_text).ok().unwrap();
+    let mut analysis = Analysis::begin(head, &scenario);
+    for call in calls.by_ref() {
+        analysis.add(&call.unwrap());
+    }
+    analysis.finish(calls.into_tail())
+}
+
+#[test]
+fn call_by_call_gives_what_the_whole_run_gives() {
+    let folder = tempfile::tempdir().unwrap();
+    testing::large(folder.path(), 21, 10, 1).unwrap();
+    let run = store::read(folder.path()).unwrap();
+    let scenario = Scenario::parse(&run.head.scenario_text).ok().unwrap();
+    let streamed = analysed(folder.path());
+    assert_eq!(streamed, analyse(&run, &scenario));
+    let ids: Vec<u32> = streamed.calls.iter().map(|call| call.call.0).collect();
+    assert_eq!(ids, (0..21).collect::<Vec<_>>());
+    let heard = streamed.measures.values(crate::scenario::Metric::HeardE2eLatency);
+    assert_eq!(heard.len(), 210);
+    assert!(heard.is_sorted_by_key(|value| (value.call, value.step)));
+}
+
+#[test]
+fn no_log_is_kept() {
+    let scenario = two_questions();
+    let noisy = |n: usize| {
+        let say = |i| format!("{i}: {}", "some more words ".repeat(20));
+        let log = (0..n).map(|i| {
+            is(
+                400,
+                crate::record::Observation::Transcript {
+                    speaker: crate::record::Speaker::Agent,
+                    segment: "SG_1".to_owned(),
+                    text: say(i),
+                    last: false,
+                },
+            )
+        });
+        let log: Vec<Stamped> = connected(100).into_iter().chain(log).collect();
+        let mut run = crate::turn::testing::run("r", Vec::new(), &scenario);
+        run.calls = vec![call(0, log, 60_000, Outcome::Answered)];
+        format!("{:?}", analyse(&run, &scenario)).len()
+    };
+    let (little, much) = (noisy(1), noisy(1_000));
+    assert!(much < little + 100, "{much} bytes for {little}");
+}
+
+/// Two recordings of 10,000 calls with ten questions each, for `report` and `compare` (see
+/// `docs/files.md`): `cargo test -p loadcall --lib large_recordings -- --ignored`.
+#[test]
+#[ignore = "writes about 700 MB into the folder for temporary files"]
+fn large_recordings() {
+    for seed in [1, 2] {
+        let folder = std::env::temp_dir().join(format!("loadcall-large-{seed}"));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        testing::large(&folder, 10_000, 10, seed).unwrap();
+    }
+}

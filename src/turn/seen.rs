@@ -1,0 +1,106 @@
+//! What else was seen in the calls of a run: what the agents said of themselves, what failed, what is
+//! missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::record::{CallRecord, ModelUsage, Observation, SessionEvent};
+use crate::text::clipped;
+
+/// Characters of a text from outside that are kept.
+const KEPT: usize = 160;
+
+/// A text → in how many calls it was seen.
+pub type Tally = BTreeMap<String, usize>;
+
+/// Facts of all calls that belong to no turn.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// The agents' SDKs, e.g. `python 1.8.9`.
+    pub sdks: Tally,
+    /// The agents' options by name, with every value that was reported.
+    pub options: BTreeMap<String, BTreeSet<String>>,
+    /// The models in use, e.g. `llm openai/gpt-5`.
+    pub models: BTreeSet<String>,
+    /// Errors the agents reported.
+    pub errors: Tally,
+    /// Tools that returned an error.
+    pub failed_tools: Tally,
+    /// Limits that were reached.
+    pub limits: Tally,
+    /// Calls whose agent joined and sent nothing of its session.
+    pub without_session: usize,
+    /// Calls in which the agent's audio stalled.
+    pub stalled: usize,
+}
+
+impl Seen {
+    pub(super) fn add(&mut self, call: &CallRecord) {
+        let mut of_call = OfCall::default();
+        for stamped in &call.log {
+            #[expect(clippy::wildcard_enum_match_arm, reason = "four facts of many are wanted")]
+            match &stamped.what {
+                Observation::AgentJoined { .. } => of_call.joined = true,
+                Observation::AgentMediaStalled => of_call.stalled = true,
+                Observation::LimitReached { what } => note(&mut of_call.limits, what),
+                Observation::Session(event) => {
+                    of_call.session = true;
+                    self.add_event(&mut of_call, event);
+                }
+                _ => {}
+            }
+        }
+        self.without_session += usize::from(of_call.joined && !of_call.session);
+        self.stalled += usize::from(of_call.stalled);
+        for (into, texts) in [
+            (&mut self.sdks, of_call.sdks),
+            (&mut self.errors, of_call.errors),
+            (&mut self.failed_tools, of_call.failed_tools),
+            (&mut self.limits, of_call.limits),
+        ] {
+            for text in texts {
+                *into.entry(text).or_default() += 1;
+            }
+        }
+    }
+
+    fn add_event(&mut self, of_call: &mut OfCall, event: &SessionEvent) {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "five messages of many are wanted")]
+        match event {
+            SessionEvent::Framework { sdk, sdk_version } => {
+                note(&mut of_call.sdks, &format!("{sdk} {sdk_version}"));
+            }
+            SessionEvent::Error { message } => note(&mut of_call.errors, message),
+            SessionEvent::ToolsExecuted { tools } => {
+                let failed = tools.iter().filter(|tool| tool.is_error);
+                failed.for_each(|tool| note(&mut of_call.failed_tools, &tool.name));
+            }
+            SessionEvent::Options { options } => {
+                for (name, value) in options {
+                    self.options.entry(name.clone()).or_default().insert(value.clone());
+                }
+            }
+            SessionEvent::Usage { models } => self.models.extend(models.iter().map(model_name)),
+            _ => {}
+        }
+    }
+}
+
+/// What was seen in one call, each text once.
+#[derive(Default)]
+struct OfCall {
+    joined: bool,
+    session: bool,
+    stalled: bool,
+    sdks: BTreeSet<String>,
+    errors: BTreeSet<String>,
+    failed_tools: BTreeSet<String>,
+    limits: BTreeSet<String>,
+}
+
+fn note(into: &mut BTreeSet<String>, text: &str) {
+    into.insert(clipped(text, KEPT));
+}
+
+fn model_name(model: &ModelUsage) -> String {
+    format!("{} {}/{}", model.kind, model.provider, model.model)
+}

@@ -1,0 +1,189 @@
+//! Whether two runs may be compared, and what differs between them.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::measured::{Fingerprint, StepPrint, joined};
+use crate::record::{KeyChange, MetadataDigest};
+
+/// Longest value of a difference that is printed whole, in characters.
+const MAX_SHOWN: usize = 120;
+
+/// Something that differs between two runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub what: String,
+    pub how: How,
+}
+
+/// How it differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum How {
+    Values {
+        baseline: String,
+        run: String,
+    },
+    /// A key of the dispatch metadata, whose values are not stored.
+    Key(KeyChange),
+}
+
+/// The baseline was recorded under other conditions.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not comparable with the baseline: {}; accept a run of the current scenario{}",
+    list(differences),
+    if *other_steps { "" } else { ", or compare anyway with --allow-different" }
+)]
+pub struct NotComparable {
+    /// What makes a comparison meaningless; at least one.
+    pub differences: Vec<Difference>,
+    /// For information.
+    pub slight: Vec<Difference>,
+    /// The steps differ, so there are no turns to compare, whatever is allowed.
+    pub other_steps: bool,
+}
+
+/// What to do when a run and its baseline do not match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mismatch {
+    #[default]
+    Refuse,
+    Allow,
+}
+
+impl NotComparable {
+    /// All differences, when they are allowed and can be.
+    pub fn allowed(self, mismatch: Mismatch) -> Result<Vec<Difference>, Self> {
+        match mismatch {
+            Mismatch::Allow if !self.other_steps => {
+                Ok(self.differences.into_iter().chain(self.slight).collect())
+            }
+            Mismatch::Allow | Mismatch::Refuse => Err(self),
+        }
+    }
+}
+
+/// What differs: first what makes a comparison meaningless, then what is for information.
+fn differences(baseline: &Fingerprint, run: &Fingerprint) -> (Vec<Difference>, Vec<Difference>) {
+    let concurrency = |of: &Fingerprint| of.concurrency.to_string();
+    let sdk = |of: &Fingerprint| of.agent_sdk.clone().unwrap_or_else(|| "unknown".to_owned());
+    let grave = [
+        differ("scenario", &baseline.scenario, &run.scenario),
+        differ("agent", &baseline.agent, &run.agent),
+        differ("concurrency", &concurrency(baseline), &concurrency(run)),
+    ];
+    let slight = [
+        differ("agent SDK", &sdk(baseline), &sdk(run)),
+        differ("loadcall version", &baseline.loadcall_version, &run.loadcall_version),
+        differ("caller's host", &baseline.host, &run.host),
+    ];
+    let metadata = metadata_differences(&baseline.agent_metadata, &run.agent_metadata);
+    let slight = metadata
+        .into_iter()
+        .chain(reported_differences(baseline, run))
+        .chain(slight.into_iter().flatten())
+        .collect();
+    (grave.into_iter().flatten().collect(), slight)
+}
+
+/// Differences in what agent and server report of themselves, where both sides report it.
+fn reported_differences(baseline: &Fingerprint, run: &Fingerprint) -> Vec<Difference> {
+    let both = |old: bool, new: bool| !old && !new;
+    let mut all = Vec::new();
+    if both(baseline.agent_options.is_empty(), run.agent_options.is_empty()) {
+        let names: BTreeSet<&String> =
+            baseline.agent_options.keys().chain(run.agent_options.keys()).collect();
+        let of = |print: &Fingerprint, name: &str| {
+            print.agent_options.get(name).cloned().unwrap_or_default()
+        };
+        all.extend(names.into_iter().filter_map(|name| {
+            differ(&format!("agent option `{name}`"), &of(baseline, name), &of(run, name))
+        }));
+    }
+    if both(baseline.models.is_empty(), run.models.is_empty()) {
+        all.extend(differ("models", &joined(&baseline.models), &joined(&run.models)));
+    }
+    for (what, old, new) in [
+        ("server", &baseline.server, &run.server),
+        ("server version", &baseline.server_version, &run.server_version),
+        ("server region", &baseline.server_region, &run.server_region),
+    ] {
+        if both(old.is_empty(), new.is_empty()) {
+            all.extend(differ(what, old, new));
+        }
+    }
+    all
+}
+
+/// Whether two runs may be compared, and what differs all the same.
+pub(super) fn comparable(
+    baseline: (&Fingerprint, &[StepPrint]),
+    run: (&Fingerprint, &[StepPrint]),
+) -> Result<Vec<Difference>, NotComparable> {
+    let (mut grave, mut slight) = differences(baseline.0, run.0);
+    let ids =
+        |steps: &[StepPrint]| steps.iter().map(|s| s.id.clone()).collect::<Vec<_>>().join(", ");
+    let steps = differ("steps", &ids(baseline.1), &ids(run.1));
+    let other_steps = steps.is_some();
+    grave.extend(steps);
+    for (old, new) in baseline.1.iter().zip(run.1).filter(|(old, new)| old.id == new.id) {
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let within =
+            |step: &StepPrint| step.within_ms.map_or("none".to_owned(), |ms| format!("{ms} ms"));
+        let of = |what: &str| format!("{what} of step `{}`", old.id);
+        grave.extend(differ(&of("act"), &old.act, &new.act));
+        grave.extend(differ(&of("audio"), &text(&old.audio), &text(&new.audio)));
+        grave.extend(differ(&of("start"), &text(&old.start), &text(&new.start)));
+        grave.extend(differ(&of("expectation"), &text(&old.expect), &text(&new.expect)));
+        slight.extend(differ(&of("waiting time"), &within(old), &within(new)));
+    }
+    if grave.is_empty() {
+        return Ok(slight);
+    }
+    Err(NotComparable { differences: grave, slight, other_steps })
+}
+
+fn differ(what: &str, baseline: &str, run: &str) -> Option<Difference> {
+    (baseline != run).then(|| Difference {
+        what: what.to_owned(),
+        how: How::Values { baseline: shown(baseline), run: shown(run) },
+    })
+}
+
+fn shown(value: &str) -> String {
+    match value.char_indices().nth(MAX_SHOWN) {
+        _ if value.is_empty() => "none".to_owned(),
+        Some((end, _)) => format!("{}…", value.get(..end).unwrap_or_default()),
+        None => value.to_owned(),
+    }
+}
+
+fn metadata_differences(baseline: &MetadataDigest, run: &MetadataDigest) -> Vec<Difference> {
+    let difference = |(key, change): (Option<String>, KeyChange)| Difference {
+        what: match key {
+            Some(key) => format!("agent metadata `{}`", shown(&key)),
+            None => "agent metadata".to_owned(),
+        },
+        how: How::Key(change),
+    };
+    baseline.changes(run).into_iter().map(difference).collect()
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.how {
+            How::Values { baseline, run } => write!(f, "{}: {baseline} → {run}", self.what),
+            How::Key(KeyChange::Changed) => write!(f, "{} changed", self.what),
+            How::Key(KeyChange::Added) => write!(f, "{} added", self.what),
+            How::Key(KeyChange::Removed) => write!(f, "{} removed", self.what),
+        }
+    }
+}
+
+fn list(differences: &[Difference]) -> String {
+    let all: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    all.join("; ")
+}
+
+#[cfg(test)]
+mod tests;
