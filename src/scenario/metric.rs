@@ -162,11 +162,11 @@ impl Metric {
                 "the first voiced sample of a barge-in → the agent's last audible sample; speech \
                  ends with a silence of speech_gap_ms",
             ),
-            Self::ConnectDelay => (Time, Room, "the call is placed → the caller is in the room"),
+            Self::ConnectDelay => (Time, Room, "the call is due → the caller is in the room"),
             Self::AgentJoinDelay => (
                 Time,
                 Room,
-                "the call is placed, which dispatches the agent → the agent is in the room",
+                "the call is due → the agent is in the room; includes waiting for a free slot",
             ),
             Self::AgentReadyDelay => {
                 (Time, Room, "the agent is in the room → its audio can be heard")

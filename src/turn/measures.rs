@@ -38,15 +38,15 @@ impl Measures {
 }
 
 fn whole_call(measures: &mut Measures, call: &CallFacts) {
-    let CallFacts { call: id, dialled, ended, agent_joined, agent_ready, .. } = *call;
+    let CallFacts { call: id, due, ended, agent_joined, agent_ready, .. } = *call;
     let no_agent = matches!(call.outcome, Outcome::NoAgent | Outcome::AgentLate);
     if let Some(at) = call.connected {
-        measures.add(Metric::ConnectDelay, id, 0, at.ms_since(dialled));
+        measures.add(Metric::ConnectDelay, id, 0, at.ms_since(due));
     }
     if let Some(at) = agent_joined {
-        measures.add(Metric::AgentJoinDelay, id, 0, at.ms_since(dialled));
+        measures.add(Metric::AgentJoinDelay, id, 0, at.ms_since(due));
     } else if no_agent {
-        measures.add_bound(Metric::AgentJoinDelay, id, 0, ended.ms_since(dialled));
+        measures.add_bound(Metric::AgentJoinDelay, id, 0, ended.ms_since(due));
     }
     match (agent_joined, agent_ready) {
         (Some(joined), Some(ready)) => {

@@ -79,7 +79,7 @@ fn turns_heard(call: &CallRecord, scenario: &Scenario, heard: &CallTimeline) -> 
     turns
 }
 
-/// What a reply should have held and does not. What cannot be known is not taken for granted.
+/// What the reply lacks of what it should contain. What cannot be checked counts as lacking.
 fn wrong_content(content: &Content, turn: &Turn) -> Vec<String> {
     let mut wrong = Vec::new();
     match &turn.reply_text {
@@ -215,8 +215,8 @@ pub struct Value {
 /// - `greeting_latency`: the script's first step, when that awaits the agent's own words. Later
 ///   `speaks` steps count from another moment and enter no metric.
 /// - `time_to_yield`: every `yields` step, censored where the agent did not yield.
-/// - `connect_delay`, `agent_join_delay`, `agent_ready_delay`: once a call; the last two censored
-///   when the call ended for want of an agent.
+/// - `connect_delay`, `agent_join_delay`, `agent_ready_delay`: once a call, the first two from when it
+///   was due, so waiting for a free slot counts; the last two censored when no agent came in time.
 /// - the agent's stages: every turn in which the caller said something, so not the greeting, whose
 ///   stages are others.
 /// - `heard_ttfa`: every `responds` step that was answered and whose packets are on record.

@@ -399,6 +399,19 @@ fn the_cause_of_a_call_is_what_the_agent_named() {
     assert_eq!(cause(Some("type='tts_error' timeout")), Some(Cause::TtsError));
 }
 
+#[test]
+fn waiting_for_a_free_slot_counts() {
+    let scenario = two_questions();
+    let mut one = call(0, [connected(900), joined(1_400)].concat(), 12_500, Outcome::Answered);
+    // Due at the beginning of the run, placed when a slot was free.
+    one.dialled = at(600);
+    let measures = analyse(&run("r", vec![one], &scenario), &scenario).measures;
+    let first = |metric| measures.values(metric).first().map(|v| v.value);
+    assert_eq!(first(Metric::ConnectDelay), Some(900.0));
+    assert_eq!(first(Metric::AgentJoinDelay), Some(1_400.0));
+    assert_eq!(first(Metric::AgentReadyDelay), Some(150.0));
+}
+
 fn observation() -> impl Strategy<Value = Stamped> {
     let step = 0_u32..5;
     let what = prop_oneof![
