@@ -5,9 +5,10 @@ use super::LangfuseArgs;
 use super::exit::{Failure, tell};
 use crate::export::langfuse::{Langfuse, Settings};
 use crate::export::{export_run, trace};
-use crate::record::store;
+use crate::record::store::{self, Recording};
 use crate::scenario::Scenario;
 use crate::turn;
+use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
 
@@ -39,20 +40,28 @@ pub(super) fn langfuse(args: &LangfuseArgs, run_id: &str) -> Result<Option<Langf
     Langfuse::new(&settings).map(Some).map_err(Failure::usage)
 }
 
-/// Sends a trace for each call of the recording in a folder and says what did not arrive.
+/// Sends a trace for each call of the recording in a folder, one after another, and says what did not arrive.
 pub(super) async fn send(langfuse: Langfuse, folder: &Path, scenario: &Scenario) {
-    let run = match store::read(folder) {
-        Ok(run) => run,
-        Err(e) => return tell(&format!("warning: no call is traced in Langfuse: {e}")),
+    let untraced = |e: &dyn Display| tell(&format!("warning: no call is traced in Langfuse: {e}"));
+    let Recording { head, calls } = match store::open(folder) {
+        Ok(recording) => recording,
+        Err(e) => return untraced(&e),
     };
-    let mut calls = Vec::new();
-    for call in &run.calls {
-        match trace::call_spans(&run.head, scenario, call, &turn::turns(call, scenario)) {
-            Ok(spans) => calls.push(spans),
-            Err(e) => return tell(&format!("warning: no call was traced in Langfuse: {e}")),
-        }
+    if let Err(e) = trace::started_at(&head) {
+        return untraced(&e);
     }
-    let summary = export_run(langfuse, calls, RUN_DEADLINE).await;
+    let mut unread = None;
+    let spans = calls.filter_map(|call| match call {
+        Ok(call) => trace::call_spans(&head, scenario, &call, &turn::turns(&call, scenario)).ok(),
+        Err(e) => {
+            unread = Some(e);
+            None
+        }
+    });
+    let summary = export_run(langfuse, spans, RUN_DEADLINE).await;
+    if let Some(e) = unread {
+        tell(&format!("warning: some calls are not traced in Langfuse: {e}"));
+    }
     for (reason, count) in &summary.failed {
         let s = if *count == 1 { "" } else { "s" };
         tell(&format!("warning: {count} call{s} were not traced in Langfuse: {reason}"));

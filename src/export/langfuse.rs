@@ -24,9 +24,6 @@ pub const CLOUD: &str = "https://cloud.langfuse.com";
 /// The environment traces are filed under when nothing else is said, so that simulated calls can be
 /// told from real ones.
 pub const ENVIRONMENT: &str = "loadcall";
-/// How long the export of one call may take unless said otherwise, retries included.
-pub const DEADLINE: Duration = Duration::from_secs(10);
-
 /// Spans in one request: with the bounds on their texts (at most some 110 kB a span) it stays below
 /// 16 MiB, from where on Langfuse complains.
 const BATCH: usize = 100;
@@ -52,7 +49,7 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SettingsError {
     #[error(
-        "{0} is empty or has characters that no key has: copy it anew from the project's settings in Langfuse"
+        "{0} is empty or contains invalid characters: copy it again from the project's settings in Langfuse"
     )]
     Key(&'static str),
     #[error(
@@ -105,17 +102,6 @@ pub enum ExportError {
 }
 
 impl ExportError {
-    /// The HTTP status that came back, when one did.
-    pub const fn status(&self) -> Option<u16> {
-        match self {
-            Self::Unauthorized { .. } => Some(401),
-            Self::Forbidden { .. } => Some(403),
-            Self::NotFound { .. } => Some(404),
-            Self::Redirected { status, .. } | Self::Status { status, .. } => Some(*status),
-            Self::Unreachable { .. } | Self::Deadline { .. } | Self::NotSent(_) => None,
-        }
-    }
-
     /// Whether the next call would fail in the same way: what is wrong are the settings.
     pub const fn is_final(&self) -> bool {
         match self {
@@ -232,7 +218,7 @@ fn base_url(text: &str) -> Result<Url, SettingsError> {
     // The text is not repeated in any message: it may hold a password.
     let url = Url::parse(text.trim()).map_err(|error| bad(&error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(bad("it is no http or https address"));
+        return Err(bad("it is not an http or https URL"));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(bad("it holds credentials; the keys have variables of their own"));

@@ -22,52 +22,46 @@ pub struct ExportSummary {
 }
 
 /// Sends the spans of each call, at most until the deadline for all of them, and says what became of
-/// them. After an answer that will not change (wrong keys, wrong address) the rest is not tried.
+/// them. Calls are taken one at a time, so that only one call's spans are held. After an answer that
+/// will not change (wrong keys, wrong address) the rest is not tried.
 pub async fn export_run(
     mut langfuse: Langfuse,
-    calls: Vec<Vec<SpanData>>,
+    calls: impl IntoIterator<Item = Vec<SpanData>>,
     deadline: Duration,
 ) -> ExportSummary {
-    let all = calls.len();
+    let mut calls = calls.into_iter();
     let mut tally = Tally::default();
+    let mut under_way = 0;
     let sending = async {
-        for spans in calls {
+        while let Some(spans) = calls.next() {
+            under_way = 1;
             if let Err(error) = langfuse.export(spans).await {
-                let left = if error.is_final() { all - tally.counted } else { 1 };
-                tally.fail(error.to_string(), left);
-                if error.is_final() {
-                    return;
-                }
+                let left = if error.is_final() { calls.by_ref().count() } else { 0 };
+                tally.fail(error.to_string(), 1 + left);
             } else {
-                tally.sent();
+                tally.sent += 1;
             }
+            under_way = 0;
         }
     };
     if tokio::time::timeout(deadline, sending).await.is_err() {
-        let reason = format!("it was not sent within {} ms", deadline.as_millis());
-        tally.fail(reason, all - tally.counted);
+        let reason = format!("not sent within {} ms", deadline.as_millis());
+        tally.fail(reason, under_way + calls.count());
     }
     tally.summary()
 }
 
 #[derive(Debug, Default)]
 struct Tally {
-    counted: usize,
     sent: usize,
     failed: BTreeMap<String, usize>,
 }
 
 impl Tally {
-    fn sent(&mut self) {
-        self.counted += 1;
-        self.sent += 1;
-    }
-
     fn fail(&mut self, reason: String, calls: usize) {
         let known = self.failed.contains_key(&reason) || self.failed.len() < REASONS;
-        let reason = if known { reason } else { "of other reasons".to_owned() };
+        let reason = if known { reason } else { "for other reasons".to_owned() };
         *self.failed.entry(reason).or_default() += calls;
-        self.counted += calls;
     }
 
     fn summary(self) -> ExportSummary {

@@ -32,7 +32,9 @@ use attributes::{Attributes, Kind, Level};
 /// Why a recording has no traces.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TraceError {
-    #[error("the recording's start `{0}` is no RFC 3339 time, so its spans have no time")]
+    #[error(
+        "the start of the recording, `{0}`, is not an RFC 3339 time, so its spans cannot be dated"
+    )]
     StartedAt(String),
 }
 
@@ -46,8 +48,7 @@ pub fn call_spans(
     call: &CallRecord,
     turns: &[Turn],
 ) -> Result<Vec<SpanData>, TraceError> {
-    let start: Timestamp =
-        head.started_at.parse().map_err(|_| TraceError::StartedAt(head.started_at.clone()))?;
+    let start = started_at(head)?;
     let trace = Trace {
         head,
         call,
@@ -63,6 +64,11 @@ pub fn call_spans(
         trace.turn(turn, &mut spans);
     }
     Ok(spans)
+}
+
+/// The wall clock at offset zero of a recording.
+pub fn started_at(head: &RunHead) -> Result<Timestamp, TraceError> {
+    head.started_at.parse().map_err(|_| TraceError::StartedAt(head.started_at.clone()))
 }
 
 /// The moments of a call that spans begin and end at.

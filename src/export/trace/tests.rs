@@ -168,10 +168,10 @@ fn what_failed_has_a_level_and_a_message() {
     let is = |level: &str, message: &str, error| (level.to_owned(), message.to_owned(), error);
     assert_eq!(fault(&spans[0]), is("ERROR", "no_answer: turn `hours`", true));
     let turn = named(&spans, "loadcall.turn");
-    let late = "the reply after 800 ms came later than the scenario allows";
+    let late = "the reply after 800 ms is later than the scenario allows";
     assert_eq!(fault(turn[0]), is("WARNING", late, false));
-    assert_eq!(fault(turn[1]), is("ERROR", "no reply was heard for 8000 ms", true));
-    let spoke_on = "the agent spoke on for 2000 ms after the caller broke in";
+    assert_eq!(fault(turn[1]), is("ERROR", "no reply within 8000 ms", true));
+    let spoke_on = "the agent kept speaking for 2000 ms after the barge-in";
     assert_eq!(fault(turn[2]), is("WARNING", spoke_on, false));
     assert_eq!(times(turn[2]), (10_000, 12_000));
     let response = named(&spans, "loadcall.agent_response")[1];

@@ -49,11 +49,11 @@ impl Trace<'_> {
     fn fault(&self, turn: &Turn) -> Option<(Level, String)> {
         match turn.reply {
             Reply::Unanswered { waited_ms } => {
-                Some((Level::Error, format!("no reply was heard for {waited_ms:.0} ms")))
+                Some((Level::Error, format!("no reply within {waited_ms:.0} ms")))
             }
             Reply::DidNotYield { waited_ms } => Some((
                 Level::Warning,
-                format!("the agent spoke on for {waited_ms:.0} ms after the caller broke in"),
+                format!("the agent kept speaking for {waited_ms:.0} ms after the barge-in"),
             )),
             Reply::Disturbed { by, after_ms } => {
                 let what = match by {
@@ -71,9 +71,7 @@ impl Trace<'_> {
             {
                 Some((
                     Level::Warning,
-                    format!(
-                        "the reply after {latency_ms:.0} ms came later than the scenario allows"
-                    ),
+                    format!("the reply after {latency_ms:.0} ms is later than the scenario allows"),
                 ))
             }
             Reply::Greeted { .. }
