@@ -158,10 +158,10 @@ fn in_turns(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
             Reply::Unanswered { .. } => in_stage(std::slice::from_ref(turn))
                 .or_else(|| in_turn(turn, Cause::Silence, "no reply")),
             Reply::DidNotYield { .. } => {
-                in_turn(turn, Cause::TurnTaking, "the agent spoke on after a barge-in")
+                in_turn(turn, Cause::TurnTaking, "the agent kept speaking after a barge-in")
             }
             Reply::Disturbed { by: Disturbance::Stopped, .. } => {
-                in_turn(turn, Cause::TurnTaking, "the agent fell silent because of a noise")
+                in_turn(turn, Cause::TurnTaking, "the agent stopped because of a noise")
             }
             Reply::Disturbed { by: Disturbance::Answered, .. } => {
                 in_turn(turn, Cause::TurnTaking, "the agent answered a noise")
@@ -172,9 +172,9 @@ fn in_turns(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
             | Reply::NotReached
                 if missed(call, turn.step) =>
             {
-                in_turn(turn, Cause::Late, "not in the time that the scenario allows")
+                in_turn(turn, Cause::Late, "later than the scenario allows")
             }
-            // Whether a noise was ignored is better known afterwards than it was to the script.
+            // Whether a noise was ignored is known better afterwards than while the script ran.
             Reply::Greeted { .. }
             | Reply::Heard { .. }
             | Reply::Yielded { .. }

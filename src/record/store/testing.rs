@@ -7,6 +7,7 @@ use crate::record::{
     RunTail, SessionEvent, Speaker, Stamped,
 };
 use crate::time::Offset;
+use std::fmt::Write as _;
 use std::path::Path;
 
 /// One turn takes this long.
@@ -31,12 +32,13 @@ fn head(calls: u32, turns: u32, seed: u64) -> RunHead {
                         expect: {agent: speaks, within: 10s}}\n"
         .to_owned();
     for turn in 1..=turns {
-        scenario += &format!(
+        let _ = writeln!(
+            scenario,
             "  - {{id: question-{turn}, say: {{file: clips/question.wav}}, start: {{after: \
-             agent_speech_end, delay: 400ms}}, expect: {{agent: responds, within: 8s}}}}\n"
+             agent_speech_end, delay: 400ms}}, expect: {{agent: responds, within: 8s}}}}"
         );
     }
-    scenario += &format!("load: {{executor: repeat, calls: {calls}, concurrency: 10}}\n");
+    let _ = writeln!(scenario, "load: {{executor: repeat, calls: {calls}, concurrency: 10}}");
     RunHead {
         run_id: format!("large-{seed}"),
         started_at: "2026-11-24T10:00:00.000000Z".to_owned(),

@@ -1,4 +1,5 @@
-//! What is written is read back, whole or cut, and what is no recording is refused.
+//! What is written is read back, whole or cut, and what is not a recording is refused.
+#![expect(clippy::disallowed_methods, reason = "a test of files")]
 
 use super::*;
 use crate::record::*;

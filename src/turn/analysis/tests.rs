@@ -54,10 +54,11 @@ fn no_log_is_kept() {
     assert!(much < little + 100, "{much} bytes for {little}");
 }
 
-/// Two recordings of 10,000 calls with ten questions each, for `report` and `compare` (see
-/// `docs/files.md`): `cargo test -p loadcall --lib large_recordings -- --ignored`.
+/// Two recordings of 10,000 calls with ten questions each, to measure the memory of `report` and
+/// `compare`: `cargo test -p loadcall --lib large_recordings -- --ignored`.
 #[test]
-#[ignore = "writes about 700 MB into the folder for temporary files"]
+#[ignore = "writes about 600 MB into the folder for temporary files"]
+#[expect(clippy::disallowed_methods, reason = "a test of files")]
 fn large_recordings() {
     for seed in [1, 2] {
         let folder = std::env::temp_dir().join(format!("loadcall-large-{seed}"));
