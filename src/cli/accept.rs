@@ -114,7 +114,10 @@ fn state(has: usize, rule: BaselineRule, newest: &str) -> String {
     let more = match RUNS_FOR_DRIFT.saturating_sub(has) {
         0 if has < kept => format!("; the newest {kept} are kept"),
         0 => String::new(),
-        more => format!("; {more} more accepted runs enable run-to-run comparison"),
+        more => format!(
+            "; {more} more accepted {} run-to-run comparison",
+            if more == 1 { "run enables" } else { "runs enable" }
+        ),
     };
     format!("{runs}, newest: {}{more}", safe(newest))
 }
@@ -136,9 +139,9 @@ fn warn_of_a_step(before: &Baseline, run: &Analysis, scenario: &Scenario) {
         | Outcome::Stopped => return,
     };
     tell(&format!(
-        "warning: this run is {word} than those in the baseline; together they differ so much that \
-         smaller changes will not be found. If the agent was changed on purpose, start the baseline \
-         anew with `loadcall accept --replace RUN`"
+        "warning: this run is {word} than those in the baseline; together they vary so much that \
+         smaller changes will not be detected. If the agent was changed on purpose, start a new \
+         baseline with `loadcall accept --replace RUN`"
     ));
 }
 

@@ -23,7 +23,7 @@ pub fn windows(scenario: &Scenario) -> Vec<Window> {
         time(
             "awkward_silence_ms",
             taking.awkward_silence,
-            "from here on a silence after the caller's turn is awkward",
+            "a silence after the caller's turn is awkward from this length on",
         ),
         time(
             "awkward_silence_with_tools_ms",
@@ -33,22 +33,22 @@ pub fn windows(scenario: &Scenario) -> Vec<Window> {
         Window {
             name: "eot_early_ms",
             ms: EOT_EARLY_MS,
-            text: "a reply that begins more than this before the caller's end took it for ended",
+            text: "a reply that begins more than this before the end of the caller's speech is an end-of-turn misprediction",
         },
         time(
             "ignores_stop_window_ms",
             IGNORES_STOP_WINDOW,
-            "an agent that falls silent later than this after a noise does not stop because of it",
+            "an agent that falls silent later than this after a noise was not stopped by it",
         ),
         time(
             "ignores_answer_window_ms",
             IGNORES_ANSWER_WINDOW,
-            "an agent that begins to speak later than this after a noise does not answer it",
+            "an agent that begins to speak later than this after a noise was not answering it",
         ),
         Window {
             name: "longest_reported_ms",
             ms: LONGEST_REPORTED_MS,
-            text: "a reported time that is longer (or negative) is not believed",
+            text: "a reported time that is longer (or negative) is rejected",
         },
     ]
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::scenario::Metric;
+use crate::text::count;
 use crate::turn::{Analysis, Measures, Reply, Tally, Why};
 
 /// Different texts of one kind that are named; the rest is counted.
@@ -14,15 +15,15 @@ pub(super) fn notes(run: &Analysis) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(tail) = run.tail.as_ref().filter(|tail| tail.gave_up) {
         notes.push(format!(
-            "{} of {} planned calls were placed: the first ones reached no agent",
+            "only {} of {} planned calls were placed: the first ones reached no agent",
             run.calls.len(),
             tail.planned
         ));
     }
-    named(&mut notes, "the agent runs", &seen.sdks, "");
+    named(&mut notes, "agent SDK:", &seen.sdks, "");
     if seen.without_session > 0 {
         notes.push(format!(
-            "{} sent no lk.agent.session: the agent's stages are unknown for {}",
+            "{} without lk.agent.session: the agent's stages are unknown for {}",
             calls(seen.without_session),
             if seen.without_session == 1 { "it" } else { "them" },
         ));
@@ -36,7 +37,7 @@ pub(super) fn notes(run: &Analysis) -> Vec<String> {
     }
     named(&mut notes, "the agent reported an error:", &seen.errors, "");
     named(&mut notes, "a tool of the agent failed:", &seen.failed_tools, "");
-    named(&mut notes, "a limit was reached:", &seen.limits, "; what came after it was left out");
+    named(&mut notes, "a limit was reached:", &seen.limits, "; later data was left out");
     notes
 }
 
@@ -47,7 +48,7 @@ fn named(notes: &mut Vec<String>, what: &str, texts: &Tally, after: &str) {
         notes.push(format!("{what} {text} ({}){after}", calls(**n)));
     }
     if by_calls.len() > NAMED {
-        notes.push(format!("{what} {} more of this kind", by_calls.len() - NAMED));
+        notes.push(format!("{what} {} more", by_calls.len() - NAMED));
     }
 }
 
@@ -68,15 +69,14 @@ fn unanswered(notes: &mut Vec<String>, run: &Analysis) {
     }
     if missing > 0 {
         notes.push(format!(
-            "{missing} awaited {} not heard and {} as at least as long as was waited",
-            if missing == 1 { "reply was" } else { "replies were" },
-            if missing == 1 { "counts" } else { "each count" },
+            "{missing} unanswered {} as a lower bound (the waiting time)",
+            if missing == 1 { "turn counts" } else { "turns count" },
         ));
     }
     if spoke_on > 0 {
         notes.push(format!(
-            "the agent spoke on after {spoke_on} {} as at least as long as was waited",
-            if spoke_on == 1 { "barge-in, which counts" } else { "barge-ins, which each count" },
+            "the agent kept speaking after {spoke_on} {} as a lower bound (the waiting time)",
+            if spoke_on == 1 { "barge-in, which counts" } else { "barge-ins, which count" },
         ));
     }
 }
@@ -95,7 +95,8 @@ fn rejected(notes: &mut Vec<String>, run: &Analysis) {
             Why::AbsentAfterHandoff => "was not reported after a handoff to another agent",
         };
         let turns = number_of_turns(n);
-        notes.push(format!("{} {what} in {turns}, which are not in its figures", metric.name()));
+        let verb = if n == 1 { "is" } else { "are" };
+        notes.push(format!("{} {what} in {turns}, which {verb} excluded", metric.name()));
     }
 }
 
@@ -104,7 +105,7 @@ fn constants(notes: &mut Vec<String>, measures: &Measures) {
     for metric in Metric::ALL.into_iter().filter(|metric| measures.is_constant(*metric)) {
         let Some(first) = measures.values(metric).first() else { continue };
         notes.push(format!(
-            "the agent always reports the same {} ({:.3} ms), which no clock gives: doubt it",
+            "{} is {:.3} ms, identical to the microsecond in every turn: not a measurement",
             metric.name(),
             first.value
         ));
@@ -118,9 +119,7 @@ fn number_of_turns(n: usize) -> String {
 fn false_interruptions(notes: &mut Vec<String>, run: &Analysis) {
     let n = run.turns().filter(|turn| turn.false_interruption).count();
     if n > 0 {
-        let turns = number_of_turns(n);
-        notes
-            .push(format!("the agent took something for an interruption that was none in {turns}"));
+        notes.push(format!("{} reported by the agent", count(n, "false interruption")));
     }
 }
 

@@ -73,21 +73,21 @@ const fn judgement(outcome: Judgement) -> (&'static str, Tone) {
 /// What to do next, where the reasons leave it open.
 fn advice(report: &Report, place: &str) -> Option<String> {
     match report.judged.verdict.outcome {
-        Judgement::Pass if report.judged.verdict.comparison.is_none() => Some(format!(
-            "`loadcall accept {place}` makes this run what later ones are compared with"
-        )),
+        Judgement::Pass if report.judged.verdict.comparison.is_none() => {
+            Some(format!("`loadcall accept {place}` makes this run the baseline"))
+        }
         Judgement::Pass if more_runs_help(report) => {
             Some(format!("`loadcall accept {place}` adds this run to the baseline"))
         }
-        Judgement::Improvement => Some(format!(
-            "`loadcall accept --replace {place}` starts the baseline anew with this run"
-        )),
+        Judgement::Improvement => {
+            Some(format!("`loadcall accept --replace {place}` starts a new baseline with this run"))
+        }
         Judgement::Regression => Some(format!(
-            "look below for the stage that grew; if the change is meant, `loadcall accept --replace \
-             {place}` starts the baseline anew"
+            "see below which stage got slower; if the change is intended, `loadcall accept --replace \
+             {place}` starts a new baseline"
         )),
         Judgement::Fail => {
-            Some(format!("what failed is marked below, and {place}/report.json has every turn"))
+            Some(format!("failures are marked ✗ below, and {place}/report.json has every turn"))
         }
         Judgement::Pass
         | Judgement::Inconclusive

@@ -77,7 +77,7 @@ fn whole(ms: f64) -> i64 {
 
 /// Explains a change of `total_ms` of the heard latency at a percentile; `None` when no step has reported
 /// turns on both sides.
-pub(super) fn of(
+pub(super) fn explain(
     baseline: &Measures,
     run: &Measures,
     percent: f64,

@@ -13,8 +13,8 @@
 //!    - Anything else is **unclear**, with what would settle it.
 //! 2. **Do more calls fail?** ([`failures`]) Both questions together raise a false alarm in at most 5 %
 //!    of runs (Bonferroni's correction as Tarone improved it for counts).
-//! 3. **What else changed?** All other metrics and the spread, with Holm's correction. It is told, and
-//!    decides nothing: with a dozen metrics something always differs.
+//! 3. **What else changed?** All other metrics and the spread, with Holm's correction. Reported for
+//!    information, never fails a run: with a dozen metrics something always differs.
 //!
 //! A quantile that so many unanswered turns reach that only a bound of it is known can make a run worse,
 //! but never better or no worse.
@@ -36,8 +36,8 @@ mod settle;
 pub const RUNS_FOR_DRIFT: usize = 5;
 /// Fewer calls than this on either side are not compared.
 const MIN_CALLS: usize = 5;
-/// Level of what is only told.
-const TOLD: f64 = 0.05;
+/// Significance level of changes that are reported for information.
+const REPORTED: f64 = 0.05;
 /// A comparison that finds only slowdowns by more than this share says nothing when it finds none.
 const BLIND: f64 = 0.5;
 
@@ -71,10 +71,10 @@ pub(super) fn with_baseline(input: &Judging<'_>, baseline: &Baseline) -> Compare
     let (old, new) = (baseline.measures(), &input.analysis.measures);
     let failures = failures::ask(baseline, new);
     let level = failures.as_ref().map_or(power::FALSE_ALARMS, |f| f.level);
-    let primary = Primary::of(rule, baseline, new, level, input.seed);
+    let primary = Primary::judge(rule, baseline, new, level, input.seed);
     let moved = primary.measured.as_ref().filter(|_| has_parts(rule.primary));
     let moved = moved.map(|measured| measured.change.difference.point);
-    let attribution = moved.and_then(|ms| attribution::of(old, new, rule.quantile, ms));
+    let attribution = moved.and_then(|ms| attribution::explain(old, new, rule.quantile, ms));
     let (others, spread) = others(rule, baseline, new, input.seed);
     let mut changes: Vec<Change> = primary.change().into_iter().collect();
     changes.extend(others);
@@ -103,7 +103,7 @@ pub(super) fn with_baseline(input: &Judging<'_>, baseline: &Baseline) -> Compare
     }
     let mut notes = sentences::notes(&primary, &comparison);
     notes.extend(differences.iter().map(|d| format!("differs from the baseline: {d}")));
-    notes.extend(sentences::of_baseline(baseline.run_id(), comparison.baseline_runs.len()));
+    notes.extend(sentences::baseline_note(baseline.run_id(), comparison.baseline_runs.len()));
     Compared { standing, comparison: Some(comparison), reasons, notes }
 }
 
@@ -112,7 +112,7 @@ fn has_parts(metric: Metric) -> bool {
     metric == Metric::HeardE2eLatency
 }
 
-/// The metric that decides.
+/// The primary metric, which decides.
 struct Primary {
     question: Question,
     standing: Standing,
@@ -130,7 +130,13 @@ struct Primary {
 }
 
 impl Primary {
-    fn of(rule: BaselineRule, baseline: &Baseline, run: &Measures, level: f64, seed: u64) -> Self {
+    fn judge(
+        rule: BaselineRule,
+        baseline: &Baseline,
+        run: &Measures,
+        level: f64,
+        seed: u64,
+    ) -> Self {
         let statistic = Statistic::Quantile(rule.quantile);
         let question = Question { metric: rule.primary, statistic };
         let measured = question.ask(rule, baseline, run, seed);
@@ -232,18 +238,18 @@ fn others(
         .collect();
     let adjusted = holm(&changes.iter().map(|change| change.p).collect::<Vec<f64>>());
     for (change, p) in changes.iter_mut().zip(adjusted) {
-        *change = Change { p, direction: told(change, p), ..*change };
+        *change = Change { p, direction: direction(change, p), ..*change };
     }
     let spread = changes.pop_if(|change| change.statistic == Statistic::Spread);
     (changes, spread)
 }
 
-/// What an adjusted chance says; whether a change matters is for the verdict.
-fn told(change: &Change, p: f64) -> Direction {
+/// The direction of a change by its adjusted p; whether it matters is for the verdict.
+fn direction(change: &Change, p: f64) -> Direction {
     let Change { difference, min_effect_ms: least, .. } = *change;
-    if p <= TOLD && difference.point > 0.0 && !change.baseline_is_bound {
+    if p <= REPORTED && difference.point > 0.0 && !change.baseline_is_bound {
         Direction::Slower
-    } else if p <= TOLD && difference.point < 0.0 && !change.run_is_bound {
+    } else if p <= REPORTED && difference.point < 0.0 && !change.run_is_bound {
         Direction::Faster
     } else if difference.low > -least && difference.high < least && !change.run_is_bound {
         Direction::Alike

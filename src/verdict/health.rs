@@ -52,33 +52,33 @@ pub fn pacing(media: &Media) -> Option<Pacing> {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Unfit {
     #[error(
-        "the run was stopped after {done} of {planned} calls; what was measured is reported, not judged"
+        "the run was stopped after {done} of {planned} calls; its values are reported, not judged"
     )]
     Stopped { done: usize, planned: u32 },
     #[error(
-        "the recording has no end: the run was killed with {} on record, or is still going on",
-        count(*done, "call")
+        "the recording has no end: the run was killed after {}, or is still running",
+        count(*done, "recorded call")
     )]
     Killed { done: usize },
-    #[error("only {done} of {planned} planned calls are on record; run the scenario again")]
+    #[error("only {done} of {planned} planned calls were recorded; run the scenario again")]
     Unfinished { done: usize, planned: u32 },
     #[error("no call reached an agent: {why}")]
     NothingMeasured { why: String },
     #[error(
         "{faults} of {} failed on the caller's side{detail}; \
-         place fewer calls at a time or run on a larger machine",
+         lower the concurrency or use a larger machine",
         count(*calls, "call")
     )]
     OurFaults { faults: usize, calls: usize, detail: String },
     #[error(
-        "the caller was overloaded: its microphone packets left {} ms late at p99, and more than {} ms \
-         falsifies what is measured; place fewer calls at a time or run on a larger machine",
+        "the load generator was overloaded: its audio packets left {} ms late at p99, and more than {} ms \
+         distorts the measurement; lower the concurrency or use a larger machine",
         number(*p99_ms), number(MAX_PACING_P99_MS)
     )]
     LatePacing { p99_ms: f64 },
     #[error(
-        "the caller was overloaded: {} of its {} microphone packets were never sent; \
-         place fewer calls at a time or run on a larger machine",
+        "the load generator was overloaded: {} of its {} audio packets were never sent; \
+         lower the concurrency or use a larger machine",
         number_of(usize::try_from(*skipped).unwrap_or(usize::MAX)),
         number_of(usize::try_from(*packets).unwrap_or(usize::MAX))
     )]
@@ -139,16 +139,18 @@ pub(super) fn notes(input: &Judging<'_>) -> Vec<String> {
     let ours = run.calls.iter().filter(|c| c.outcome == CallOutcome::OurFault).count();
     if ours > 0 {
         let of = number_of(run.calls.len());
-        notes.push(format!("{ours} of {of} calls failed on the caller's side and are left out"));
+        notes.push(format!("{ours} of {of} calls failed on the caller's side and were left out"));
     }
     let dropped = run.measures.dropped_reported;
     if dropped > 0 {
         let times = count(dropped, "time");
-        notes.push(format!("{times} that the agent reported cannot be true and are left out"));
+        notes.push(format!("{times} reported by the agent are impossible and were left out"));
     }
     if let Some(Pacing { skipped, unreadable, .. }) = pacing(&run.media) {
         if skipped > 0 {
-            notes.push(format!("the caller stalled: {skipped} microphone packets were never sent"));
+            notes.push(format!(
+                "the load generator stalled: {skipped} audio packets were never sent"
+            ));
         }
         if unreadable > 0 {
             notes.push(format!("the pacing of {} cannot be read", count(unreadable, "call")));
@@ -167,12 +169,12 @@ fn why_nothing(run: &Analysis) -> String {
     };
     let remedy = match outcome {
         CallOutcome::NoAgent | CallOutcome::AgentLate => {
-            "; check that the agent runs, is registered with this server and has the scenario's name"
+            "; check that the agent is running, registered with this server, and named as in the scenario"
         }
         CallOutcome::Refused => {
             "; check LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET against the server's"
         }
-        CallOutcome::ConnectionLost => "; check that the server is up and can be reached",
+        CallOutcome::ConnectionLost => "; check that the server is running and reachable",
         CallOutcome::Answered
         | CallOutcome::AgentLeft
         | CallOutcome::NoGreeting

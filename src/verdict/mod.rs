@@ -43,11 +43,11 @@ pub struct Judging<'a> {
     pub seed: u64,
 }
 
-/// What a run amounts to.
+/// The judgement of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     pub outcome: Outcome,
-    /// Sentences for people, the decisive one first, what is only to be known last; never empty.
+    /// Sentences for people, the decisive one first, notes last; never empty.
     pub reasons: Vec<String>,
     /// In the scenario's order. When it sets none on `calls_ok`, one that every call must meet is
     /// added in front.
@@ -59,7 +59,7 @@ pub struct Verdict {
 /// The closed set of judgements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
-    /// Every threshold held and nothing is worse than the baseline.
+    /// Every threshold was met and nothing is worse than the baseline.
     Pass,
     /// As `Pass`, and the primary metric is better than the baseline beyond doubt.
     Improvement,
@@ -101,7 +101,7 @@ pub struct Comparison {
     pub baseline_run_id: String,
     /// Of all accepted runs, the oldest first.
     pub baseline_runs: Vec<String>,
-    /// The metric that decides, e.g. `heard_e2e_latency` at 50 %.
+    /// The primary metric, which decides, e.g. `heard_e2e_latency` at 50 %.
     pub primary: Metric,
     /// In percent.
     pub quantile: f64,
@@ -124,7 +124,7 @@ pub struct Comparison {
 pub struct Change {
     pub metric: Metric,
     pub statistic: Statistic,
-    /// What it was held against.
+    /// What it was compared with.
     pub basis: Basis,
     /// Of all accepted calls together, or the geometric mean of the accepted runs' figures.
     pub baseline: f64,
@@ -146,7 +146,7 @@ pub struct Change {
     pub direction: Direction,
 }
 
-/// What a figure was held against.
+/// What a figure was compared with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Basis {
     /// All accepted calls together, by resampling calls: how much runs differ is not accounted for.
@@ -173,7 +173,7 @@ pub struct RunToRun {
 pub enum Direction {
     Slower,
     Faster,
-    /// A change that matters is excluded, or not to be told from chance where one would have been found.
+    /// A change of the minimum effect is ruled out, or would have been found and was not.
     Alike,
     Unclear,
 }
@@ -185,7 +185,7 @@ impl Direction {
     }
 }
 
-/// Calls that went well, against the baseline.
+/// Calls that succeeded, compared with the baseline.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FailureChange {
     /// Of all accepted runs together.

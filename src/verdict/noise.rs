@@ -19,19 +19,19 @@ pub const BASELINES: [u32; 3] = [5, 7, 14];
 /// What Hodges and Lehmann's estimate needs more of than the mean does, for normal values.
 const EFFICIENCY: f64 = 0.955;
 
-/// Why there is no telling.
+/// Why the noise cannot be measured.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum NoNoise {
     #[error("run {0} is not valid: `loadcall report` says why")]
     Invalid(String),
-    #[error("the runs are not of one scenario and agent: {first} and {other}")]
+    #[error("the runs are of different scenarios or agents: {first} and {other}")]
     Mixed { first: String, other: String },
-    #[error("run {0} is named twice; name each run once")]
+    #[error("run {0} is named twice")]
     Twice(String),
-    #[error("{side} of an A/B run is no run of its own; name runs of `loadcall run` or `noise`")]
+    #[error("{side} is one side of an A/B run; name runs of `loadcall run` or `noise`")]
     Arm { side: &'static str },
     #[error(
-        "{metric} has too few values: at least 2 runs of 2 calls each are needed, and 5 runs say more"
+        "{metric} has too few values: at least 2 runs of 2 calls each are needed, better 5 runs"
     )]
     TooFew { metric: &'static str },
 }

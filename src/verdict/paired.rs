@@ -106,7 +106,7 @@ pub struct PairedChange {
     pub shift: Shift,
 }
 
-/// Pairs of calls by whether each went well.
+/// Pairs of calls by whether each succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct PairedCalls {
     pub both_ok: u64,
@@ -116,7 +116,7 @@ pub struct PairedCalls {
 }
 
 impl PairedCalls {
-    fn of(a: &Measures, b: &Measures) -> Self {
+    fn count(a: &Measures, b: &Measures) -> Self {
         let (a, b) = (well(a), well(b));
         let mut calls = Self::default();
         for (call, a_ok) in a {
@@ -211,14 +211,14 @@ fn differences(a: Recorded<'_>, b: Recorded<'_>) -> Result<Vec<String>, String> 
     }
     let print = |of: Recorded<'_>| Fingerprint::take(of.analysis, of.scenario);
     let steps = |of: Recorded<'_>| StepPrint::all(&of.analysis.head, of.scenario);
-    let alike = comparable((&print(a), &steps(a)), (&print(b), &steps(b)));
+    let same_script = comparable((&print(a), &steps(a)), (&print(b), &steps(b)));
     // Being different agents is what they are there for.
-    let known = alike
+    let known = same_script
         .or_else(|other| other.allowed(Mismatch::Allow))
-        .map_err(|_| "a and b were not played the same script".to_owned())?;
+        .map_err(|_| "a and b ran different scripts".to_owned())?;
     let mut notes: Vec<String> = known.iter().map(between).collect();
     if notes.is_empty() {
-        notes.push("a and b are called alike: name, metadata and server are the same".to_owned());
+        notes.push("a and b have the same name, metadata and server".to_owned());
     }
     Ok(notes)
 }
@@ -259,8 +259,8 @@ fn compare(a: Recorded<'_>, b: Recorded<'_>, seed: u64) -> (PairedComparison, St
             .filter(|_| standing == Standing::Unclear)
             .and_then(|p| pairs_needed(&p, min_effect_ms)),
         changes,
-        calls: PairedCalls::of(first, second),
-        attribution: moved.and_then(|ms| attribution::of(first, second, 50.0, ms)),
+        calls: PairedCalls::count(first, second),
+        attribution: moved.and_then(|ms| attribution::explain(first, second, 50.0, ms)),
     };
     (comparison, standing)
 }
@@ -388,7 +388,7 @@ fn by_turn(values: &[Value]) -> BTreeMap<(CallId, u32), Value> {
     values.iter().filter(|v| v.value.is_finite()).map(|v| ((v.call, v.step), *v)).collect()
 }
 
-/// Whether each call that says something about the agent went well.
+/// Whether each call that says something about the agent succeeded.
 fn well(measures: &Measures) -> BTreeMap<CallId, bool> {
     measures.values(Metric::CallsOk).iter().map(|v| (v.call, v.value > 0.5)).collect()
 }

@@ -30,10 +30,10 @@ fn thresholds() {
     // One of 20 turns got no reply within 8 s: p95 is the 19th and known, the largest is not.
     assert_eq!(held, [true, true, true, false, true], "{:#?}", verdict.thresholds);
     assert_eq!(verdict.thresholds[3].measured, None);
-    assert_eq!(verdict.thresholds[3].text, "time_to_yield p(50)<800ms: nothing was measured");
+    assert_eq!(verdict.thresholds[3].text, "time_to_yield p(50)<800ms: no value was measured");
     assert_eq!(
         verdict.thresholds[2].text,
-        "heard_e2e_latency max>7999ms: max ≥ 8,000 ms (n 20, 1 without an end)"
+        "heard_e2e_latency max>7999ms: max ≥ 8,000 ms (n 20, 1 unanswered)"
     );
     assert_eq!(
         verdict.thresholds[4].text,
@@ -43,8 +43,8 @@ fn thresholds() {
     assert_eq!(
         verdict.reasons,
         [
-            "threshold failed: time_to_yield p(50)<800ms: nothing was measured",
-            "heard_e2e_latency p95 rests on 20 values; 60 make it steady",
+            "threshold failed: time_to_yield p(50)<800ms: no value was measured",
+            "heard_e2e_latency p95 is based on only 20 values; use at least 60",
         ]
     );
 }
@@ -65,7 +65,7 @@ fn every_call_must_succeed_unless_the_scenario_says_otherwise() {
     let scenario = two_questions();
     let good = against(None, &Agent::default().run("r", 10, 1, &scenario), &scenario);
     assert_eq!((good.outcome, good.thresholds.len()), (Outcome::Pass, 1));
-    assert_eq!(good.reasons, ["10 of 10 calls went as they should"]);
+    assert_eq!(good.reasons, ["10 of 10 calls succeeded"]);
     let run = Agent { silent_every: 20, ..Agent::default() }.run("r", 10, 1, &scenario);
     let bad = against(None, &run, &scenario);
     assert_eq!(bad.outcome, Outcome::Fail);
@@ -94,7 +94,7 @@ fn runs_that_are_not_judged() {
     check(
         &run,
         Outcome::Invalid,
-        "the recording has no end: the run was killed with 10 calls on record, or is still going on",
+        "the recording has no end: the run was killed after 10 recorded calls, or is still running",
     );
     let mut run = good();
     run.calls.truncate(4);
@@ -103,14 +103,14 @@ fn runs_that_are_not_judged() {
     check(
         &run,
         Outcome::Stopped,
-        "the run was stopped after 3 of 10 calls; what was measured is reported, not judged",
+        "the run was stopped after 3 of 10 calls; its values are reported, not judged",
     );
     let mut run = good();
     run.calls.truncate(4);
     check(
         &run,
         Outcome::Invalid,
-        "only 4 of 10 planned calls are on record; run the scenario again",
+        "only 4 of 10 planned calls were recorded; run the scenario again",
     );
     let mut run = good();
     run.calls.iter_mut().take(2).for_each(|c| {
@@ -120,8 +120,8 @@ fn runs_that_are_not_judged() {
     check(
         &run,
         Outcome::Invalid,
-        "2 of 10 calls failed on the caller's side (no free port); place fewer calls at a time or run \
-         on a larger machine",
+        "2 of 10 calls failed on the caller's side (no free port); lower the concurrency or use a \
+         larger machine",
     );
     let mut run = good();
     for call in &mut run.calls {
@@ -161,7 +161,7 @@ fn a_caller_that_falls_behind_makes_a_run_invalid() {
     assert_eq!(verdict.outcome, Outcome::Invalid);
     assert!(
         verdict.reasons[0]
-            .starts_with("the caller was overloaded: its microphone packets left 31 ms"),
+            .starts_with("the load generator was overloaded: its audio packets left 31 ms"),
         "{:?}",
         verdict.reasons
     );
@@ -170,11 +170,11 @@ fn a_caller_that_falls_behind_makes_a_run_invalid() {
     run.calls[0].media.packets_skipped = 10;
     let verdict = against(None, &run, &scenario);
     assert_eq!(verdict.outcome, Outcome::Pass);
-    assert_eq!(verdict.reasons[1], "the caller stalled: 10 microphone packets were never sent");
+    assert_eq!(verdict.reasons[1], "the load generator stalled: 10 audio packets were never sent");
     run.calls[1].media.packets_skipped = 1;
     let verdict = against(None, &run, &scenario);
     assert_eq!(verdict.outcome, Outcome::Invalid);
-    let said = "the caller was overloaded: 11 of its 1,011 microphone packets were never sent";
+    let said = "the load generator was overloaded: 11 of its 1,011 audio packets were never sent";
     assert!(verdict.reasons[0].starts_with(said), "{:?}", verdict.reasons);
     let mut run = pacing_of(1_000);
     run.calls[0].media.pacing = "garbage".to_owned();

@@ -1,4 +1,4 @@
-//! The limits the author of a scenario set, held against what was measured.
+//! The limits set by the author of a scenario, checked against the measured values.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ fn times(values: &[Value]) -> (Option<Quantile>, String) {
     (Some(Quantile { value, lower_bound: false }), format!("{hits} (of {n})"))
 }
 
-const NO_TURN: &str = "there was no turn in which it could be";
+const NO_TURN: &str = "no turn in which it could happen";
 
 fn rate(metric: Metric, values: &[Value]) -> (Option<Quantile>, String) {
     let rate = rate_of(values);
@@ -79,12 +79,12 @@ fn spread(
     name: &str,
     of: impl Fn(&Sample) -> Quantile,
 ) -> (Option<Quantile>, String) {
-    let Some(sample) = sample(values) else { return (None, "nothing was measured".to_owned()) };
+    let Some(sample) = sample(values) else { return (None, "no value was measured".to_owned()) };
     let measured = of(&sample);
     let sign = if measured.lower_bound { "\u{2265}" } else { "=" };
     let unanswered = match sample.censored() {
         0 => String::new(),
-        n => format!(", {} without an end", number_of(n)),
+        n => format!(", {} unanswered", number_of(n)),
     };
     let n = number_of(sample.len());
     let value = match metric.kind() {
@@ -129,11 +129,11 @@ pub(super) fn reasons(results: &[ThresholdResult], input: &Judging<'_>) -> Vec<S
     let set = results.len() - usize::from(input.scenario.thresholds().len() < results.len());
     let values = input.analysis.measures.values(Metric::CallsOk);
     let (ok_calls, all) = (values.iter().filter(|v| v.value > 0.5).count(), values.len());
-    let calls = format!("{} of {} went as they should", number_of(ok_calls), count(all, "call"));
+    let calls = format!("{} of {} succeeded", number_of(ok_calls), count(all, "call"));
     vec![match set {
         0 => calls,
-        1 => format!("the threshold held, {calls}"),
-        n => format!("all {n} thresholds held, {calls}"),
+        1 => format!("the threshold was met, {calls}"),
+        n => format!("all {n} thresholds were met, {calls}"),
     }]
 }
 
@@ -154,7 +154,10 @@ pub(super) fn notes(results: &[ThresholdResult]) -> Vec<String> {
         Aggregate::Quantile(percent) if r.measured.is_some() && r.n < values_needed(percent) => {
             let (name, need) = (r.threshold.metric.name(), values_needed(percent));
             let q = quantile(percent);
-            Some(format!("{name} {q} rests on {}; {need} make it steady", count(r.n, "value")))
+            Some(format!(
+                "{name} {q} is based on only {}; use at least {need}",
+                count(r.n, "value")
+            ))
         }
         Aggregate::Quantile(_) | Aggregate::Max | Aggregate::Rate | Aggregate::Count => None,
     };

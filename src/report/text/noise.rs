@@ -15,7 +15,7 @@ pub fn render(noise: &Noise, colour: Colour, width: usize) -> String {
     let figure = format!("{} p{}", noise.metric.name(), noise.quantile);
     let lead = format!("{figure} of an unchanged agent:");
     let floor = format!(
-        "two runs differ by less than {} in 95 of 100 cases (standard deviation of a run {})",
+        "two runs differ by less than {} in 95 % of cases (run-to-run standard deviation {})",
         percent(noise.run_sd * OF_DIFFERENCES),
         percent(noise.run_sd),
     );
@@ -33,19 +33,18 @@ fn notes(noise: &Noise) -> Vec<String> {
     let mut notes = Vec::new();
     if noise.runs.len() < 5 {
         notes.push(format!(
-            "{} runs say little about how runs differ; 5 say more",
+            "{} runs are few to measure run-to-run variation; use at least 5",
             noise.runs.len()
         ));
     }
-    notes.push("runs of one evening do not show how evenings differ: give runs of several to `loadcall noise RUN…`".to_owned());
+    notes.push("runs placed back to back do not show day-to-day variation: pass runs of several days to `loadcall noise RUN…`".to_owned());
     if noise.censored > 0 {
         let text =
-            "turns had no reply and enter with what was waited for: the noise is at least this";
+            "unanswered turns enter with their waiting time: the true noise is at least this";
         notes.push(format!("{} {text}", noise.censored));
     }
     if noise.left_out > 0 {
-        let text =
-            "replies began before the caller had ended; they have no logarithm and are left out";
+        let text = "replies began before the caller had finished and are left out (the analysis uses logarithms)";
         notes.push(format!("{} {text}", noise.left_out));
     }
     notes
@@ -61,7 +60,7 @@ fn runs(page: &mut Page, noise: &Noise) {
 }
 
 fn components(page: &mut Page, noise: &Noise) {
-    page.heading("how values vary (standard deviations, with 95 % intervals)");
+    page.heading("sources of variation (standard deviations with 95 % intervals)");
     let mut row = |name: &str, component: &Component| {
         let end = |sd: f64| if sd.is_finite() { percent(sd) } else { "unknown".to_owned() };
         let text = format!(
@@ -83,7 +82,7 @@ fn components(page: &mut Page, noise: &Noise) {
 }
 
 fn table(page: &mut Page, noise: &Noise) {
-    page.heading("smallest slowdown found nine times in ten");
+    page.heading("smallest slowdown detected in 90 % of cases");
     let line = |first: String, cells: Vec<String>| -> String {
         let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>14}")).collect();
         format!("{first:>10}{}", cells.concat())
@@ -97,8 +96,8 @@ fn table(page: &mut Page, noise: &Noise) {
         page.line(&[(Tone::Plain, &line(size, cells.collect()))]);
     }
     let footer = format!(
-        "turns a call: {}; N runs: against a baseline of N accepted runs of as many calls; A/B pairs: \
-         `loadcall ab` with as many calls to each; nothing below the scenario's minimum effect of {} counts",
+        "turns per call: {}; N runs: against a baseline of N accepted runs of the same size; A/B pairs: \
+         `loadcall ab` with as many calls to each agent; the scenario's minimum effect is {}",
         noise.turns_per_call,
         percent(noise.min_effect)
     );

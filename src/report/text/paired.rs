@@ -14,6 +14,8 @@ use crate::verdict::paired::{PairedCalls, PairedChange, PairedComparison};
 const METADATA: usize = 200;
 /// From this width on there is room for intervals.
 const WITH_INTERVAL: usize = 96;
+/// And for the figures of both sides; the shift itself always fits.
+const WITH_SIDES: usize = 80;
 
 /// The report as lines of at most `width` columns (60 to 100; what is beyond is brought within).
 /// `place` is where the user finds the run, as he would type it.
@@ -41,10 +43,10 @@ pub fn render(report: &PairedReport, colour: Colour, width: usize, place: &str) 
 fn advice(outcome: Outcome, place: &str) -> Option<String> {
     match outcome {
         Outcome::Pass | Outcome::Improvement => {
-            Some(format!("`loadcall accept {place}/b` makes b what later runs are compared with"))
+            Some(format!("`loadcall accept {place}/b` makes b the baseline"))
         }
         Outcome::Regression => Some(format!(
-            "look below for the stage that grew; `loadcall report {place}/b` has every number of b"
+            "see below which stage got slower; `loadcall report {place}/b` has all numbers of b"
         )),
         Outcome::Fail
         | Outcome::Inconclusive
@@ -85,19 +87,24 @@ fn described(side: &SideLine) -> String {
 }
 
 fn changes(page: &mut Page, comparison: &PairedComparison) {
-    page.heading("b against a, within pairs");
+    page.heading("b compared with a, within pairs");
     let intervals = page.width() >= WITH_INTERVAL;
-    let head =
-        format!("  {:<28}{:>6}{:>9}{:>9}{:>9}", "in milliseconds", "n", "p50 a", "p50 b", "shift");
+    let with_sides = page.width() >= WITH_SIDES;
+    let head = if with_sides {
+        format!("  {:<28}{:>6}{:>8}{:>8}{:>9}", "in milliseconds", "n", "p50 a", "p50 b", "shift")
+    } else {
+        format!("  {:<28}{:>8}", "in milliseconds", "shift")
+    };
     page.line(&[(Tone::Faint, &head)]);
     for change in &comparison.changes {
-        let decides = change.metric == comparison.primary;
+        let is_primary = change.metric == comparison.primary;
         let (word, tone) = direction(&change.shift, comparison.min_effect_ms);
-        let interval = format!("[{} … {}]", end(change.shift.low), end(change.shift.high));
+        let gap = if is_primary { "" } else { "        " };
+        let interval = format!("{gap}  [{} … {}]", end(change.shift.low), end(change.shift.high));
         page.line(&[
-            (Tone::Plain, &row(change)),
+            (Tone::Plain, &row(change, with_sides)),
             (tone, word),
-            (Tone::Strong, if decides { "  decides  " } else { "           " }),
+            (Tone::Strong, if is_primary { " primary" } else { "" }),
             (Tone::Faint, if intervals { &interval } else { "" }),
         ]);
     }
@@ -110,14 +117,16 @@ fn changes(page: &mut Page, comparison: &PairedComparison) {
     }
 }
 
-fn row(change: &PairedChange) -> String {
+fn row(change: &PairedChange, with_sides: bool) -> String {
+    let (name, shift) = (change.metric.name(), shifted(&change.shift));
+    if !with_sides {
+        return format!("  {name:<28}{shift:>8}  ");
+    }
     format!(
-        "  {:<28}{:>6}{:>9}{:>9}{:>9}  ",
-        change.metric.name(),
+        "  {name:<28}{:>6}{:>8}{:>8}{shift:>9}  ",
         change.turns,
         number(change.a),
         number(change.b),
-        shifted(&change.shift),
     )
 }
 
@@ -142,18 +151,18 @@ fn end(ms: f64) -> String {
 /// What an interval says by itself; whether a shift is large enough to matter is for the verdict.
 fn direction(shift: &Shift, min_effect_ms: f64) -> (&'static str, Tone) {
     if shift.low > 0.0 {
-        ("slower ", Tone::Bad)
+        ("slower   ", Tone::Bad)
     } else if shift.high < 0.0 {
-        ("faster ", Tone::Good)
+        ("faster   ", Tone::Good)
     } else if shift.low > -min_effect_ms && shift.high < min_effect_ms {
-        ("alike  ", Tone::Plain)
+        ("no change", Tone::Plain)
     } else {
-        ("unclear", Tone::Faint)
+        ("uncertain", Tone::Faint)
     }
 }
 
 fn calls(page: &mut Page, calls: &PairedCalls) {
-    page.heading("calls that went well");
+    page.heading("calls that succeeded");
     let pairs: f64 = u32::try_from(calls.pairs()).map_or(f64::INFINITY, f64::from);
     let text = format!(
         "of {} pairs: {} both, {} only a, {} only b, {} neither (p = {:.3}, McNemar's exact test)",

@@ -19,6 +19,8 @@ const FEW: usize = 10;
 const EXAMPLE: usize = 300;
 /// From this width on there is room for the intervals of a comparison.
 const WITH_INTERVAL: usize = 96;
+/// And for the figures of both sides; the change itself always fits.
+const WITH_SIDES: usize = 80;
 
 /// The columns of the table of metrics on a page of some width.
 struct Columns {
@@ -47,10 +49,7 @@ const GROUPS: [(&str, &[Metric]); 5] = [
         "heard by the caller",
         &[Metric::HeardE2eLatency, Metric::HeardTtfa, Metric::GreetingLatency, Metric::TimeToYield],
     ),
-    (
-        "setting up the call",
-        &[Metric::ConnectDelay, Metric::AgentJoinDelay, Metric::AgentReadyDelay],
-    ),
+    ("call setup", &[Metric::ConnectDelay, Metric::AgentJoinDelay, Metric::AgentReadyDelay]),
     (
         "reported by the agent",
         &[
@@ -63,7 +62,7 @@ const GROUPS: [(&str, &[Metric]); 5] = [
             Metric::E2eLatency,
         ],
     ),
-    ("told by the agent, timed by us", &[Metric::ToolDelay]),
+    ("announced by the agent, timed by the caller", &[Metric::ToolDelay]),
     ("heard minus reported", &[Metric::Unattributed]),
 ];
 
@@ -94,7 +93,7 @@ pub(super) fn metrics(page: &mut Page, report: &Report) {
         page.paragraph(
             0,
             &[],
-            "≥: some were waited for in vain, so the true value is at least this",
+            "≥ lower bound: some turns were unanswered, so the true value is at least this",
         );
     }
 }
@@ -143,7 +142,7 @@ pub(super) fn steps(page: &mut Page, report: &Report) {
     if report.steps.is_empty() {
         return;
     }
-    page.heading("what replies waited for, around the median (ms)");
+    page.heading("latency breakdown at the median (ms)");
     for line in &report.steps {
         let mut parts: Vec<(&str, f64)> =
             line.path.parts.iter().map(|(part, ms)| (part.name(), *ms)).collect();
@@ -152,7 +151,7 @@ pub(super) fn steps(page: &mut Page, report: &Report) {
         let each: Vec<String> =
             shown.map(|(name, ms)| format!("{} {name}", grouped(*ms))).collect();
         let hidden = match line.path.hidden_ms {
-            ms if ms >= 0.5 => format!("; {} more ran at the same time", grouped(ms)),
+            ms if ms >= 0.5 => format!("; {} ms more in parallel", grouped(ms)),
             _ => String::new(),
         };
         let text = format!("{} = {}{hidden}", grouped(line.path.total_ms()), each.join(" + "));
@@ -219,16 +218,16 @@ pub(super) fn comparison(page: &mut Page, report: &Report) {
     let Some(comparison) = &report.judged.verdict.comparison else { return };
     let newest = &comparison.baseline_run_id;
     page.heading(&match comparison.baseline_runs.len() {
-        0 | 1 => format!("against the baseline {newest}"),
-        runs => format!("against {runs} accepted runs, the newest of them {newest}"),
+        0 | 1 => format!("compared with the baseline {newest}"),
+        runs => format!("compared with {runs} accepted runs, the newest {newest}"),
     });
     for change in &comparison.changes {
-        let decides = change.metric == comparison.primary
+        let is_primary = change.metric == comparison.primary
             && change.statistic == Statistic::Quantile(comparison.quantile);
-        change_row(page, change, if decides { "  decides  " } else { "           " });
+        change_row(page, change, is_primary);
     }
     if let Some(spread) = &comparison.spread {
-        change_row(page, spread, "           ");
+        change_row(page, spread, false);
     }
     let footer =
         if with_interval(page) { ", with the 95 % interval of the difference" } else { "" };
@@ -240,13 +239,13 @@ pub(super) fn comparison(page: &mut Page, report: &Report) {
         page.paragraph(2, &[], &expected);
     }
     if let Some(attribution) = &comparison.attribution {
-        of_which(page, report, attribution);
+        contributions(page, report, attribution);
     }
 }
 
 /// The parts of a change: whole milliseconds that add up.
 pub(super) fn parts(page: &mut Page, attribution: &Attribution) {
-    page.line(&[(Tone::Plain, "  of which, in milliseconds that add up")]);
+    page.line(&[(Tone::Plain, "  contribution by stage, in milliseconds")]);
     let mut row = |name: &str, ms: &str| {
         page.line(&[(Tone::Plain, &format!("    {name:<34}{ms:>8}"))]);
     };
@@ -254,16 +253,16 @@ pub(super) fn parts(page: &mut Page, attribution: &Attribution) {
         #[expect(clippy::cast_precision_loss, reason = "a latency in milliseconds")]
         row(part.map_or("other turns and mix", Part::name), &signed(ms as f64));
     }
-    row("together", &signed(attribution.total_ms));
+    row("total", &signed(attribution.total_ms));
 }
 
 /// Where the change comes from, by part and by step.
-fn of_which(page: &mut Page, report: &Report, attribution: &Attribution) {
+fn contributions(page: &mut Page, report: &Report, attribution: &Attribution) {
     parts(page, attribution);
     if attribution.steps.len() < 2 {
         return;
     }
-    page.line(&[(Tone::Plain, "  by step: its own change, and most of it")]);
+    page.line(&[(Tone::Plain, "  change of each step, and its largest contribution")]);
     for step in &attribution.steps {
         let of_script = report.judged.scenario.steps().get(step.step as usize);
         let id = of_script.map(|step| step.id.as_str());
@@ -281,34 +280,41 @@ const fn with_interval(page: &Page) -> bool {
     page.width() >= WITH_INTERVAL
 }
 
-fn change_row(page: &mut Page, change: &Change, decides: &str) {
+fn change_row(page: &mut Page, change: &Change, is_primary: bool) {
     let (word, tone) = match change.direction {
-        Direction::Slower => ("slower ", Tone::Bad),
-        Direction::Faster => ("faster ", Tone::Good),
-        Direction::Alike => ("alike  ", Tone::Plain),
-        Direction::Unclear => ("unclear", Tone::Faint),
+        Direction::Slower => ("slower   ", Tone::Bad),
+        Direction::Faster => ("faster   ", Tone::Good),
+        Direction::Alike => ("no change", Tone::Plain),
+        Direction::Unclear => ("uncertain", Tone::Faint),
     };
     let (low, high) = (signed(change.difference.low), signed(change.difference.high));
-    let interval = if with_interval(page) { format!("[{low} … {high}]") } else { String::new() };
+    let interval = match with_interval(page) {
+        true if is_primary => format!("  [{low} … {high}]"),
+        true => format!("          [{low} … {high}]"),
+        false => String::new(),
+    };
     page.line(&[
-        (Tone::Plain, &change_text(change)),
+        (Tone::Plain, &change_text(change, page.width() >= WITH_SIDES)),
         (tone, word),
-        (Tone::Strong, decides),
+        (Tone::Strong, if is_primary { " primary" } else { "" }),
         (Tone::Faint, &interval),
     ]);
 }
 
-fn change_text(change: &Change) -> String {
+fn change_text(change: &Change, with_sides: bool) -> String {
     let statistic = match change.statistic {
         Statistic::Quantile(percent) => format!("p{percent}"),
         Statistic::Spread => "p90 − p50".to_owned(),
     };
     let name = format!("{} {statistic}", change.metric.name());
+    let difference = signed(change.difference.point);
+    if !with_sides {
+        return format!("  {name:<32}{difference:>8} ");
+    }
     format!(
-        "  {name:<32}{:>8} → {:>6}{:>8}  ",
+        "  {name:<32}{:>8} → {:>6}{difference:>8}  ",
         number(Quantile { value: change.baseline, lower_bound: change.baseline_is_bound }),
         number(Quantile { value: change.run, lower_bound: change.run_is_bound }),
-        signed(change.difference.point),
     )
 }
 
@@ -335,8 +341,8 @@ fn calls_that_failed(failures: &FailureChange) -> String {
 fn expected(change: &Change) -> Option<String> {
     let Basis::Runs(of) = change.basis else { return None };
     Some(format!(
-        "{} accepted runs: one more has {} to {} ms in 95\u{a0}% of cases; slowdowns of {} ms are found \
-         in 90\u{a0}%",
+        "{} accepted runs: 95\u{a0}% prediction interval for a new run {} to {} ms; detects slowdowns \
+         of {} ms in 90\u{a0}% of cases",
         of.runs,
         grouped(of.expected.low),
         grouped(of.expected.high),
@@ -346,14 +352,14 @@ fn expected(change: &Change) -> Option<String> {
 
 /// How well the caller kept its own time, and what of the agent's audio arrived.
 pub(super) fn instrument(page: &mut Page, report: &Report) {
-    page.heading("the caller itself");
+    page.heading("load generator health");
     match &report.pacing {
         None => page.line(&[(Tone::Plain, "  sent no audio")]),
         Some(pacing) => page.paragraph(
             2,
             &[],
             &format!(
-                "microphone packets left {:.1}\u{a0}ms late at p50, {:.1}\u{a0}ms at p99, {:.1}\u{a0}ms at most (n\u{a0}{})",
+                "audio packets left {:.1}\u{a0}ms late at p50, {:.1}\u{a0}ms at p99, {:.1}\u{a0}ms at most (n\u{a0}{})",
                 pacing.p50_ms,
                 pacing.p99_ms,
                 pacing.max_ms,
@@ -377,7 +383,7 @@ pub(super) fn instrument(page: &mut Page, report: &Report) {
 /// How far off the numbers above may be.
 fn calibration(known: Option<&Calibration>) -> String {
     let Some(known) = known else {
-        return "not calibrated: `loadcall calibrate` finds how far off its numbers are here"
+        return "not calibrated: `loadcall calibrate` measures loadcall's own error on this machine"
             .into();
     };
     let errors: Vec<String> = ["heard_e2e_latency", "time_to_yield"]
@@ -391,7 +397,7 @@ fn calibration(known: Option<&Calibration>) -> String {
         })
         .collect();
     let day = known.at.split('T').next().unwrap_or_default();
-    format!("calibrated {day} with {} at a time: off by {}", known.concurrency, errors.join("; "))
+    format!("calibrated {day} at concurrency {}: error of {}", known.concurrency, errors.join("; "))
 }
 
 pub(super) fn number(quantile: Quantile) -> String {

@@ -39,7 +39,7 @@ fn part(of: &Attribution, part: Part) -> f64 {
 fn parts_and_steps_add_up_to_the_change() {
     let old = [turns(0, 10, 400.0, 250.0, 200.0), turns(1, 10, 400.0, 450.0, 200.0)].concat();
     let new = [turns(0, 10, 431.0, 250.0, 211.0), turns(1, 10, 431.0, 986.0, 211.0)].concat();
-    let of = of(&measures(&old), &measures(&new), 50.0, 310.0).unwrap();
+    let of = explain(&measures(&old), &measures(&new), 50.0, 310.0).unwrap();
     assert!((part(&of, Part::LlmFirstToken) - 268.0).abs() < 1e-6);
     assert!((part(&of, Part::EndOfTurn) - 31.0).abs() < 1e-6);
     assert!((part(&of, Part::Unattributed) - 11.0).abs() < 1e-6);
@@ -59,17 +59,17 @@ fn one_slow_turn_is_no_change_of_the_typical_one() {
     let old = turns(0, 20, 400.0, 250.0, 200.0);
     let mut new = old.clone();
     new[19] = (0, 9_000.0, 400.0, 8_000.0, 8_400.0);
-    let of = of(&measures(&old), &measures(&new), 50.0, 0.0).unwrap();
+    let of = explain(&measures(&old), &measures(&new), 50.0, 0.0).unwrap();
     assert!(of.parts.iter().all(|c| c.change_ms.abs() < 1.0), "{of:?}");
 }
 
 #[test]
 fn what_no_typical_turn_explains_is_the_rest() {
     let old = turns(0, 10, 400.0, 250.0, 200.0);
-    let of = of(&measures(&old), &measures(&old), 50.0, 90.0).unwrap();
+    let of = explain(&measures(&old), &measures(&old), 50.0, 90.0).unwrap();
     assert!((of.rest_ms - 90.0).abs() < 1e-6);
     assert_eq!(of.chief(), None);
-    assert_eq!(super::of(&measures(&old), &Measures::default(), 50.0, 90.0), None);
+    assert_eq!(super::explain(&measures(&old), &Measures::default(), 50.0, 90.0), None);
 }
 
 fn any_turns() -> impl Strategy<Value = Vec<Turn>> {
@@ -86,7 +86,7 @@ proptest! {
         percent in prop::sample::select(vec![50.0, 90.0, 95.0]),
         total in -5_000.0_f64..5_000.0,
     ) {
-        let Some(of) = of(&measures(&old), &measures(&new), percent, total) else { return Ok(()) };
+        let Some(of) = explain(&measures(&old), &measures(&new), percent, total) else { return Ok(()) };
         let sum = |parts: &[PartChange]| parts.iter().map(|c| c.change_ms).sum::<f64>();
         prop_assert!((sum(&of.parts) + of.rest_ms - total).abs() < 1e-6);
         let steps: f64 = of.steps.iter().map(|s| s.change_ms).sum();

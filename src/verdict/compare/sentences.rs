@@ -15,9 +15,9 @@ impl Primary {
         let Some(measured) = &self.measured else {
             let name = self.question.metric.name();
             let why = match self.values {
-                (0, _) => "the baseline has no value of it",
-                (_, 0) => "the run has no value of it",
-                _ => "no step has values of it in both the baseline and the run",
+                (0, _) => "the baseline has no values",
+                (_, 0) => "the run has no values",
+                _ => "no step has values in both the baseline and the run",
             };
             return vec![format!("{name} cannot be compared: {why}")];
         };
@@ -39,8 +39,8 @@ impl Primary {
                 if let Basis::Runs(of) = &change.basis {
                     let slow = if self.standing == Standing::Worse { "slow" } else { "fast" };
                     reasons.push(format!(
-                        "one more run of the baseline's agent has {} to {} ms in 95 % of cases, and is \
-                         as {slow} as this in {}",
+                        "95 % prediction interval for a new run of the baseline's agent: {} to {} ms; \
+                         a run this {slow} occurs by chance in {}",
                         number(of.expected.low),
                         number(of.expected.high),
                         chance(p)
@@ -49,19 +49,19 @@ impl Primary {
                 reasons
             }
             Standing::NoWorse if self.excluded => vec![format!(
-                "no worse than {}: {what}; a slowdown of {effect} ms or more is excluded",
+                "no worse than {}: {what}; a slowdown of {effect} ms or more is ruled out",
                 baseline(change)
             )],
             Standing::NoWorse => {
                 let within = match &change.basis {
                     Basis::Runs(of) => format!(
-                        "; one more of them has {} to {} ms in 95 % of cases",
+                        "; 95 % prediction interval for a new run: {} to {} ms",
                         number(of.expected.low),
                         number(of.expected.high)
                     ),
                     Basis::Calls => String::new(),
                 };
-                vec![format!("no slower than {} are: {what}{within}", baseline(change))]
+                vec![format!("no slower than {}: {what}{within}", baseline(change))]
             }
             Standing::Unclear | Standing::NotComparable => {
                 vec![format!("{what}: {}", self.doubt())]
@@ -75,38 +75,38 @@ impl Primary {
         let q = statistic(self.question.statistic);
         if self.calls.0.min(self.calls.1) < MIN_CALLS {
             return format!(
-                "too few calls to compare ({} in the baseline, {} in the run); {MIN_CALLS} are the least",
+                "too few calls to compare ({} in the baseline, {} in the run); at least {MIN_CALLS} are needed",
                 self.calls.0, self.calls.1
             );
         }
         if self.values.0.min(self.values.1) < need {
             return format!(
-                "too few turns to compare {q} ({} in the baseline, {} in the run); {need} are the least",
+                "too few turns to compare {q} ({} in the baseline, {} in the run); at least {need} are needed",
                 self.values.0, self.values.1
             );
         }
         let Some(measured) = &self.measured else { return String::new() };
         let change = &measured.change;
         if change.baseline_is_bound || change.run_is_bound {
-            return format!("so many turns had no reply that {q} is only known to be larger");
+            return format!("too many turns were unanswered: {q} is only a lower bound");
         }
         let effect = number(change.min_effect_ms);
         let remedy = settle::remedy(change, &measured.errors, self.calls);
         match &change.basis {
-            Basis::Calls => format!(
-                "a slowdown of {effect} ms or more can be neither shown nor excluded; {remedy}"
-            ),
+            Basis::Calls => {
+                format!("cannot confirm or rule out a slowdown of {effect} ms or more; {remedy}")
+            }
             Basis::Runs(_) if change.difference.point >= change.min_effect_ms => format!(
-                "slower by an amount that matters, but one more run of the baseline's agent is as slow \
-                 in {}; {remedy}",
+                "slower by more than the minimum effect, but a run of the baseline's agent is this slow \
+                 by chance in {}; {remedy}",
                 chance(measured.p_slower)
             ),
             Basis::Runs(_) if measured.p_slower <= self.level => format!(
-                "slower than chance explains, and a slowdown of {effect} ms or more is not excluded; \
+                "slower than chance explains, and a slowdown of {effect} ms or more is not ruled out; \
                  {remedy}"
             ),
             Basis::Runs(_) => {
-                format!("the accepted runs differ too much to tell; {remedy}")
+                format!("the accepted runs vary too much for a verdict; {remedy}")
             }
         }
     }
@@ -120,14 +120,14 @@ fn baseline(change: &Change) -> String {
     }
 }
 
-/// What is to be known of the comparison, whatever came of it.
+/// Notes on the comparison, whatever its result.
 pub(super) fn notes(primary: &Primary, comparison: &Comparison) -> Vec<String> {
     let mut notes = Vec::new();
     let name = primary.question.metric.name();
     if let Some(measured) = &primary.measured {
         if measured.restricted {
             notes.push(format!(
-                "{name} is compared by steps: the run and the baseline do not have the same share of each"
+                "{name} is compared step by step: run and baseline have different shares of the steps"
             ));
         }
         if primary.decidable {
@@ -135,8 +135,8 @@ pub(super) fn notes(primary: &Primary, comparison: &Comparison) -> Vec<String> {
         }
         if let Basis::Runs(of) = &measured.change.basis {
             notes.push(format!(
-                "the accepted runs differ by {} ms (standard deviation), of which their calls account \
-                 for {} ms",
+                "run-to-run standard deviation of the accepted runs: {} ms, of which {} ms come from \
+                 their calls",
                 number(of.between_runs_ms),
                 number(of.sampling_ms)
             ));
@@ -145,7 +145,7 @@ pub(super) fn notes(primary: &Primary, comparison: &Comparison) -> Vec<String> {
     notes.extend(others(primary, comparison));
     if let Some(spread) = comparison.spread.as_ref().filter(|s| s.direction.differs()) {
         notes.push(format!(
-            "spread changed: from the median to p90, {name} had {} ms and has {} ms",
+            "spread changed: {name} p90 minus p50 {} → {} ms",
             number(spread.baseline),
             number(spread.run)
         ));
@@ -153,13 +153,13 @@ pub(super) fn notes(primary: &Primary, comparison: &Comparison) -> Vec<String> {
     notes
 }
 
-/// The other metrics that changed beyond chance and by an amount that matters. They redden nothing.
+/// The other metrics that changed beyond chance and by an amount that matters. They never fail a run.
 fn others(primary: &Primary, comparison: &Comparison) -> Vec<String> {
     let mut notes = Vec::new();
     for (direction, word) in [(Direction::Slower, "slower"), (Direction::Faster, "faster")] {
         // What the verdict says already is not said again.
-        let told = [(Standing::Worse, Direction::Slower), (Standing::Better, Direction::Faster)];
-        if told.contains(&(primary.standing, direction)) {
+        let said = [(Standing::Worse, Direction::Slower), (Standing::Better, Direction::Faster)];
+        if said.contains(&(primary.standing, direction)) {
             continue;
         }
         let is_primary =
@@ -178,21 +178,22 @@ fn others(primary: &Primary, comparison: &Comparison) -> Vec<String> {
         };
         if !changed.is_empty() {
             let named = changed.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-            notes.push(format!("also {word}, beyond chance: {named}{more}"));
+            notes.push(format!("also significantly {word}: {named}{more}"));
         }
     }
     notes
 }
 
-/// What of the baseline limits the comparison.
-pub(super) fn of_baseline(newest: &str, runs: usize) -> Option<String> {
+/// How the size of the baseline limits the comparison.
+pub(super) fn baseline_note(newest: &str, runs: usize) -> Option<String> {
     match runs {
         1 => Some(format!(
-            "the baseline is one run ({newest}): how much runs differ by themselves is not accounted for"
+            "the baseline is a single run ({newest}): run-to-run variation is not included (needs \
+             {RUNS_FOR_DRIFT} accepted runs)"
         )),
         runs if runs < RUNS_FOR_DRIFT => Some(format!(
-            "the baseline is {runs} runs, and fewer than {RUNS_FOR_DRIFT} cannot tell how much runs \
-             differ by themselves: that is not accounted for"
+            "the baseline has {runs} runs: run-to-run variation is not included (needs \
+             {RUNS_FOR_DRIFT} accepted runs)"
         )),
         _ => None,
     }
@@ -222,22 +223,21 @@ fn statistic(statistic: Statistic) -> String {
     }
 }
 
-/// `, chiefly llm_node_ttft (+402 ms)`.
+/// `, mainly llm_node_ttft (+402 ms)`.
 fn chief_part(comparison: &Comparison) -> String {
     let Some(attribution) = &comparison.attribution else { return String::new() };
     match attribution.chief() {
         Some(chief) => {
-            format!(", chiefly {} ({} ms)", chief.part.name(), signed(chief.change_ms))
+            format!(", mainly {} ({} ms)", chief.part.name(), signed(chief.change_ms))
         }
-        None => ", with no part that makes half of it".to_owned(),
+        None => ", with no stage contributing half of it".to_owned(),
     }
 }
 
-/// `by part, in ms: +268 llm_node_ttft, +31 end_of_turn_delay, +11 unattributed = +310`.
+/// `by stage, in ms: +268 llm_node_ttft, +31 end_of_turn_delay, +11 unattributed = +310`.
 fn by_part(comparison: &Comparison) -> String {
     let Some(attribution) = &comparison.attribution else {
-        return "where it comes from is not known: the agent reports no stages for these turns"
-            .to_owned();
+        return "the stage is unknown: the agent reports no stages for these turns".to_owned();
     };
     let whole = attribution.whole_ms();
     let total: i64 = whole.iter().map(|(_, ms)| ms).sum();
@@ -245,7 +245,7 @@ fn by_part(comparison: &Comparison) -> String {
     let parts: Vec<String> = listed
         .map(|(part, ms)| format!("{} {}", signed_ms(*ms), part.map_or(REST, Part::name)))
         .collect();
-    format!("by part, in ms: {} = {}", parts.join(", "), signed_ms(total))
+    format!("by stage, in ms: {} = {}", parts.join(", "), signed_ms(total))
 }
 
 /// What no part of the typical turns explains.

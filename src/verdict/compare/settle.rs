@@ -1,4 +1,4 @@
-//! What would settle a comparison that is unclear: more calls, more accepted runs, or another method.
+//! What would settle an inconclusive comparison: more calls, more accepted runs, or another method.
 
 use super::super::{Basis, Change, RunToRun};
 use super::change::{Errors, count};
@@ -42,16 +42,15 @@ fn more_calls_a_run(change: &Change, errors: &Errors, of: &RunToRun, calls: usiz
     let need = (sampling * errors.calls * both / (wanted - drift * both)).ceil();
     if need <= 0.0 || need > MANY_CALLS {
         return format!(
-            "more calls will not settle it, because runs of this agent differ by {} ms by themselves \
-             (standard deviation): accept more runs (now {}), or let both agents take turns with \
-             `loadcall ab`",
+            "more calls will not help, because the run-to-run standard deviation of this agent is {} ms: \
+             accept more runs (now {}), or interleave both agents with `loadcall ab`",
             number(of.between_runs_ms),
             number_of(of.runs)
         );
     }
     let need = need.max(count(calls) + 1.0);
     format!(
-        "about {} calls in each run, accepted ones too, would settle it (now {})",
+        "about {} calls in each run, including accepted ones, would settle it (now {})",
         number(need),
         number_of(calls)
     )
@@ -67,18 +66,18 @@ fn more_calls(change: &Change, calls: (usize, usize)) -> String {
     let need = need.max(old.min(new) + 1.0);
     let now = format!("now {} and {}", number_of(calls.0), number_of(calls.1));
     if need > MANY_CALLS {
-        return format!("it would take very many calls ({now}), so allow for a larger effect");
+        return format!("too many calls would be needed ({now}); raise the minimum effect");
     }
     format!("about {} calls in the baseline and in the run would settle it ({now})", number(need))
 }
 
-/// `slowdowns of 190 ms (+17 %) or more are found nine times in ten`.
+/// `detects slowdowns of 190 ms (+17 %) or more in 90 % of cases`.
 pub(super) fn detectable(change: &Change) -> String {
     let share = change.detectable_ms / change.baseline.abs() * 100.0;
     let share =
         if share.is_finite() { format!(" (+{} %)", number(share.round())) } else { String::new() };
     format!(
-        "slowdowns of {} ms{share} or more are found in {:.0} % of such comparisons",
+        "this comparison detects slowdowns of {} ms{share} or more in {:.0} % of cases",
         number(change.detectable_ms),
         power::POWER * 100.0
     )

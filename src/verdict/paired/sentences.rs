@@ -26,13 +26,15 @@ pub(super) fn reasons(comparison: &PairedComparison, standing: Standing) -> Vec<
 fn latency(comparison: &PairedComparison, standing: Standing) -> Vec<String> {
     let name = comparison.primary.name();
     let Some(change) = primary(comparison) else {
-        return vec![format!("{name} cannot be compared: no two calls of a pair have it")];
+        return vec![format!(
+            "{name} cannot be compared: no pair of calls has values on both sides"
+        )];
     };
     let what = sentence(change);
     let effect = number(comparison.min_effect_ms);
     let found = comparison.detectable_ms.map(|ms| {
         format!(
-            "{} of calls find a slowdown of {} ms nine times in ten",
+            "{} of calls detect slowdowns of {} ms or more in 90 % of cases",
             count(change.pairs, "pair"),
             number(ms)
         )
@@ -46,7 +48,7 @@ fn latency(comparison: &PairedComparison, standing: Standing) -> Vec<String> {
         }
         Standing::NoWorse => {
             let first = format!(
-                "b is no worse than a: {what}; a slowdown of {effect} ms or more is excluded"
+                "b is no worse than a: {what}; a slowdown of {effect} ms or more is ruled out"
             );
             [first].into_iter().chain(found).collect()
         }
@@ -61,33 +63,30 @@ fn primary(comparison: &PairedComparison) -> Option<&PairedChange> {
     comparison.changes.first().filter(|change| change.metric == comparison.primary)
 }
 
-/// Why it is unclear, and what would settle it.
+/// Why it is inconclusive, and what would settle it.
 fn doubt(comparison: &PairedComparison, change: &PairedChange) -> String {
     if change.pairs < MIN_PAIRS {
         return format!(
-            "{} of calls are too few; {MIN_PAIRS} are the least",
+            "{} of calls: at least {MIN_PAIRS} are needed",
             count(change.pairs, "pair")
         );
     }
     let need = values_needed(50.0);
     if change.turns < need {
-        return format!(
-            "{} of turns are too few; {need} are the least",
-            count(change.turns, "pair")
-        );
+        return format!("{} of turns: at least {need} are needed", count(change.turns, "pair"));
     }
     let effect = number(comparison.min_effect_ms);
     match comparison.pairs_needed {
         None => {
-            "so many turns had no reply that the shift is only known within wide bounds".to_owned()
+            "too many turns were unanswered: the shift is known only within wide bounds".to_owned()
         }
         Some(pairs) if pairs > MANY_PAIRS => format!(
-            "a slowdown of {effect} ms or more can be neither shown nor excluded; it would take very \
-             many calls, so allow for a larger effect"
+            "cannot confirm or rule out a slowdown of {effect} ms or more; too many calls would be \
+             needed, so raise the minimum effect"
         ),
         Some(pairs) => format!(
-            "a slowdown of {effect} ms or more can be neither shown nor excluded; about {} calls to \
-             each would settle it (now {})",
+            "cannot confirm or rule out a slowdown of {effect} ms or more; about {} calls to each would \
+             settle it (now {})",
             number_of(usize::try_from(pairs).unwrap_or(usize::MAX)),
             number_of(change.pairs)
         ),
@@ -131,16 +130,16 @@ fn end(ms: f64) -> String {
     }
 }
 
-/// `, chiefly llm_node_ttft (+402 ms)`.
+/// `, mainly llm_node_ttft (+402 ms)`.
 fn chief(comparison: &PairedComparison) -> String {
     let Some(attribution) = &comparison.attribution else { return String::new() };
     match attribution.chief() {
-        Some(chief) => format!(", chiefly {} ({} ms)", chief.part.name(), signed(chief.change_ms)),
-        None => ", with no part that makes half of it".to_owned(),
+        Some(chief) => format!(", mainly {} ({} ms)", chief.part.name(), signed(chief.change_ms)),
+        None => ", with no stage contributing half of it".to_owned(),
     }
 }
 
-/// `by part, in ms: +268 llm_node_ttft, +31 end_of_turn_delay = +299`.
+/// `by stage, in ms: +268 llm_node_ttft, +31 end_of_turn_delay = +299`.
 fn by_part(comparison: &PairedComparison) -> Option<String> {
     let whole = comparison.attribution.as_ref()?.whole_ms();
     #[expect(clippy::cast_precision_loss, reason = "a latency in milliseconds")]
@@ -150,7 +149,7 @@ fn by_part(comparison: &PairedComparison) -> Option<String> {
         .map(|(part, ms)| format!("{} {}", signed(*ms), part.map_or("other turns", Part::name)))
         .collect();
     let total = signed(whole.iter().map(|(_, ms)| ms).sum());
-    Some(format!("by part, in ms: {} = {total}", parts.join(", ")))
+    Some(format!("by stage, in ms: {} = {total}", parts.join(", ")))
 }
 
 /// More calls fail.
@@ -160,23 +159,23 @@ fn failing(calls: &PairedCalls) -> String {
     let word = if calls.worse() {
         "more calls to b fail than to a"
     } else {
-        "more calls to b fail than to a, which chance could do, but do not rely on it"
+        "more calls to b fail than to a, possibly by chance"
     };
     format!(
-        "{word}: of {pairs} pairs, {only_a_ok} went well only with a and {only_b_ok} only with b \
+        "{word}: of {pairs} pairs, {only_a_ok} succeeded only with a and {only_b_ok} only with b \
          (p = {:.3}, exact); {}",
         calls.p(),
-        if calls.worse() { "latencies come second" } else { "more calls would tell" }
+        if calls.worse() { "this outweighs the latencies" } else { "more calls would tell" }
     )
 }
 
-/// What is to be known besides.
+/// Further notes.
 pub(super) fn notes(input: Pairing<'_>, comparison: &PairedComparison) -> Vec<String> {
     let mut notes = Vec::new();
     let rule = input.a.scenario.baseline();
     if (rule.quantile - 50.0).abs() > 1e-9 {
         notes.push(format!(
-            "the scenario's {} does not decide here: a shift within pairs is that of the typical turn",
+            "the scenario's {} is not used here: a shift within pairs is that of the typical turn",
             quantile(rule.quantile)
         ));
     }
@@ -185,7 +184,7 @@ pub(super) fn notes(input: Pairing<'_>, comparison: &PairedComparison) -> Vec<St
     let (a, b) = (calls.only_b_ok + calls.neither_ok, calls.only_a_ok + calls.neither_ok);
     if a + b > 0 && !calls.worse() && !calls.suspicious() {
         notes.push(format!(
-            "{} to a and {} to b failed, of {} each: no difference beyond chance (p = {:.2})",
+            "{} to a and {} to b failed, of {} each: no significant difference (p = {:.2})",
             count(failed(a), "call"),
             count(failed(b), "call"),
             calls.pairs(),
@@ -194,8 +193,7 @@ pub(super) fn notes(input: Pairing<'_>, comparison: &PairedComparison) -> Vec<St
     }
     if let Some(change) = primary(comparison).filter(|change| change.bounded > 0) {
         notes.push(format!(
-            "{} of {} pairs of turns lack a reply on one side or both: their difference is only known \
-             within bounds",
+            "{} of {} pairs of turns have an unanswered side: their difference is known only within bounds",
             number_of(change.bounded),
             number_of(change.turns)
         ));

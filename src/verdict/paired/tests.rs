@@ -24,7 +24,7 @@ fn a_slower_stage_is_worse_and_named() {
     assert_eq!(verdict.outcome, Outcome::Regression);
     let first = &verdict.reasons[0];
     assert!(first.starts_with("b is worse than a: heard_e2e_latency +"), "{first}");
-    assert!(first.contains("chiefly llm_node_ttft (+"), "{first}");
+    assert!(first.contains("mainly llm_node_ttft (+"), "{first}");
     let comparison = verdict.comparison.expect("compared");
     let shift = comparison.changes[0].shift;
     assert!(shift.low > 270.0 && shift.high < 330.0, "{shift:?}");
@@ -40,7 +40,7 @@ fn the_same_agent_is_no_worse_and_that_is_said() {
     let verdict = of(&[Agent::default(); 10], &[Agent::default(); 10]);
     assert_eq!(verdict.outcome, Outcome::Pass);
     assert!(verdict.reasons[0].starts_with("b is no worse than a"), "{:?}", verdict.reasons);
-    assert!(verdict.reasons.iter().any(|r| r.contains("are called alike")));
+    assert!(verdict.reasons.iter().any(|r| r.contains("have the same name, metadata and server")));
     let detectable = verdict.comparison.and_then(|c| c.detectable_ms).expect("known");
     assert!((102.0..140.0).contains(&detectable), "{detectable}");
 }
@@ -49,7 +49,7 @@ fn the_same_agent_is_no_worse_and_that_is_said() {
 fn too_few_pairs_are_unclear() {
     let verdict = of(&[Agent::default(); 5], &[slower(300.0); 5]);
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
-    assert!(verdict.reasons[0].ends_with("5 pairs of calls are too few; 6 are the least"));
+    assert!(verdict.reasons[0].ends_with("5 pairs of calls: at least 6 are needed"));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_turn_that_a_failed_call_did_not_reach_may_be_anything() {
     assert_eq!(verdict.outcome, Outcome::Regression);
     let first = &verdict.reasons[0];
     assert!(
-        first.starts_with("more calls to b fail than to a: of 20 pairs, 8 went well only"),
+        first.starts_with("more calls to b fail than to a: of 20 pairs, 8 succeeded only"),
         "{first}"
     );
 }

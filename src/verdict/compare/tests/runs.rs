@@ -60,7 +60,7 @@ fn what_one_run_calls_a_change_may_be_a_usual_night() {
     assert_eq!(verdict.outcome, Outcome::Inconclusive, "{:?}", verdict.reasons);
     assert!(
         verdict.reasons[0]
-            .contains("more calls will not settle it, because runs of this agent differ")
+            .contains("more calls will not help, because the run-to-run standard deviation")
             && verdict.reasons[0].contains("`loadcall ab`"),
         "{:?}",
         verdict.reasons
@@ -85,8 +85,8 @@ fn two_to_four_runs_say_that_they_are_too_few() {
     let few = nights(3, 10, Agent::default(), 0.0, &scenario);
     let verdict = held(&few, Agent::default(), 10, &scenario);
     assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.reasons);
-    let note = "the baseline is 3 runs, and fewer than 5 cannot tell how much runs differ by \
-                themselves: that is not accounted for";
+    let note =
+        "the baseline has 3 runs: run-to-run variation is not included (needs 5 accepted runs)";
     assert!(verdict.reasons.iter().any(|r| r == note), "{:?}", verdict.reasons);
     let comparison = verdict.comparison.expect("compared");
     assert_eq!(comparison.changes[0].basis, Basis::Calls);
@@ -133,8 +133,8 @@ fn another_metric_that_changed_is_told_and_reddens_nothing() {
     let verdict = held(&week, shifted, 10, &scenario);
     assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.reasons);
     let told = |start: &str| verdict.reasons.iter().any(|r| r.starts_with(start));
-    assert!(told("also slower, beyond chance: llm_node_ttft p50 (+"), "{:?}", verdict.reasons);
-    assert!(told("also faster, beyond chance: end_of_turn_delay p50 (\u{2212}"));
+    assert!(told("also significantly slower: llm_node_ttft p50 (+"), "{:?}", verdict.reasons);
+    assert!(told("also significantly faster: end_of_turn_delay p50 (\u{2212}"));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_spread_that_changed_is_told_and_reddens_nothing() {
     let week = nights(7, 40, base, 20.0, &scenario);
     let verdict = held(&week, Agent { jitter: 250.0, ..base }, 40, &scenario);
     assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.reasons);
-    let note = "spread changed: from the median to p90, heard_e2e_latency had ";
+    let note = "spread changed: heard_e2e_latency p90 minus p50 ";
     assert!(verdict.reasons.iter().any(|r| r.starts_with(note)), "{:?}", verdict.reasons);
     let usual = held(&week, base, 40, &scenario);
     assert!(!usual.reasons.iter().any(|r| r.starts_with("spread")), "{:?}", usual.reasons);
