@@ -27,8 +27,9 @@ pub(super) fn compare(
                 "`loadcall accept RUN` makes a run the baseline; or name a baseline or another run",
             ));
     }
-    let (scenario, run) = recorded::analyse(path)?;
+    // The baseline first: where it is a run, its recording is analysed and gone before this one's.
     let baseline = recorded::baseline(baseline.unwrap_or(&own))?;
+    let (scenario, run) = recorded::analyse(path)?;
     let seed = run.head.seed;
     let judged = Judged::judge((scenario, run), Some(&baseline), mismatch, seed);
     drop(baseline);

@@ -18,7 +18,8 @@ pub(super) fn analyse(path: &Path) -> Result<(Scenario, Analysis), Failure> {
     Ok((scenario, analysis))
 }
 
-fn fold(
+/// Analyses the calls of an open recording, made with this scenario.
+pub(super) fn fold(
     Recording { head, mut calls }: Recording,
     scenario: &Scenario,
 ) -> Result<Analysis, Failure> {
@@ -133,4 +134,44 @@ pub(super) fn baseline_for(
 /// Where the baseline of a run's scenario lies.
 pub(super) fn own_baseline_path(head: &RunHead) -> PathBuf {
     files::baseline_beside(Path::new(&head.scenario_path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::store::testing;
+
+    #[test]
+    fn stored_values_are_used_where_they_can_be_and_the_recording_else() {
+        let folder = tempfile::tempdir().unwrap();
+        testing::large(folder.path(), 10, 3, 1).unwrap();
+        let from_recording = || measure(folder.path()).ok().unwrap().1.unwrap();
+        let measured = from_recording();
+        assert_eq!(measured.ends.len(), 10);
+        let store = |text: &str| {
+            files::write(&folder.path().join(measured::FILE_NAME), text.as_bytes()).ok().unwrap();
+        };
+        // Other values than the recording's show where they come from.
+        let (id, other) = (measured.run_id.clone(), "2026-11-25T00:00:00Z".to_owned());
+        let stored = Measured { started_at: other.clone(), ..measured.clone() };
+        store(&stored.to_json());
+        assert_eq!(from_recording(), stored);
+        for unusable in [
+            "{}".to_owned(),
+            stored.to_json().replace("\"format\": 3", "\"format\": 4"),
+            stored.to_json().replace(&id, "another-run"),
+            Measured { valid: false, ..stored.clone() }.to_json(),
+        ] {
+            store(&unusable);
+            assert_eq!(from_recording(), measured);
+        }
+    }
+
+    #[test]
+    fn a_run_is_a_baseline_without_being_accepted() {
+        let folder = tempfile::tempdir().unwrap();
+        testing::large(folder.path(), 10, 3, 1).unwrap();
+        let baseline = baseline(folder.path()).ok().unwrap();
+        assert_eq!(baseline.run_ids().collect::<Vec<_>>(), ["large-1"]);
+    }
 }

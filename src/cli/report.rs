@@ -33,9 +33,10 @@ pub(super) fn report(
         }
         return Ok(exit::PASS);
     }
+    let head = recorded::open(path)?.head;
+    let baseline = recorded::baseline_for(Path::new(&head.scenario_path), baseline)?;
     let (scenario, run) = recorded::analyse(path)?;
-    let seed = run.head.seed;
-    let baseline = recorded::baseline_for(Path::new(&run.head.scenario_path), baseline)?;
+    let seed = head.seed;
     let judged = Judged::judge((scenario, run), baseline.as_ref(), mismatch, seed);
     drop(baseline);
     let report = Report::new(judged);

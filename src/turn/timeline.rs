@@ -39,7 +39,7 @@ impl CallTimeline {
         let mut heard = Self {
             connected: None,
             steps: vec![Marks::default(); steps],
-            voices: Voices::of(call),
+            voices: Voices::new(call),
             finished: Vec::new(),
             end: call.end.at,
             outcome: call.end.outcome,

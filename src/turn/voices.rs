@@ -27,7 +27,7 @@ pub(super) struct Voices {
 impl Voices {
     /// An edge that does not fit (a second begin, an end of nothing) is left out, so any log gives a
     /// row of voices that do not overlap.
-    pub(super) fn of(call: &CallRecord) -> Self {
+    pub(super) fn new(call: &CallRecord) -> Self {
         let mut edges: Vec<(Offset, bool)> = Vec::new();
         let (mut sounds, mut resumes) = (Vec::new(), Vec::new());
         for seen in &call.log {

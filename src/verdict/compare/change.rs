@@ -46,7 +46,7 @@ pub(super) enum Scale {
 }
 
 impl Scale {
-    fn of(figures: &[Quantile]) -> Self {
+    fn choose(figures: &[Quantile]) -> Self {
         if figures.iter().all(|f| f.value > 0.0) { Self::Logarithm } else { Self::Plain }
     }
 
@@ -178,7 +178,7 @@ impl Question {
         let restricted = run != *new;
         let is = run.figure(self.statistic);
         let figures: Vec<Quantile> = samples.iter().map(|s| s.figure(self.statistic)).collect();
-        let scale = Scale::of(&[figures.as_slice(), &[is]].concat());
+        let scale = Scale::choose(&[figures.as_slice(), &[is]].concat());
         let runs = count(samples.len());
         let calls = samples.iter().map(|s| count(s.clusters())).sum::<f64>() / runs;
         // A run of fewer calls than the accepted ones varies more than they do.
