@@ -149,7 +149,9 @@ fn level(rule: BaselineRule, run: &Baseline) -> String {
     let name = rule.primary.name();
     match sample(run.measures().values(rule.primary)) {
         Some(sample) => {
-            format!("{name} p{}: {:.0} ms\n", rule.quantile, sample.quantile(rule.quantile).value)
+            let figure = sample.quantile(rule.quantile);
+            let bound = if figure.lower_bound { "\u{2265}\u{a0}" } else { "" };
+            format!("{name} p{}: {bound}{:.0} ms\n", rule.quantile, figure.value)
         }
         None => format!("{name} was not measured: comparisons will be inconclusive\n"),
     }
