@@ -1,6 +1,6 @@
 # Everything a checkout needs installs itself into target/ and .tools/, which git ignores.
 #   make demo   real calls to the demo agent on a private LiveKit server, reported and judged
-#               (the first time FIRST)
+#               (the first time about ten minutes of CPU time and two gigabytes of disk; then it starts at once)
 #   make test   formatting, lints, unit, property, snapshot and live tests
 #   make lint   formatting and lints alone
 #   make soak   one call of ten minutes, watched for memory that grows
