@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Records the runs that the pages of the book show again. Takes about five minutes and needs `make tools`.
+# Usage: docs/examples/make.sh [LOADCALL] [nights|slower|ab]...   (default: the release build, all three)
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+loadcall=$(realpath "${1:-target/release/loadcall}")
+shift || true
+[ $# -gt 0 ] || set -- nights slower ab
+export loadcall
+folder=docs/examples
+scripts=$(mktemp -d)
+trap 'rm -rf "$scripts"' EXIT
+
+# The agent of one night: the median and the 95th percentile of the LLM's time to first token, in ms.
+agent() {
+    printf '{"seed": %d, "stages": {"llm_ttft_ms": {"p50": %d, "p95": %d}}}' "$1" "$2" "$3"
+}
+
+# A run of ten calls to such an agent; only the recording is kept.
+record() {
+    agent "$2" "$3" "$4" >"$scripts/$2.json"
+    rm -rf "$1"
+    "$loadcall" run scenarios/greeting.yaml --out "$1" --quiet --dev \
+        --agent-command "$loadcall agent --script $scripts/$2.json" >/dev/null || [ $? -eq 4 ]
+    find "$1" -type f ! -name run.jsonl -delete
+    "$loadcall" report "$1" | head -1
+}
+
+for part in "$@"; do
+    case $part in
+    nights) for night in 1 2 3 4 5; do record $folder/nights/$night $night 350 600; done ;;
+    slower) record $folder/slower 6 650 1100 ;;
+    ab)
+        rm -rf $folder/ab
+        agent 7 350 600 >"$scripts/a.json"
+        "$loadcall" ab scenarios/greeting.yaml --out $folder/ab --quiet --dev \
+            --agent-command "$loadcall agent --script $scripts/a.json" \
+            --b "metadata=$(agent 7 500 860)" >/dev/null || [ $? -eq 4 ]
+        find $folder/ab -type f ! -name run.jsonl ! -name ab.json -delete
+        "$loadcall" report $folder/ab | head -1
+        ;;
+    esac
+done
