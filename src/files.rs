@@ -3,7 +3,7 @@
 
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufWriter, Read as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
@@ -70,6 +70,14 @@ pub fn is_inside(folder: &Path, path: &Path) -> bool {
 /// `path` is replaced, and what it points at stays. A new file gets the permissions of any new file, one
 /// that is replaced keeps its own.
 pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+    replace_with(path, |out| out.write_all(contents))
+}
+
+/// As [`replace`], with the contents that `write` writes.
+pub fn replace_with(
+    path: &Path,
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> io::Result<()> {
     let before = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file);
     // A name nobody can guess, made with O_EXCL: nothing that waits there is written to.
     let mut new = OpenOptions::new();
@@ -77,7 +85,9 @@ pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let mut named = tempfile::Builder::new();
     let mut file =
         named.prefix(".loadcall-").make_in(folder_of(path), |unused| new.open(unused))?;
-    file.write_all(contents)?;
+    let mut out = BufWriter::new(&mut file);
+    write(&mut out)?;
+    out.into_inner()?;
     if let Some(before) = before {
         let mode = before.permissions().mode() & 0o777;
         file.as_file().set_permissions(Permissions::from_mode(mode))?;

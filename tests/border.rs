@@ -295,10 +295,11 @@ fn devices_and_fifos_are_not_read() {
         let metadata = format!("metadata=@{file}");
         std::fs::write(inner.join("clip.yaml"), scenario_text(file)).unwrap();
         for args in [
-            // A clip; a scenario; a baseline; metadata; an agent's script.
+            // A clip; a scenario; a baseline; a recording; metadata; an agent's script.
             ["check", "--allow-outside", "clip.yaml"].as_slice(),
             &["check", file],
             &["compare", example, file],
+            &["report", file],
             &["report", example, "--baseline", file],
             &["ab", "a.yaml", "--dev", "--b", &metadata],
             &[&["agent", "--script", file], &key[..]].concat(),

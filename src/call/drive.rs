@@ -12,6 +12,7 @@ use crate::room::endpoint::{Dial, Endpoint};
 use crate::room::hearing::Hearing;
 use crate::room::packets::Sayable;
 use crate::scenario::Scenario;
+use crate::secret::Secret;
 use crate::stats::Histogram;
 use crate::time::Offset;
 use futures_util::FutureExt as _;
@@ -36,6 +37,9 @@ pub struct CallConfig {
     pub run_id: String,
     pub endpoint: Endpoint,
     pub scenario: Arc<Scenario>,
+    /// The metadata of the dispatch with its references to environment variables resolved: it may hold
+    /// secrets.
+    pub metadata: Secret,
     /// The clip of each step, encoded once; `None` for a step that says nothing.
     pub clips: Arc<[Option<Sayable>]>,
     pub silence: EncodedFrame,
@@ -60,7 +64,7 @@ pub async fn call(config: &CallConfig, id: CallId, due: Offset) -> CallRecord {
         room: room.clone(),
         identity: format!("caller-{:03}", id.0),
         agent_name: config.scenario.agent().name.clone(),
-        agent_metadata: config.scenario.agent().metadata.clone(),
+        agent_metadata: config.metadata.clone(),
     };
     let (readers, read) = Readers::start(config.clock);
     let mut stop = config.stop.clone();

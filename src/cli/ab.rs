@@ -13,14 +13,12 @@ use super::{AbArgs, PlacingArgs, documents, files, logging, recorded};
 use crate::record::{Arm, MetadataDigest, Side};
 use crate::room::endpoint::Endpoint;
 use crate::scenario::Scenario;
+use crate::scenario::metadata::MAX_BYTES;
 use crate::secret::Secret;
 use crate::verdict::JudgedPair;
 use indicatif::MultiProgress;
 use std::path::Path;
 use std::sync::Arc;
-
-/// What a LiveKit server takes as metadata unless it is told otherwise.
-const METADATA_LIMIT: u64 = 64 * 1024;
 
 /// An agent, resolved but for the server that is only started for the run.
 struct Agent {
@@ -72,8 +70,8 @@ fn resolve(
         Some(Metadata::Text(text)) => text.clone(),
         Some(Metadata::File(path)) => read_metadata(flag, path)?,
     };
-    if metadata.len() as u64 > METADATA_LIMIT {
-        return Err(too_long(flag, metadata.len() as u64));
+    if metadata.len() > MAX_BYTES {
+        return Err(too_long(flag, metadata.len()));
     }
     if name.is_empty() && !metadata.is_empty() {
         return Err(Failure::usage(format!(
@@ -93,13 +91,13 @@ fn resolve(
 }
 
 fn read_metadata(flag: &str, path: &Path) -> Result<String, Failure> {
-    crate::files::read_text(path, METADATA_LIMIT).map_err(|e| {
+    crate::files::read_text(path, MAX_BYTES as u64).map_err(|e| {
         Failure::usage(format!("{flag}: cannot read the metadata `{}`: {e}", path.display()))
     })
 }
 
-fn too_long(flag: &str, size: u64) -> Failure {
-    Failure::usage(format!("{flag}: metadata has {size} bytes; the limit is {METADATA_LIMIT}"))
+fn too_long(flag: &str, size: usize) -> Failure {
+    Failure::usage(format!("{flag}: metadata has {size} bytes; the limit is {MAX_BYTES}"))
 }
 
 /// A server of its own for one agent, with the keys from the variables that are named, else the

@@ -203,6 +203,7 @@ async fn place_calls(
         run_id: prepared.run_id.clone(),
         endpoint,
         scenario: Arc::clone(&prepared.scenario),
+        metadata: Secret::new(prepared.scenario.agent().metadata.clone()),
         clips: Arc::clone(&prepared.sayable),
         silence: packet(&opus::silence().map_err(Failure::internal)?),
         clock: prepared.clock,

@@ -2,11 +2,12 @@
 
 use super::exit::Failure;
 use super::files;
+use super::terminal::print_json_with;
 use crate::measured;
 use crate::report::paired::PairedReport;
 use crate::report::{Report, json, paired, text};
 use crate::verdict::{Judged, JudgedPair};
-use std::io::{BufWriter, IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 /// Writes `report.json` and `measured.json` of a run into its folder, and gives the report for stdout.
@@ -15,7 +16,9 @@ pub(super) fn write(judged: Judged, folder: &Path) -> (Report, Result<(), Failur
     let written = files::write(&folder.join(measured::FILE_NAME), values.as_bytes());
     drop(values);
     let report = Report::new(judged);
-    let written = written.and_then(|()| write_report(&report, folder));
+    let written = written.and_then(|()| {
+        files::write_with(&folder.join("report.json"), |out| json::write(&report, out))
+    });
     (report, written)
 }
 
@@ -33,25 +36,9 @@ pub(super) fn write_pair(
     (report, written)
 }
 
-fn write_report(report: &Report, folder: &Path) -> Result<(), Failure> {
-    let path = folder.join("report.json");
-    let fail =
-        |e: std::io::Error| Failure::internal(format!("cannot write `{}`: {e}", path.display()));
-    let partial = path.with_extension("partial");
-    let mut file = BufWriter::new(std::fs::File::create(&partial).map_err(fail)?);
-    json::write(report, &mut file).and_then(|()| file.flush()).map_err(fail)?;
-    std::fs::rename(&partial, &path).map_err(fail)
-}
-
 /// Prints a report as JSON.
-pub(super) fn print_json(report: &Report) -> Result<(), Failure> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    match json::write(report, &mut out).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::internal(format!("cannot write to stdout: {e}")))
-        }
-        _ => Ok(()),
-    }
+pub(super) fn print_report(report: &Report) -> Result<(), Failure> {
+    print_json_with(|out| json::write(report, out))
 }
 
 /// The report for stdout; `place` is where the run lies.

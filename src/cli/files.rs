@@ -3,7 +3,7 @@
 
 use super::exit::Failure;
 use crate::files;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -63,10 +63,20 @@ pub(super) fn read_text(what: &str, path: &Path, limit: u64) -> Result<String, F
 
 /// Writes a file whole, or leaves the old one.
 pub(super) fn write(path: &Path, contents: &[u8]) -> Result<(), Failure> {
-    files::replace(path, contents).map_err(|e| {
-        let message = format!("cannot write `{}`: {e}", path.display());
-        if is_of_the_path(e.kind()) { Failure::usage(message) } else { Failure::internal(message) }
-    })
+    files::replace(path, contents).map_err(|e| unwritten(path, &e))
+}
+
+/// As [`write`], with the contents that `write` writes.
+pub(super) fn write_with(
+    path: &Path,
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    files::replace_with(path, write).map_err(|e| unwritten(path, &e))
+}
+
+fn unwritten(path: &Path, e: &io::Error) -> Failure {
+    let message = format!("cannot write `{}`: {e}", path.display());
+    if is_of_the_path(e.kind()) { Failure::usage(message) } else { Failure::internal(message) }
 }
 
 /// Whether writing fails because of the path the user chose, and not because of the machine.

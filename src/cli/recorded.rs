@@ -38,8 +38,8 @@ pub(super) fn open(path: &Path) -> Result<Recording, Failure> {
             let sides = format!("this is an A/B run: name {} or {}", a.display(), b.display());
             return failure.hint(sides);
         }
-        if matches!(e, StoreError::Read { .. }) {
-            return failure.hint("RUN is a run folder such as reports/latest, or its run.jsonl");
+        if matches!(e, StoreError::Open { .. }) {
+            return failure.hint("name a run folder such as reports/latest, or its run.jsonl");
         }
         failure
     })

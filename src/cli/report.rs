@@ -1,6 +1,7 @@
 //! `loadcall report`: the report of a recording, in the form that is asked for.
 
 use super::exit::{self, Failure, print};
+use super::terminal::print_json;
 use super::{documents, recorded};
 use crate::report::Report;
 use crate::report::paired::{PairedReport, json};
@@ -29,7 +30,7 @@ pub(super) fn report(
         let report = PairedReport::new(&judge_pair(path)?);
         match format {
             Format::Text => print(&documents::paired_text(&report, path))?,
-            Format::Json => print(&json::render(&report))?,
+            Format::Json => print_json(&json::render(&report))?,
         }
         return Ok(exit::PASS);
     }
@@ -42,7 +43,7 @@ pub(super) fn report(
     let report = Report::new(judged);
     match format {
         Format::Text => print(&documents::text(&report, path))?,
-        Format::Json => documents::print_json(&report)?,
+        Format::Json => documents::print_report(&report)?,
     }
     Ok(exit::PASS)
 }

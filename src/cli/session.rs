@@ -20,6 +20,8 @@ use crate::run::id::run_id;
 use crate::run::place;
 use crate::run::recorder::Recorder;
 use crate::scenario::Scenario;
+use crate::scenario::metadata::{MAX_BYTES, resolve};
+use crate::secret::Secret;
 use indicatif::MultiProgress;
 use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
@@ -201,10 +203,12 @@ impl<'a> RunSession<'a> {
         let recorder = Recorder::create(&target.folder, &head, id, calls, elsewhere, tell)
             .map_err(Failure::usage)?;
         let langfuse = traces::langfuse(&self.args.langfuse, &target.run_id)?;
+        let metadata = resolve_metadata(&target.scenario)?;
         let config = CallConfig {
             run_id: target.run_id,
             endpoint: target.endpoint,
             scenario: target.scenario,
+            metadata,
             clips: Arc::clone(&self.loaded.sayable),
             silence: packet(&opus::silence().map_err(Failure::internal)?),
             clock,
@@ -239,6 +243,21 @@ impl Drop for RunSession<'_> {
         }
         machine::shut_down(runtime);
     }
+}
+
+/// What the agent is dispatched with: environment variables that the scenario refers to are read here and
+/// nowhere else.
+fn resolve_metadata(scenario: &Scenario) -> Result<Secret, Failure> {
+    let lookup = |name: &str| std::env::var(name).ok();
+    let text = resolve(&scenario.agent().metadata, lookup).map_err(Failure::usage)?;
+    if text.len() > MAX_BYTES {
+        let size = text.len();
+        return Err(Failure::usage(format!(
+            "the agent's metadata has {size} bytes with its environment variables; the limit is \
+             {MAX_BYTES}"
+        )));
+    }
+    Ok(Secret::new(text))
 }
 
 impl OpenRun {

@@ -6,7 +6,7 @@
 use super::exit::Failure;
 use crate::text::safe;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{self, BufWriter, Write as _};
 
 const RESET: &str = "\u{1b}[0m";
 /// Bold red, bold.
@@ -54,13 +54,25 @@ pub(super) fn print_line(text: &str) -> Result<(), Failure> {
 
 /// Prints a JSON document on stdout: the same document, with what a terminal would obey spelled out.
 pub(super) fn print_json(text: &str) -> Result<(), Failure> {
-    write_out(&json(text))
+    print_json_with(|out| out.write_all(text.as_bytes()))
+}
+
+/// As [`print_json`], for a document that `write` writes piece by piece.
+pub(super) fn print_json_with(
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let mut out = HarmlessJson { out: BufWriter::new(anstream::stdout().lock()), rest: Vec::new() };
+    or_failure(write(&mut out).and_then(|()| out.flush()))
 }
 
 fn write_out(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+    or_failure(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+fn or_failure(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::internal(format!("cannot write to stdout: {e}")))
         }
         _ => Ok(()),
@@ -99,6 +111,32 @@ fn sgr(text: &str) -> usize {
     let Some(parameters) = text.strip_prefix("\u{1b}[") else { return 0 };
     let length = parameters.bytes().take_while(|b| b.is_ascii_digit() || *b == b';').count();
     if parameters[length..].starts_with('m') { length + 3 } else { 0 }
+}
+
+/// Passes a JSON document on with what a terminal would obey spelled out.
+struct HarmlessJson<W> {
+    out: W,
+    /// The beginning of a character whose end is still to come.
+    rest: Vec<u8>,
+}
+
+impl<W: io::Write> io::Write for HarmlessJson<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.rest.extend_from_slice(bytes);
+        let whole = match std::str::from_utf8(&self.rest) {
+            Ok(text) => text.len(),
+            Err(e) if e.error_len().is_none() => e.valid_up_to(),
+            Err(e) => return Err(io::Error::new(io::ErrorKind::InvalidData, e)),
+        };
+        let text = String::from_utf8_lossy(&self.rest[..whole]);
+        self.out.write_all(json(&text).as_bytes())?;
+        self.rest.drain(..whole);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// In JSON a character that does harm can only stand in a string, where it may be written as `\uXXXX`.
@@ -153,6 +191,18 @@ mod tests {
         assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown}");
         assert!(shown.contains("\\u202e") && shown.contains("größer"), "{shown}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), text);
+    }
+
+    #[test]
+    fn a_json_document_may_come_in_pieces() {
+        let text = serde_json::json!({ "said": format!("{FORGED}\u{e0041} größer") }).to_string();
+        let mut out = HarmlessJson { out: Vec::new(), rest: Vec::new() };
+        for byte in text.bytes() {
+            out.write_all(&[byte]).unwrap();
+        }
+        assert_eq!(String::from_utf8(out.out).unwrap(), json(&text));
+        let mut out = HarmlessJson { out: Vec::new(), rest: Vec::new() };
+        assert!(out.write_all(b"a\xff").is_err());
     }
 
     proptest! {

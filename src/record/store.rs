@@ -19,6 +19,7 @@ mod reader;
 pub use reader::{Calls, MAX_LINE, Recording, open, read};
 
 use super::{CallRecord, RunHead, RunTail};
+use crate::files::ReadError;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -48,8 +49,8 @@ pub enum StoreError {
     Line { path: PathBuf, line: usize, why: String },
     #[error("`{path}` line {line} is longer than {MAX_LINE} bytes, the longest that is read")]
     LongLine { path: PathBuf, line: usize },
-    #[error("`{path}` is not a regular file")]
-    NotAFile { path: PathBuf },
+    #[error("cannot read `{path}`: {source}")]
+    Open { path: PathBuf, source: ReadError },
 }
 
 #[derive(Serialize)]

@@ -27,7 +27,8 @@ pub struct Dial {
     pub identity: String,
     /// Empty for automatic dispatch.
     pub agent_name: String,
-    pub agent_metadata: String,
+    /// It may hold secrets.
+    pub agent_metadata: Secret,
 }
 
 /// The server does not answer as a LiveKit server with these keys would.
@@ -112,7 +113,7 @@ impl Endpoint {
         if !dial.agent_name.is_empty() {
             room.agents.push(RoomAgentDispatch {
                 agent_name: dial.agent_name.clone(),
-                metadata: dial.agent_metadata.clone(),
+                metadata: dial.agent_metadata.expose().to_owned(),
                 ..RoomAgentDispatch::default()
             });
         }

@@ -86,7 +86,7 @@ impl Recorder {
     ///
     /// # Errors
     /// Not all of it could be written.
-    pub fn end(self) -> Result<PathBuf, LostError> {
+    pub fn end(self) -> Result<PathBuf, Box<LostError>> {
         let calls = self.lost + u32::try_from(self.unwritten.len()).unwrap_or(u32::MAX);
         let tail = self.tail.is_some() && !self.tail_written;
         match self.failed {
@@ -96,7 +96,12 @@ impl Recorder {
                     1 => "1 call".to_owned(),
                     more => format!("{more} calls"),
                 };
-                Err(LostError { run_id: self.run_id, what, source, folder: self.folder })
+                Err(Box::new(LostError {
+                    run_id: self.run_id,
+                    what,
+                    source,
+                    folder: self.folder,
+                }))
             }
             Some(_) | None => Ok(self.folder),
         }

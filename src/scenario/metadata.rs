@@ -11,6 +11,7 @@ use serde::de::IgnoredAny;
 use super::diagnostics::{Checked, Diagnostics};
 use super::fields::{Field, Fields};
 use super::file::Value;
+pub use super::grammar::table::MAX_METADATA as MAX_BYTES;
 use super::grammar::{Kind, Mapping};
 use super::values::{mismatch, variable};
 

@@ -90,7 +90,7 @@ async fn call(shared: &Shared, n: u32, stop: watch::Receiver<bool>) -> Result<()
         room: room.clone(),
         identity: "caller".into(),
         agent_name: String::new(),
-        agent_metadata: String::new(),
+        agent_metadata: String::new().into(),
     };
     let (readers, read) = Readers::start(shared.clock);
     let permit = shared.dialling.acquire().await;

@@ -1,6 +1,7 @@
 //! Reading `run.jsonl` call by call: what is held at a time is one line.
 
 use super::{FILE_NAME, FORMAT, LineIn, StoreError};
+use crate::files;
 use crate::record::{CallRecord, Run, RunHead, RunTail};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
@@ -32,12 +33,8 @@ pub struct Calls<R = BufReader<File>> {
 /// Opens the recording at `path`, a run folder or its `run.jsonl`, and reads its first line.
 pub fn open(path: &Path) -> Result<Recording, StoreError> {
     let path = if path.is_dir() { path.join(FILE_NAME) } else { path.to_path_buf() };
-    let fail = |source| StoreError::Read { path: path.clone(), source };
-    // Before it is opened: opening a named pipe waits for its writer.
-    if !std::fs::metadata(&path).map_err(fail)?.is_file() {
-        return Err(StoreError::NotAFile { path });
-    }
-    let file = File::open(&path).map_err(fail)?;
+    let file = files::open(&path)
+        .map_err(|source| StoreError::Open { path: path.clone(), source })?;
     Recording::begin(path, BufReader::new(file))
 }
 

@@ -38,6 +38,7 @@ fn nowhere(stop: watch::Receiver<bool>) -> CallConfig {
             api_secret: Secret::new("secret".into()),
         },
         scenario: Arc::new(two_questions()),
+        metadata: Secret::new(String::new()),
         clips: Arc::new([]),
         silence: packet(&opus::silence().unwrap()),
         clock: Clock::start(),

@@ -12,6 +12,10 @@ use super::{ANCHORS, Choice, EXECUTORS, EXPECTATIONS, Key, Kind, Mapping, Need, 
 /// The version of the grammar that this build reads.
 pub(in crate::scenario) const VERSION: u64 = 1;
 
+/// The longest metadata that is dispatched, in bytes: what a LiveKit server takes unless it is configured
+/// otherwise.
+pub const MAX_METADATA: usize = 64 * 1024;
+
 const FIRST: &str = "0.1.0";
 
 const fn key(
@@ -120,7 +124,7 @@ const AGENT: Mapping = Mapping {
         key(
             "metadata",
             // What a LiveKit server takes unless it is configured otherwise.
-            Metadata { max_bytes: 64 * 1024, secret: &SECRET },
+            Metadata { max_bytes: MAX_METADATA, secret: &SECRET },
             Optional,
             "{plan: b}",
             "The job metadata of the dispatch, only for an agent with a name. A string is sent as it is, \
