@@ -22,10 +22,11 @@ pub(super) fn compare(
     }
     let own = recorded::own_baseline_path(&recorded::open(path)?.head);
     if baseline.is_none() && !own.exists() {
-        return Err(Failure::usage(format!("no baseline to compare with: `{}`", own.display()))
-            .hint(
-                "`loadcall accept RUN` makes a run the baseline; or name a baseline or another run",
-            ));
+        return Err(Failure::usage(format!(
+            "no baseline to compare with: `{}` does not exist",
+            own.display()
+        ))
+        .hint("create one with `loadcall accept RUN`, or name a baseline or another run"));
     }
     // The baseline first: where it is a run, its recording is analysed and gone before this one's.
     let baseline = recorded::baseline(baseline.unwrap_or(&own))?;

@@ -72,11 +72,8 @@ pub(super) fn analyse_ab(folder: &Path) -> Result<[(Scenario, Analysis); 2], Fai
 
 /// An A/B run has no baseline: B is judged against A.
 pub(super) fn ab_has_no_baseline(path: &Path) -> Failure {
-    Failure::usage(format!(
-        "`{}` is an A/B run, which is not compared with a baseline",
-        path.display()
-    ))
-    .hint(format!("name one side of it: {}", path.join(Side::B.name()).display()))
+    Failure::usage(format!("`{}` is an A/B run, which has no baseline", path.display()))
+        .hint(format!("name one of its runs, such as {}", path.join(Side::B.name()).display()))
 }
 
 /// A run as its values, with the scenario it was made with: from `measured.json` beside the recording

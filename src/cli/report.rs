@@ -11,9 +11,9 @@ use std::path::Path;
 /// The forms a report can be printed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
-    /// For people, in a terminal.
+    /// Plain text.
     Text,
-    /// report.json.
+    /// JSON, as in report.json.
     Json,
 }
 
