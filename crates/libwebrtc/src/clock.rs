@@ -1,8 +1,8 @@
+//! The clock of the audio sources: the current instant, and a share in the process-wide grid of 20 ms periods.
 #![expect(
     clippy::disallowed_methods,
     reason = "IO: reads the clock, so that the audio modules need not"
 )]
-//! The clock of the audio sources: the current instant, and a share in the process-wide grid of 20 ms periods.
 
 use std::{
     sync::{

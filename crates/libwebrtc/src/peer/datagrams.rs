@@ -9,16 +9,7 @@ use str0m::{
     stats::CandidatePairStats,
 };
 
-use super::{Due, Link, Output, Peer, streams};
-
-/// Where audio is sent: to where the engine sends its own, and from where the other side's came, whatever is newer. The
-/// engine tells of another pair of candidates now and then only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Route {
-    pub(super) proto: Protocol,
-    pub(super) source: SocketAddr,
-    pub(super) destination: SocketAddr,
-}
+use super::{Due, Link, Output, Peer, Route, streams};
 
 impl Peer {
     /// A datagram was read from the socket at `arrival`. Anything may come from a network: what makes no sense is

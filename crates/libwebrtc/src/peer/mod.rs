@@ -6,6 +6,7 @@
 
 mod error;
 mod state;
+mod route;
 mod candidates;
 mod datagrams;
 mod relay;
@@ -36,15 +37,16 @@ use str0m::{
 };
 
 use self::{
-    candidates::Locals, channel::Channel, datagrams::Route, measured::Measured,
-    negotiation::Negotiation, relays::Relays, streams::Streams,
+    candidates::Locals, channel::Channel, measured::Measured, negotiation::Negotiation,
+    relays::Relays, route::Route, streams::Streams,
 };
 pub(crate) use self::{
     channel::ChannelKey,
     datagrams::is_media,
     error::PeerError,
     relay::{Credentials, RelayServer, RelayTransport, RelayUrl, RelayUrlError},
-    relays::{Link, Policy},
+    relays::Policy,
+    route::Link,
     transceiver::{Transceiver, TransceiverId},
 };
 use crate::{

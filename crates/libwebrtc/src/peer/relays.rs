@@ -2,14 +2,13 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use str0m::{Candidate, net::Protocol};
 
 use super::{
-    Output, Peer, PeerEvent, Route,
+    Link, Output, Peer, PeerEvent, Route,
     relay::{Relay, RelayServer, RelayTransport, Step},
 };
 use crate::types::{
@@ -20,25 +19,6 @@ use crate::types::{
 const SERVERS_MAX: usize = 8;
 /// How long the deletion of the allocations may take, after the goodbye.
 const DELETE_WITHIN: Duration = Duration::from_millis(500);
-
-/// A TCP connection: what it is for, and where it leads.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Link {
-    /// To a passive candidate of the other side.
-    Candidate(SocketAddr),
-    /// To a TURN server.
-    Relay(SocketAddr),
-    /// To a TURN server, by TLS, with the name its certificate has to be for.
-    SecureRelay(SocketAddr, Arc<str>),
-}
-
-impl Link {
-    pub(crate) fn remote(&self) -> SocketAddr {
-        match self {
-            Self::Candidate(remote) | Self::Relay(remote) | Self::SecureRelay(remote, _) => *remote,
-        }
-    }
-}
 
 /// Which of our candidates the other side learns of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     header::{Parsed, without_padding},
     order::Window,
-    reports::{Block, delay},
+    reports::{Block, SenderSaid, delay},
     srtp::Opening,
 };
 use crate::media::IncomingPacket;
@@ -26,15 +26,6 @@ pub(super) struct Incoming {
     jitter: u32,
     newest: Option<(u32, Instant)>,
     sender: Option<(SenderSaid, Instant)>,
-}
-
-/// What the other side says it sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SenderSaid {
-    /// The middle 32 bits of its time (RFC 3550, 6.4.1).
-    pub(super) time: u32,
-    pub(crate) packets: u32,
-    pub(crate) bytes: u32,
 }
 
 impl Incoming {

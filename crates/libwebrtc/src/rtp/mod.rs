@@ -25,7 +25,7 @@ use std::{
 use bytes::Bytes;
 use str0m::crypto::CryptoProvider;
 
-pub(crate) use self::{detached::build, incoming::SenderSaid, outgoing::ReceiverSaid};
+pub(crate) use self::{detached::build, outgoing::ReceiverSaid, reports::SenderSaid};
 use self::{
     detached::{KeySlot, Keys, provider},
     header::Parsed,

@@ -7,7 +7,6 @@ use rtcp_types::{
     Sdes, SdesChunk, SdesItem, SenderReport as WrittenSender,
 };
 
-use super::incoming::SenderSaid;
 use crate::clock;
 
 /// Blocks in a compound packet, which stays below 1200 bytes with them.
@@ -42,6 +41,15 @@ pub(super) struct Block {
     pub(super) last_report: u32,
     /// See [`delay`].
     pub(super) delay: u32,
+}
+
+/// What the other side says it sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SenderSaid {
+    /// The middle 32 bits of its time (RFC 3550, 6.4.1).
+    pub(super) time: u32,
+    pub(crate) packets: u32,
+    pub(crate) bytes: u32,
 }
 
 /// What was read.
