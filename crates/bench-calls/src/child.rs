@@ -16,7 +16,7 @@ use tokio::{
 use crate::{
     args::Room,
     error::Error,
-    meter::Measured,
+    measured::Measured,
     process::Usage,
     role::{BEGIN, END, Told},
 };

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use crate::{
     args::Floor,
     error::Error,
-    meter::Measured,
+    measured::Measured,
     role::{self, Measure},
     speech::{PAUSE, Speech},
 };

@@ -8,6 +8,7 @@
 mod args;
 mod error;
 // The roles.
+mod measured;
 mod role;
 mod meter;
 mod speech;

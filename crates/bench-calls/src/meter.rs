@@ -6,30 +6,11 @@ use std::{
 };
 
 use livekit::webrtc::encoded::{EncodedAudioSource, Pacing, ReceivedFrame};
-use serde::{Deserialize, Serialize};
 
-use crate::role::Measure;
+use crate::{measured::Measured, role::Measure};
 
 /// A longer silence between two packets is a gap that a listener hears.
 const GAP: Duration = Duration::from_millis(100);
-
-/// What was measured in a window.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Measured {
-    pub(crate) received: u64,
-    /// Sequence numbers that did not come.
-    pub(crate) lost: u64,
-    /// Between two packets of a stream.
-    pub(crate) gaps: u64,
-    /// Beginnings and ends of speech that were heard.
-    pub(crate) edges: u64,
-    /// Calls that broke since they were up.
-    pub(crate) broken: u64,
-    /// How late packets left, in milliseconds.
-    pub(crate) late_p50: f64,
-    pub(crate) late_p99: f64,
-    pub(crate) late_max: f64,
-}
 
 /// One call, as far as it is counted.
 #[derive(Debug)]

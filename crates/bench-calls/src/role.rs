@@ -9,7 +9,7 @@ use tokio::{
     sync::watch,
 };
 
-use crate::meter::Measured;
+use crate::measured::Measured;
 
 /// What a role is told.
 pub(crate) const BEGIN: &str = "begin";

@@ -10,7 +10,7 @@ use crate::{
     args::{Bench, Room},
     child::{Child, Reading, Spent},
     error::Error,
-    meter::Measured,
+    measured::Measured,
 };
 
 /// Between the last call that came up and the window.

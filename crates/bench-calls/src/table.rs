@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, io::Write as _};
 
 use crate::{
-    meter::Measured,
+    measured::Measured,
     round::{Calls, Cost, Round},
 };
 
