@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::diagnostics::{Checked, Diagnostics};
 use super::fault::{Faults, quoted};
-use super::fields::{Field, Fields};
+use super::field::Field;
+use super::fields::Fields;
 use super::file::{self, Node, Value};
 use super::grammar::{EXECUTORS, Executor, table};
 use super::values::{duration, integer, name, one_of, text};

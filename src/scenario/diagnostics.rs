@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::fault::{Fault, MAX_DRAWN, quoted};
-use super::fields::Field;
+use super::field::Field;
 use super::file::{Node, Value};
 
 /// A misspelt word is recognised up to this length; comparing is quadratic in it.

@@ -5,20 +5,10 @@ use std::ops::Range;
 
 use super::diagnostics::{Checked, Diagnostics, Reported};
 use super::fault::{quoted, shortened};
+use super::field::Field;
 use super::file::{self, Node, Value};
 use super::grammar::{Key, Kind, Mapping, list_and};
 use super::values;
-
-/// A value and the key it stands behind.
-#[derive(Clone)]
-pub(super) struct Field<'t> {
-    /// As `key` has it, except behind the metrics of `thresholds`.
-    pub name: &'t str,
-    pub key: &'static Key,
-    /// Where the key is, or what else names the value.
-    pub at: Range<usize>,
-    pub value: &'t Node,
-}
 
 /// A mapping and its grammar.
 pub(super) struct Fields<'t> {

@@ -18,14 +18,7 @@ use serde_yaml::{
 
 use super::ambiguous::ambiguous;
 use super::fault::{Fault, floor_boundary, quoted};
-use super::syntax::{self, Limit};
-
-/// A scenario file larger than this is not read.
-pub(super) const MAX_BYTES: usize = 1024 * 1024;
-/// Lists and mappings nested deeper than this are refused.
-pub(super) const MAX_DEPTH: usize = 32;
-/// Scalars, lists and mappings in one file, those that aliases repeat included.
-pub(super) const MAX_NODES: usize = 50_000;
+use super::syntax::{self, Limit, MAX_BYTES, MAX_DEPTH, MAX_NODES};
 
 /// How far before a scalar its tag or block header is looked for.
 const LOOK_BACK: usize = 256;

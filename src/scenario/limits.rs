@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::diagnostics::{Checked, Diagnostics};
 use super::fault::quoted;
-use super::fields::{Field, Fields, written};
+use super::field::Field;
+use super::fields::{Fields, written};
 use super::file::{Node, Value};
 use super::grammar::{Kind, list_and};
 use super::threshold::{self, quantile};

@@ -9,7 +9,8 @@ use regex::{Captures, Regex};
 use serde::de::IgnoredAny;
 
 use super::diagnostics::{Checked, Diagnostics};
-use super::fields::{Field, Fields};
+use super::field::Field;
+use super::fields::Fields;
 use super::file::Value;
 pub use super::grammar::table::MAX_METADATA as MAX_BYTES;
 use super::grammar::{Kind, Mapping};

@@ -7,11 +7,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 mod grammar;
-mod file;
-mod ambiguous;
 mod syntax;
-mod fields;
+mod ambiguous;
+mod file;
+mod field;
 mod values;
+mod fields;
 mod check;
 mod turns;
 mod limits;

@@ -3,7 +3,13 @@
 use std::ops::Range;
 
 use super::fault::Fault;
-use super::file::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
+
+/// A scenario file larger than this is not read.
+pub(super) const MAX_BYTES: usize = 1024 * 1024;
+/// Lists and mappings nested deeper than this are refused.
+pub(super) const MAX_DEPTH: usize = 32;
+/// Scalars, lists and mappings in one file, those that aliases repeat included.
+pub(super) const MAX_NODES: usize = 50_000;
 
 /// Why the YAML engine gave up.
 pub(super) enum Refusal {

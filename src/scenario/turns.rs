@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use super::diagnostics::{Checked, Diagnostics};
 use super::fault::quoted;
-use super::fields::{Field, Fields};
+use super::field::Field;
+use super::fields::Fields;
 use super::file::Node;
 use super::grammar::{ANCHORS, Awaits, EXPECTATIONS};
 use super::values::{duration, list, one_of, pattern, text, texts};

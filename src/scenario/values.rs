@@ -8,7 +8,7 @@ use super::Pattern;
 use super::diagnostics::{Checked, Diagnostics, Reported};
 use super::duration::{self, DurationError};
 use super::fault::{quoted, shortened};
-use super::fields::Field;
+use super::field::Field;
 use super::file::{Node, Value};
 use super::grammar::{Kind, Word};
 use super::threshold::{decimal, percentage};
