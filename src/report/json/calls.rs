@@ -1,8 +1,10 @@
-//! The calls and turns of `report.json`, made one at a time as they are written.
+//! The calls and turns of `report.json`, made one at a time as they are written. Their shape is part of the
+//! format, as all of `shape` is.
+
+use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::shape::{CallJson, DoubtJson, SpanJson, TurnJson};
 use super::{micro, path};
 use crate::report::since_start;
 use crate::time::Offset;
@@ -15,6 +17,72 @@ pub(super) struct Calls<'a>(pub(super) &'a Analysis);
 
 /// The turns of all its calls as a list.
 pub(super) struct Turns<'a>(pub(super) &'a Analysis);
+
+#[derive(Serialize)]
+struct CallJson<'a> {
+    id: u32,
+    room: &'a str,
+    room_sid: Option<&'a str>,
+    agent_identity: Option<&'a str>,
+    outcome: &'static str,
+    detail: &'a str,
+    ok: Option<bool>,
+    cause: Option<&'static str>,
+    cause_detail: Option<&'a str>,
+    overlap_ms: f64,
+    speech_ms: f64,
+    due_ms: f64,
+    dialled_ms: f64,
+    connected_ms: Option<f64>,
+    agent_joined_ms: Option<f64>,
+    agent_ready_ms: Option<f64>,
+    ended_ms: f64,
+    packets_received: u64,
+    packets_lost: u64,
+    largest_gap_ms: f64,
+}
+
+#[derive(Serialize)]
+struct TurnJson<'a> {
+    call: u32,
+    step: u32,
+    turn: &'a str,
+    reply: &'static str,
+    heard_ms: Option<f64>,
+    ttfa_ms: Option<f64>,
+    yield_ms: Option<f64>,
+    disturbed_ms: Option<f64>,
+    censored: bool,
+    said: Option<SpanJson>,
+    voice: Option<SpanJson>,
+    stages_ms: BTreeMap<&'static str, f64>,
+    unattributed_ms: Option<f64>,
+    tool_ms: Option<f64>,
+    path_ms: BTreeMap<&'static str, f64>,
+    hidden_ms: Option<f64>,
+    bottleneck: Option<&'static str>,
+    doubts: Vec<DoubtJson>,
+    false_interruption: bool,
+    wrong_content: &'a [String],
+    heard_by_agent: Option<&'a str>,
+    reply_text: Option<&'a str>,
+    tools: &'a [String],
+    errors: &'a [String],
+}
+
+/// A reported value that is not believed, or that is missing.
+#[derive(Serialize)]
+struct DoubtJson {
+    metric: &'static str,
+    ms: Option<f64>,
+    why: &'static str,
+}
+
+#[derive(Serialize)]
+struct SpanJson {
+    from_ms: f64,
+    until_ms: f64,
+}
 
 impl Serialize for Calls<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
