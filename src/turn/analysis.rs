@@ -2,14 +2,14 @@
 //! kept, never its log, so a run takes the memory of its numbers however long its recording is. Calls
 //! may come in any order: the result is the same.
 
-use crate::record::{CallId, CallRecord, Observation, Outcome, Run, RunHead, RunTail};
+use crate::record::{CallRecord, Run, RunHead, RunTail};
 use crate::scenario::Scenario;
 use crate::stats::Histogram;
-use crate::time::Offset;
 
+use super::facts::{CallFacts, facts, finite};
 use super::seen::Seen;
 use super::timeline::CallTimeline;
-use super::{Failure, Measures, Overlap, Turn, cause, measures, turns_heard};
+use super::{Measures, Overlap, Turn, cause, measures, turns_heard};
 
 /// Everything a recording says about a run, computed once.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,51 +22,6 @@ pub struct Analysis {
     pub measures: Measures,
     pub seen: Seen,
     pub media: Media,
-}
-
-/// What a recording says about a call.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CallFacts {
-    pub call: CallId,
-    pub room: String,
-    pub room_sid: Option<String>,
-    pub agent_identity: Option<String>,
-    pub due: Offset,
-    pub dialled: Offset,
-    pub connected: Option<Offset>,
-    pub agent_joined: Option<Offset>,
-    /// When the agent's audio could be heard.
-    pub agent_ready: Option<Offset>,
-    pub ended: Offset,
-    pub outcome: Outcome,
-    /// What exactly happened, for people; may be empty.
-    pub detail: String,
-    pub overlap: Overlap,
-    /// Why it failed; `None` when it succeeded.
-    pub failure: Option<Failure>,
-    pub packets_received: u64,
-    pub packets_lost: u64,
-    pub largest_gap_ms: f64,
-    /// One for each step of the script, in its order.
-    pub turns: Vec<Turn>,
-}
-
-impl CallFacts {
-    /// Whether it succeeded; `None` for a call that says nothing about the agent, because the user
-    /// stopped it or the caller itself failed.
-    pub fn ok(&self) -> Option<bool> {
-        match self.outcome {
-            Outcome::Stopped | Outcome::OurFault => None,
-            Outcome::Answered
-            | Outcome::NoAgent
-            | Outcome::AgentLate
-            | Outcome::AgentLeft
-            | Outcome::NoGreeting
-            | Outcome::NoAnswer
-            | Outcome::ConnectionLost
-            | Outcome::Refused => Some(self.failure.is_none()),
-        }
-    }
 }
 
 /// The media of all calls together, as they were sent and as they arrived.
@@ -157,56 +112,6 @@ pub fn analyse(run: &Run, scenario: &Scenario) -> Analysis {
     let mut analysis = Analysis::begin(run.head.clone(), scenario);
     run.calls.iter().for_each(|call| analysis.add(call));
     analysis.finish(run.tail.clone())
-}
-
-fn facts(
-    call: &CallRecord,
-    overlap: Overlap,
-    failure: Option<Failure>,
-    turns: Vec<Turn>,
-) -> CallFacts {
-    let mut facts = CallFacts {
-        call: call.id,
-        room: call.room.clone(),
-        room_sid: None,
-        agent_identity: None,
-        due: call.due,
-        dialled: call.dialled,
-        connected: None,
-        agent_joined: None,
-        agent_ready: None,
-        ended: call.end.at,
-        outcome: call.end.outcome,
-        detail: call.end.detail.clone(),
-        overlap,
-        failure,
-        packets_received: call.media.packets_received,
-        packets_lost: call.media.packets_lost,
-        largest_gap_ms: finite(call.media.largest_gap_ms),
-        turns,
-    };
-    for stamped in &call.log {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "three facts of many are wanted")]
-        match &stamped.what {
-            Observation::Connected { room_sid } => {
-                facts.connected.get_or_insert(stamped.at);
-                facts.room_sid.get_or_insert_with(|| room_sid.clone());
-            }
-            Observation::AgentJoined { identity } => {
-                facts.agent_joined.get_or_insert(stamped.at);
-                facts.agent_identity.get_or_insert_with(|| identity.clone());
-            }
-            Observation::AgentTrackSubscribed => {
-                facts.agent_ready.get_or_insert(stamped.at);
-            }
-            _ => {}
-        }
-    }
-    facts
-}
-
-fn finite(value: f64) -> f64 {
-    if value.is_finite() { value } else { 0.0 }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod reported;
 mod tools;
 mod path;
 mod cause;
+mod facts;
 mod measures;
 mod seen;
 mod analysis;
@@ -23,8 +24,9 @@ use crate::time::Offset;
 
 use timeline::CallTimeline;
 
-pub use analysis::{Analyser, Analysis, CallFacts, Media, analyse};
+pub use analysis::{Analyser, Analysis, Media, analyse};
 pub use cause::{Cause, Failure};
+pub use facts::CallFacts;
 pub use overlap::Overlap;
 pub use path::{Part, Path};
 pub use reported::{REPORTED, Rejected, Why, stages};

@@ -1,4 +1,5 @@
 use super::*;
+use crate::record::Outcome;
 use crate::record::Stamped;
 use crate::record::store::{self, Recording, testing};
 use crate::turn::testing::{call, connected, is, two_questions};
