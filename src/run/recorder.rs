@@ -96,12 +96,7 @@ impl Recorder {
                     1 => "1 call".to_owned(),
                     more => format!("{more} calls"),
                 };
-                Err(Box::new(LostError {
-                    run_id: self.run_id,
-                    what,
-                    source,
-                    folder: self.folder,
-                }))
+                Err(Box::new(LostError { run_id: self.run_id, what, source, folder: self.folder }))
             }
             Some(_) | None => Ok(self.folder),
         }

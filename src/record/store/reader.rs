@@ -33,8 +33,8 @@ pub struct Calls<R = BufReader<File>> {
 /// Opens the recording at `path`, a run folder or its `run.jsonl`, and reads its first line.
 pub fn open(path: &Path) -> Result<Recording, StoreError> {
     let path = if path.is_dir() { path.join(FILE_NAME) } else { path.to_path_buf() };
-    let file = files::open(&path)
-        .map_err(|source| StoreError::Open { path: path.clone(), source })?;
+    let file =
+        files::open(&path).map_err(|source| StoreError::Open { path: path.clone(), source })?;
     Recording::begin(path, BufReader::new(file))
 }
 
