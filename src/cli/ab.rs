@@ -4,11 +4,13 @@
     reason = "IO: reads metadata files, and the variables a specification names"
 )]
 
-use super::exit::{self, Failure, print};
+use super::exit;
+use super::failure::Failure;
 use super::loaded::LoadedScenario;
 use super::server::{self, Server};
 use super::session::{NewRun, RunSession, Target};
 use super::spec::{AgentSpec, Metadata};
+use super::terminal::print;
 use super::{AbArgs, PlacingArgs, documents, files, logging, recorded};
 use crate::record::{Arm, MetadataDigest, Side};
 use crate::room::endpoint::Endpoint;

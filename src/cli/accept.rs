@@ -1,6 +1,8 @@
 //! `loadcall accept`: adds a run to the baseline of its scenario.
 
-use super::exit::{self, Failure, print, tell};
+use super::exit;
+use super::failure::Failure;
+use super::terminal::{print, tell};
 use super::{files, recorded};
 use crate::clock;
 use crate::files::{is_inside, lock_folder_of};

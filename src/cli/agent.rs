@@ -1,7 +1,8 @@
 //! `loadcall agent`: a scripted agent that takes calls until it is stopped.
 
-use super::exit::{self, Failure, tell};
-use super::terminal::print_line;
+use super::exit;
+use super::failure::Failure;
+use super::terminal::{print_line, tell};
 use super::{AgentArgs, files, logging, machine, server, stop};
 use crate::agent::script::Script;
 use crate::agent::truth::Truth;

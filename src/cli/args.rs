@@ -2,10 +2,10 @@
 
 use super::clips::Outside;
 use super::progress::Verbosity;
-use super::{report, spec};
+use super::spec::AgentSpec;
 use crate::secret::Secret;
 use crate::verdict::Mismatch;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -86,7 +86,7 @@ pub(super) enum Command {
         run: RecordedRun,
         /// Output format.
         #[arg(long, value_enum, default_value = "text")]
-        format: report::Format,
+        format: ReportFormat,
         /// Baseline file (default: the scenario's baseline, if it exists).
         #[arg(long, value_name = "FILE")]
         baseline: Option<PathBuf>,
@@ -99,6 +99,15 @@ pub(super) enum Command {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         program: Vec<OsString>,
     },
+}
+
+/// The forms a report can be printed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// For people, in a terminal.
+    Text,
+    /// report.json.
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -170,10 +179,10 @@ pub(super) struct AbArgs {
     pub(super) scenario: PathBuf,
     /// Current agent (default: the scenario's).
     #[arg(long, value_name = "AGENT")]
-    pub(super) a: Option<spec::AgentSpec>,
+    pub(super) a: Option<AgentSpec>,
     /// Candidate agent.
     #[arg(long, value_name = "AGENT")]
-    pub(super) b: spec::AgentSpec,
+    pub(super) b: AgentSpec,
     #[command(flatten)]
     pub(super) placing: PlacingArgs,
 }

@@ -1,10 +1,12 @@
 //! `loadcall calibrate`: calls to an agent whose delays are known, in this process, over a private
 //! server, and how far off what was measured is.
 
-use super::exit::{self, Failure, print, tell};
+use super::exit;
+use super::failure::Failure;
 use super::progress::{Progress, Verbosity};
 use super::session::new_run_id;
 use super::stop::{self, Stop};
+use super::terminal::{print, tell};
 use super::{CalibrateArgs, calibrations, files, logging, machine};
 use crate::agent::script::Script;
 use crate::agent::truth::Truth;

@@ -2,7 +2,8 @@
 //! user (`$XDG_STATE_HOME/loadcall`, else `~/.local/state/loadcall`).
 #![expect(clippy::disallowed_methods, reason = "IO: keeps calibrations")]
 
-use super::exit::{Failure, tell};
+use super::failure::Failure;
+use super::terminal::tell;
 use super::{files, machine};
 use crate::record::Calibration;
 use crate::scenario::Load;

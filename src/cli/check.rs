@@ -1,9 +1,10 @@
 //! `loadcall check`: every error in scenario files, and facts about their clips.
 
 use super::clips::{self, Loaded, Outside};
-use super::exit::{self, Failure, print, tell};
+use super::exit;
+use super::failure::Failure;
 use super::files;
-use super::terminal::tell_styled;
+use super::terminal::{print, report_error, tell, tell_styled};
 use crate::audio::ClipFacts;
 use crate::scenario::{Faults, Load, Scenario, Style};
 use crate::text::safe;
@@ -26,7 +27,7 @@ pub(super) fn check(paths: &[PathBuf], outside: Outside) -> Result<u8, Failure> 
         match check_one(path, outside) {
             Ok(summary) => print(&summary)?,
             Err(failure) => {
-                let _ = failure.say();
+                let _ = report_error(&failure);
                 code = exit::USAGE;
             }
         }

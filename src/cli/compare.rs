@@ -1,6 +1,8 @@
 //! `loadcall compare`: judges a recording against a baseline or another run.
 
-use super::exit::{self, Failure, print};
+use super::exit;
+use super::failure::Failure;
+use super::terminal::print;
 use super::{documents, recorded, report};
 use crate::report::Report;
 use crate::report::paired::PairedReport;

@@ -1,6 +1,6 @@
 //! What is written of judged runs: the files of a run folder, and texts for stdout.
 
-use super::exit::Failure;
+use super::failure::Failure;
 use super::files;
 use super::terminal::print_json_with;
 use crate::measured;

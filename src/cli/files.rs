@@ -1,7 +1,7 @@
 //! Where things lie: run folders, the pointer to the newest, baselines beside their scenarios.
 #![expect(clippy::disallowed_methods, reason = "IO: makes folders")]
 
-use super::exit::Failure;
+use super::failure::Failure;
 use crate::files;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! A scenario with all that it names: what can be wrong before anything is started.
 
-use super::exit::Failure;
+use super::failure::Failure;
 use super::{check, clips, files};
 use crate::record::ClipFact;
 use crate::room::packets::Sayable;

@@ -1,6 +1,6 @@
 //! The machine this runs on, and threads for the calls it places.
 
-use super::exit::Failure;
+use super::failure::Failure;
 use crate::record::Host;
 use crate::run::threads;
 use std::time::Duration;

@@ -11,6 +11,7 @@ mod clips;
 mod compare;
 mod documents;
 mod exit;
+mod failure;
 mod files;
 mod loaded;
 mod logging;
@@ -28,10 +29,11 @@ mod stop;
 mod supervise;
 mod terminal;
 mod traces;
+mod url;
 
 use args::{
     AbArgs, AgentArgs, CalibrateArgs, Cli, Command, KeyArgs, LangfuseArgs, NoiseArgs, PlacingArgs,
-    RunArgs, ServerArgs,
+    ReportFormat, RunArgs, ServerArgs,
 };
 use clap::Parser as _;
 use std::process::ExitCode;
@@ -72,6 +74,6 @@ pub fn main() -> ExitCode {
     };
     match done {
         Ok(code) => ExitCode::from(code),
-        Err(failure) => failure.say(),
+        Err(failure) => terminal::report_error(&failure),
     }
 }

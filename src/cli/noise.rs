@@ -1,11 +1,13 @@
 //! `loadcall noise`: run-to-run variation of an unchanged agent, from new runs one after the other or from
 //! recordings.
 
-use super::exit::{self, Failure, print, tell};
+use super::exit;
+use super::failure::Failure;
 use super::loaded::LoadedScenario;
 use super::progress::Verbosity;
 use super::server::Server;
 use super::session::{NewRun, RunSession};
+use super::terminal::{print, tell};
 use super::{NoiseArgs, documents, files, logging, recorded};
 use crate::report::text;
 use crate::verdict::noise::Noise;

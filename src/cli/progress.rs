@@ -1,6 +1,6 @@
 //! Progress on stderr while calls are placed: a bar on a terminal, else one line per ended call.
 
-use super::exit::tell;
+use super::terminal::tell;
 use crate::plan::TargetId;
 use crate::record::{CallRecord, Outcome};
 use crate::run::event::{Event, EventKind, Sink};

@@ -1,6 +1,6 @@
 //! What lies on disk of runs that were made: recordings, measured values and baselines.
 
-use super::exit::Failure;
+use super::failure::Failure;
 use super::files;
 use crate::measured::{self, Measured};
 use crate::record::store::{self, FILE_NAME, Recording, StoreError};

@@ -1,25 +1,17 @@
 //! `loadcall report`: the report of a recording, in the form that is asked for.
 
-use super::exit::{self, Failure, print};
-use super::terminal::print_json;
-use super::{documents, recorded};
+use super::exit;
+use super::failure::Failure;
+use super::terminal::{print, print_json};
+use super::{ReportFormat, documents, recorded};
 use crate::report::Report;
 use crate::report::paired::{PairedReport, json};
 use crate::verdict::{Judged, JudgedPair, Mismatch};
 use std::path::Path;
 
-/// The forms a report can be printed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
-    /// Plain text.
-    Text,
-    /// JSON, as in report.json.
-    Json,
-}
-
 pub(super) fn report(
     path: &Path,
-    format: Format,
+    format: ReportFormat,
     baseline: Option<&Path>,
     mismatch: Mismatch,
 ) -> Result<u8, Failure> {
@@ -29,8 +21,8 @@ pub(super) fn report(
         }
         let report = PairedReport::new(&judge_pair(path)?);
         match format {
-            Format::Text => print(&documents::paired_text(&report, path))?,
-            Format::Json => print_json(&json::render(&report))?,
+            ReportFormat::Text => print(&documents::paired_text(&report, path))?,
+            ReportFormat::Json => print_json(&json::render(&report))?,
         }
         return Ok(exit::PASS);
     }
@@ -42,8 +34,8 @@ pub(super) fn report(
     drop(baseline);
     let report = Report::new(judged);
     match format {
-        Format::Text => print(&documents::text(&report, path))?,
-        Format::Json => documents::print_report(&report)?,
+        ReportFormat::Text => print(&documents::text(&report, path))?,
+        ReportFormat::Json => documents::print_report(&report)?,
     }
     Ok(exit::PASS)
 }

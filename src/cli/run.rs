@@ -1,9 +1,11 @@
 //! `loadcall run`: scenario → calls → recording → report → verdict.
 
-use super::exit::{self, Failure, print};
+use super::exit;
+use super::failure::Failure;
 use super::loaded::LoadedScenario;
 use super::server::Server;
 use super::session::{NewRun, RunSession};
+use super::terminal::print;
 use super::{RunArgs, documents, files, logging, recorded};
 use crate::verdict::Judged;
 use indicatif::MultiProgress;

@@ -1,6 +1,7 @@
 //! `loadcall schema`: the JSON Schema of scenario files.
 
-use super::exit::{self, Failure};
+use super::exit;
+use super::failure::Failure;
 use super::terminal::print_json;
 use crate::scenario;
 

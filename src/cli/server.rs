@@ -1,7 +1,9 @@
 //! The server that calls go to: a given one, or a private one with an agent beside it.
 
-use super::exit::{Failure, tell};
+use super::failure::Failure;
 use super::progress::Verbosity;
+use super::terminal::tell;
+use super::url::is_livekit_url;
 use super::{KeyArgs, ServerArgs};
 use crate::dev::{DevAgent, DevServer, Launch};
 use crate::record;
@@ -170,7 +172,7 @@ pub(super) fn given(keys: &KeyArgs) -> Result<Endpoint, Failure> {
              --api-secret)",
         ));
     };
-    if !is_address(url) {
+    if !is_livekit_url(url) {
         return Err(Failure::usage(format!("`{url}` is not a LiveKit URL"))
             .hint("write it as ws://host:port or wss://host"));
     }
@@ -181,35 +183,9 @@ pub(super) fn given(keys: &KeyArgs) -> Result<Endpoint, Failure> {
     Ok(Endpoint { url: url.clone(), api_key: api_key.clone(), api_secret: api_secret.clone() })
 }
 
-/// Whether a text can be the URL of a LiveKit server.
-pub(super) fn is_address(url: &str) -> bool {
-    ["ws://", "wss://", "http://", "https://"].iter().any(|scheme| url.starts_with(scheme))
-}
-
-/// `wss://user:password@host/path?query` → `wss://host/path`.
-pub(super) fn without_credentials(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let (authority, path) = rest.split_once('/').map_or((rest, ""), |(a, p)| (a, p));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let slash = if path.is_empty() { "" } else { "/" };
-    format!("{scheme}://{host}{slash}{path}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_url_is_kept_without_what_is_secret_in_it() {
-        for (url, kept) in [
-            ("ws://127.0.0.1:7880", "ws://127.0.0.1:7880"),
-            ("wss://user:pass@host.example/rtc?access_token=x", "wss://host.example/rtc"),
-            ("wss://host.example?key=a@b", "wss://host.example"),
-        ] {
-            assert_eq!(without_credentials(url), kept);
-        }
-    }
 
     /// How many connections a server gets that is asked three times.
     async fn connections(wanted: bool) -> usize {

@@ -1,12 +1,14 @@
 //! What a command that places calls has running while it does: the server and the agent it started, the
 //! threads, and the user's wish to stop. Runs are placed in it one after another.
 
-use super::exit::{self, Failure, tell};
+use super::exit;
+use super::failure::Failure;
 use super::loaded::LoadedScenario;
 use super::progress::Progress;
-use super::server::{self, Server, ServerFacts, Started};
+use super::server::{Server, ServerFacts, Started};
 use super::stop::{self, Stop};
-use super::{PlacingArgs, calibrations, files, machine, traces};
+use super::terminal::tell;
+use super::{PlacingArgs, calibrations, files, machine, traces, url};
 use crate::audio::opus;
 use crate::call::drive::CallConfig;
 use crate::clock::Clock;
@@ -226,7 +228,7 @@ impl<'a> RunSession<'a> {
             scenario_text: self.loaded.text.clone(),
             clips: self.loaded.clip_facts(),
             seed: self.args.seed,
-            server_url: server::without_credentials(&target.endpoint.url),
+            server_url: url::without_credentials(&target.endpoint.url),
             server,
             host: machine::host(),
             calibration: calibrations::of_this_machine(target.scenario.load()),
@@ -247,6 +249,7 @@ impl Drop for RunSession<'_> {
 
 /// What the agent is dispatched with: environment variables that the scenario refers to are read here and
 /// nowhere else.
+#[expect(clippy::disallowed_methods, reason = "IO: reads the variables that a scenario names")]
 fn resolve_metadata(scenario: &Scenario) -> Result<Secret, Failure> {
     let lookup = |name: &str| std::env::var(name).ok();
     let text = resolve(&scenario.agent().metadata, lookup).map_err(Failure::usage)?;

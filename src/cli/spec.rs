@@ -3,6 +3,7 @@
 //! A value that begins with `{`, `[` or `"` is JSON and ends where the JSON ends, so it may contain
 //! commas; any other ends at the next comma. A text without `=` is an agent's name.
 
+use super::url::is_livekit_url;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -150,7 +151,7 @@ impl AgentSpec {
             None if self.api_secret_env.is_some() => {
                 Err(SpecError::KeysWithoutUrl("api-secret-env"))
             }
-            Some(url) if !super::server::is_address(url) => Err(SpecError::BadUrl(url.clone())),
+            Some(url) if !is_livekit_url(url) => Err(SpecError::BadUrl(url.clone())),
             _ => Ok(self),
         }
     }

@@ -1,6 +1,7 @@
 //! The signals that stop a run: from a terminal, a supervisor, or a terminal that is closed.
 
-use super::exit::{Failure, tell};
+use super::failure::Failure;
+use super::terminal::tell;
 use crate::files;
 use futures_util::future::OptionFuture;
 use std::path::Path;

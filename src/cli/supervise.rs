@@ -1,6 +1,6 @@
 //! `loadcall supervise`, which loadcall itself starts.
 
-use super::exit::Failure;
+use super::failure::Failure;
 use crate::dev;
 use std::ffi::OsString;
 

@@ -3,25 +3,27 @@
 //! notes have none at all, results keep the colours that were put there on purpose.
 #![expect(clippy::disallowed_methods, reason = "the place that writes to the terminal")]
 
-use super::exit::Failure;
+use super::failure::Failure;
 use crate::text::safe;
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write as _};
+use std::process::ExitCode;
 
 const RESET: &str = "\u{1b}[0m";
 /// Bold red, bold.
 const ERROR: &str = "\u{1b}[1;31m";
 const HINT: &str = "\u{1b}[1m";
 
-/// Shows on stderr why a command failed, and what can be done.
-pub(super) fn show_error(message: Option<&str>, hint: Option<&str>) {
+/// Shows on stderr why a command failed and what can be done, and gives the exit code.
+pub(super) fn report_error(failure: &Failure) -> ExitCode {
     let mut err = anstream::stderr().lock();
-    if let Some(message) = message {
+    if let Some(message) = failure.message() {
         let _ = writeln!(err, "{ERROR}error{RESET}: {}", paragraph(message));
     }
-    if let Some(hint) = hint {
-        let _ = writeln!(err, "{HINT}hint{RESET}: {}", paragraph(hint));
+    if let Some(remedy) = failure.remedy() {
+        let _ = writeln!(err, "{HINT}hint{RESET}: {}", paragraph(remedy));
     }
+    failure.code()
 }
 
 /// Shows what clap says of wrong arguments, which it quotes as they are.

@@ -2,7 +2,8 @@
 //! touches a call or the exit code.
 
 use super::LangfuseArgs;
-use super::exit::{Failure, tell};
+use super::failure::Failure;
+use super::terminal::tell;
 use crate::export::langfuse::{Langfuse, Settings};
 use crate::export::{export_run, trace};
 use crate::record::store::{self, Recording};
