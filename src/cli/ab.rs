@@ -10,7 +10,7 @@ use super::loaded::LoadedScenario;
 use super::server::{self, Server};
 use super::session::{NewRun, RunSession, Target};
 use super::spec::{AgentSpec, Metadata};
-use super::terminal::print;
+use super::terminal::print_result;
 use super::{AbArgs, PlacingArgs, documents, files, logging, recorded};
 use crate::record::{Arm, MetadataDigest, Side};
 use crate::room::endpoint::Endpoint;
@@ -54,7 +54,7 @@ pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     if args.out.is_none() {
         files::point_latest_at(&new.folder);
     }
-    print(&documents::paired_text(&report, &new.folder))?;
+    print_result(&documents::paired_text(&report, &new.folder))?;
     written?;
     Ok(exit::of(report.verdict.outcome))
 }

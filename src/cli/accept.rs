@@ -2,7 +2,7 @@
 
 use super::exit;
 use super::failure::Failure;
-use super::terminal::{print, tell};
+use super::terminal::{eprint_line, print_result};
 use super::{files, recorded};
 use crate::clock;
 use crate::files::{is_inside, lock_folder_of};
@@ -62,7 +62,7 @@ pub(super) fn accept(path: &Path, file: Option<&Path>, earlier: Earlier) -> Resu
         .map_err(|failure| failure.hint("choose another place with --baseline FILE"))?;
     let has = accepted.run_ids().len();
     let shown = safe(&file.display().to_string());
-    print(&format!("{shown}: {}\n{level}", state(has, rule, accepted.run_id())))?;
+    print_result(&format!("{shown}: {}\n{level}", state(has, rule, accepted.run_id())))?;
     Ok(exit::PASS)
 }
 
@@ -90,7 +90,7 @@ fn lock(file: &Path) -> Result<Option<File>, Failure> {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => {
             let file = file.display();
-            tell(&format!(
+            eprint_line(&format!(
                 "warning: cannot lock the folder of `{file}`: {e}; if another run is accepted at the \
                  same time, one of the two is lost"
             ));
@@ -140,7 +140,7 @@ fn warn_of_a_step(before: &Baseline, run: &Analysis, scenario: &Scenario) {
         | Outcome::NothingMeasured
         | Outcome::Stopped => return,
     };
-    tell(&format!(
+    eprint_line(&format!(
         "warning: this run is {word} than those in the baseline; together they vary so much that \
          smaller changes will not be detected. If the agent was changed on purpose, start a new \
          baseline with `loadcall accept --replace RUN`"

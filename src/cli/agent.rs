@@ -2,7 +2,7 @@
 
 use super::exit;
 use super::failure::Failure;
-use super::terminal::{print_line, tell};
+use super::terminal::{eprint_line, print_line};
 use super::{AgentArgs, files, logging, machine, server, stop};
 use crate::agent::script::Script;
 use crate::agent::truth::Truth;
@@ -66,7 +66,7 @@ async fn write(file: Option<File>, mut truths: mpsc::Receiver<Truth>) {
     while let Some(truth) = truths.recv().await {
         let line = serde_json::to_string(&truth).unwrap_or_default();
         if let Err(e) = writeln!(file, "{line}") {
-            return tell(&format!("warning: cannot write the ground truth: {e}"));
+            return eprint_line(&format!("warning: cannot write the ground truth: {e}"));
         }
     }
 }

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::progress::{Progress, Verbosity};
 use super::session::new_run_id;
 use super::stop::{self, Stop};
-use super::terminal::{print, tell};
+use super::terminal::{eprint_line, print_result};
 use super::{CalibrateArgs, calibrations, files, logging, machine};
 use crate::agent::script::Script;
 use crate::agent::truth::Truth;
@@ -81,9 +81,9 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<u8, Failure> {
         let text = serde_json::to_string_pretty(&calibration).map_err(Failure::internal)?;
         files::write(out, text.as_bytes())?;
     }
-    print(&text(&calibration, &sounds, &run))?;
+    print_result(&text(&calibration, &sounds, &run))?;
     match kept {
-        Ok(path) => print(&format!("saved to {}\n", path.display()))?,
+        Ok(path) => print_result(&format!("saved to {}\n", path.display()))?,
         Err(e) if args.out.is_none() => return Err(e),
         Err(_) => {}
     }
@@ -197,8 +197,9 @@ async fn place_calls(
     let plan = Plan { schedule, targets: Targets::ONE, seed: args.seed };
     let head = head(args, prepared, &endpoint);
     let (id, elsewhere) = (TargetId::FIRST, std::env::temp_dir());
-    let mut recorder = Recorder::create(folder, &head, id, schedule.calls(), elsewhere, tell)
-        .map_err(Failure::usage)?;
+    let mut recorder =
+        Recorder::create(folder, &head, id, schedule.calls(), elsewhere, eprint_line)
+            .map_err(Failure::usage)?;
     let how = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
     let mut progress = Progress::start(bars, plan.total(), Vec::new(), how);
     let config = CallConfig {

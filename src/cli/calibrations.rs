@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "IO: keeps calibrations")]
 
 use super::failure::Failure;
-use super::terminal::tell;
+use super::terminal::eprint_line;
 use super::{files, machine};
 use crate::record::Calibration;
 use crate::scenario::Load;
@@ -21,7 +21,7 @@ pub(super) fn of_this_machine(load: Load) -> Option<Calibration> {
     let known = match path().map(|path| read(&path)) {
         Some(Ok(known)) => known,
         Some(Err(why)) => {
-            tell(&format!("warning: {why}; run `loadcall calibrate` again"));
+            eprint_line(&format!("warning: {why}; run `loadcall calibrate` again"));
             Vec::new()
         }
         None => Vec::new(),

@@ -4,7 +4,7 @@ use super::clips::{self, Loaded, Outside};
 use super::exit;
 use super::failure::Failure;
 use super::files;
-use super::terminal::{print, report_error, tell, tell_styled};
+use super::terminal::{eprint_line, eprint_styled, print_result, report_error};
 use crate::audio::ClipFacts;
 use crate::scenario::{Faults, Load, Scenario, Style};
 use crate::text::safe;
@@ -25,7 +25,7 @@ pub(super) fn check(paths: &[PathBuf], outside: Outside) -> Result<u8, Failure> 
     let mut code = exit::PASS;
     for path in paths {
         match check_one(path, outside) {
-            Ok(summary) => print(&summary)?,
+            Ok(summary) => print_result(&summary)?,
             Err(failure) => {
                 let _ = report_error(&failure);
                 code = exit::USAGE;
@@ -58,11 +58,11 @@ pub(super) fn load_clips(
 }
 
 fn show(path: &Path, text: &str, faults: &Faults) -> Failure {
-    tell_styled(&faults.render(&path.display().to_string(), text, Style::Coloured));
+    eprint_styled(&faults.render(&path.display().to_string(), text, Style::Coloured));
     let count = faults.len();
     let s = if count == 1 { "" } else { "s" };
-    tell("");
-    tell(&format!("{}: {count} error{s}", path.display()));
+    eprint_line("");
+    eprint_line(&format!("{}: {count} error{s}", path.display()));
     Failure::shown(exit::USAGE)
 }
 

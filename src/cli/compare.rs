@@ -2,7 +2,7 @@
 
 use super::exit;
 use super::failure::Failure;
-use super::terminal::print;
+use super::terminal::print_result;
 use super::{documents, recorded, report};
 use crate::report::Report;
 use crate::report::paired::PairedReport;
@@ -19,7 +19,7 @@ pub(super) fn compare(
             return Err(recorded::ab_has_no_baseline(path));
         }
         let report = PairedReport::new(&report::judge_pair(path)?);
-        print(&documents::paired_text(&report, path))?;
+        print_result(&documents::paired_text(&report, path))?;
         return Ok(exit::of(report.verdict.outcome));
     }
     let own = recorded::own_baseline_path(&recorded::open(path)?.head);
@@ -37,6 +37,6 @@ pub(super) fn compare(
     let judged = Judged::judge((scenario, run), Some(&baseline), mismatch, seed);
     drop(baseline);
     let report = Report::new(judged);
-    print(&documents::text(&report, path))?;
+    print_result(&documents::text(&report, path))?;
     Ok(exit::of(report.judged.verdict.outcome))
 }

@@ -7,7 +7,7 @@ use super::loaded::LoadedScenario;
 use super::progress::Verbosity;
 use super::server::Server;
 use super::session::{NewRun, RunSession};
-use super::terminal::{print, tell};
+use super::terminal::{eprint_line, print_result};
 use super::{NoiseArgs, documents, files, logging, recorded};
 use crate::report::text;
 use crate::verdict::noise::Noise;
@@ -42,7 +42,7 @@ fn placed(scenario: &Path, args: &NoiseArgs) -> Result<u8, Failure> {
     let mut folders = Vec::new();
     for n in 1..=*runs {
         if args.verbosity() == Verbosity::Normal {
-            tell(&format!("run {n} of {runs}"));
+            eprint_line(&format!("run {n} of {runs}"));
         }
         let folder = session.run(&NewRun::prepare(Some(&all.folder.join(n.to_string())))?)?;
         let run = recorded::analyse(&folder)?;
@@ -58,7 +58,7 @@ fn placed(scenario: &Path, args: &NoiseArgs) -> Result<u8, Failure> {
         files::point_latest_at(&all.folder);
     }
     let code = shown(folders.iter().map(PathBuf::as_path))?;
-    tell(&format!("the runs are in {}", all.folder.display()));
+    eprint_line(&format!("the runs are in {}", all.folder.display()));
     Ok(if stopped { exit::STOPPED } else { code })
 }
 
@@ -76,7 +76,7 @@ fn shown<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<u8, Failure> {
     match Noise::measure(rule, &runs) {
         Ok(noise) => {
             let width = documents::terminal_width();
-            print(&text::noise::render(&noise, text::Colour::Always, width))?;
+            print_result(&text::noise::render(&noise, text::Colour::Always, width))?;
             Ok(exit::PASS)
         }
         Err(why) => Err(Failure::no_verdict(why)),

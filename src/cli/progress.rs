@@ -1,6 +1,6 @@
 //! Progress on stderr while calls are placed: a bar on a terminal, else one line per ended call.
 
-use super::terminal::tell;
+use super::terminal::eprint_line;
 use crate::plan::TargetId;
 use crate::record::{CallRecord, Outcome};
 use crate::run::event::{Event, EventKind, Sink};
@@ -47,7 +47,7 @@ impl Progress {
         self.ended += 1;
         self.answered += u64::from(answered);
         if self.lines {
-            tell(&self.line(target, call));
+            eprint_line(&self.line(target, call));
         }
         // What went wrong stays on the screen.
         if let Some(bar) = &self.bar

@@ -2,7 +2,7 @@
 
 use super::exit;
 use super::failure::Failure;
-use super::terminal::{print, print_json};
+use super::terminal::{print_json, print_result};
 use super::{ReportFormat, documents, recorded};
 use crate::report::Report;
 use crate::report::paired::{PairedReport, json};
@@ -21,7 +21,7 @@ pub(super) fn report(
         }
         let report = PairedReport::new(&judge_pair(path)?);
         match format {
-            ReportFormat::Text => print(&documents::paired_text(&report, path))?,
+            ReportFormat::Text => print_result(&documents::paired_text(&report, path))?,
             ReportFormat::Json => print_json(&json::render(&report))?,
         }
         return Ok(exit::PASS);
@@ -34,7 +34,7 @@ pub(super) fn report(
     drop(baseline);
     let report = Report::new(judged);
     match format {
-        ReportFormat::Text => print(&documents::text(&report, path))?,
+        ReportFormat::Text => print_result(&documents::text(&report, path))?,
         ReportFormat::Json => documents::print_report(&report)?,
     }
     Ok(exit::PASS)

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::loaded::LoadedScenario;
 use super::server::Server;
 use super::session::{NewRun, RunSession};
-use super::terminal::print;
+use super::terminal::print_result;
 use super::{RunArgs, documents, files, logging, recorded};
 use crate::verdict::Judged;
 use indicatif::MultiProgress;
@@ -27,7 +27,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     if args.out.is_none() {
         files::point_latest_at(&folder);
     }
-    print(&documents::text(&report, &folder))?;
+    print_result(&documents::text(&report, &folder))?;
     written?;
     Ok(exit::of(report.judged.verdict.outcome))
 }

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::progress::Verbosity;
-use super::terminal::tell;
+use super::terminal::eprint_line;
 use super::url::is_livekit_url;
 use super::{KeyArgs, ServerArgs};
 use crate::dev::{DevAgent, DevServer, Launch};
@@ -74,7 +74,7 @@ impl Server {
     ) -> Result<(Endpoint, Started), Failure> {
         let say = |text: &str| {
             if how == Verbosity::Normal {
-                tell(text);
+                eprint_line(text);
             }
         };
         let launch = Launch::supervised_by_this_program().map_err(Failure::internal)?;

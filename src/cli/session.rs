@@ -7,7 +7,7 @@ use super::loaded::LoadedScenario;
 use super::progress::Progress;
 use super::server::{Server, ServerFacts, Started};
 use super::stop::{self, Stop};
-use super::terminal::tell;
+use super::terminal::eprint_line;
 use super::{PlacingArgs, calibrations, files, machine, traces, url};
 use crate::audio::opus;
 use crate::call::drive::CallConfig;
@@ -202,7 +202,7 @@ impl<'a> RunSession<'a> {
         let server = self.facts.ask_once(&target.endpoint).await;
         let head = self.head(&target, clock, server);
         let elsewhere = std::env::temp_dir();
-        let recorder = Recorder::create(&target.folder, &head, id, calls, elsewhere, tell)
+        let recorder = Recorder::create(&target.folder, &head, id, calls, elsewhere, eprint_line)
             .map_err(Failure::usage)?;
         let langfuse = traces::langfuse(&self.args.langfuse, &target.run_id)?;
         let metadata = resolve_metadata(&target.scenario)?;

@@ -1,7 +1,7 @@
 //! The signals that stop a run: from a terminal, a supervisor, or a terminal that is closed.
 
 use super::failure::Failure;
-use super::terminal::tell;
+use super::terminal::eprint_line;
 use crate::files;
 use futures_util::future::OptionFuture;
 use std::path::Path;
@@ -33,7 +33,7 @@ pub(super) fn signals() -> Result<Stop, Failure> {
                 Some(Some(())) = OptionFuture::from(hangup.as_mut().map(Signal::recv)), if n == 0 => {}
             }
             if n == 0 {
-                tell("hanging up; press Ctrl-C again to abort");
+                eprint_line("hanging up; press Ctrl-C again to abort");
             }
             out.send_replace(true);
         }

@@ -35,17 +35,17 @@ pub(super) fn show_usage_error(error: &clap::Error) {
 }
 
 /// Says something on stderr that is neither result nor failure.
-pub(super) fn tell(text: &str) {
+pub(super) fn eprint_line(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{}", paragraph(text));
 }
 
 /// Shows on stderr a text that has colours of its own.
-pub(super) fn tell_styled(text: &str) {
+pub(super) fn eprint_styled(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{}", styled(text));
 }
 
 /// Prints a result on stdout. A reader that has gone away is no error of ours.
-pub(super) fn print(text: &str) -> Result<(), Failure> {
+pub(super) fn print_result(text: &str) -> Result<(), Failure> {
     write_out(&styled(text))
 }
 

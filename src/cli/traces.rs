@@ -3,7 +3,7 @@
 
 use super::LangfuseArgs;
 use super::failure::Failure;
-use super::terminal::tell;
+use super::terminal::eprint_line;
 use crate::export::langfuse::{Langfuse, Settings};
 use crate::export::{export_run, trace};
 use crate::record::store::{self, Recording};
@@ -23,7 +23,7 @@ pub(super) fn langfuse(args: &LangfuseArgs, run_id: &str) -> Result<Option<Langf
         (Some(public_key), Some(secret_key)) => (public_key.clone(), secret_key.clone()),
         (None, None) => return Ok(None),
         (Some(_), None) | (None, Some(_)) => {
-            tell(
+            eprint_line(
                 "note: no traces are sent to Langfuse, which needs both LANGFUSE_PUBLIC_KEY and \
                  LANGFUSE_SECRET_KEY",
             );
@@ -43,7 +43,8 @@ pub(super) fn langfuse(args: &LangfuseArgs, run_id: &str) -> Result<Option<Langf
 
 /// Sends a trace for each call of the recording in a folder, one after another, and says what did not arrive.
 pub(super) async fn send(langfuse: Langfuse, folder: &Path, scenario: &Scenario) {
-    let untraced = |e: &dyn Display| tell(&format!("warning: no call is traced in Langfuse: {e}"));
+    let untraced =
+        |e: &dyn Display| eprint_line(&format!("warning: no call is traced in Langfuse: {e}"));
     let Recording { head, calls } = match store::open(folder) {
         Ok(recording) => recording,
         Err(e) => return untraced(&e),
@@ -61,10 +62,10 @@ pub(super) async fn send(langfuse: Langfuse, folder: &Path, scenario: &Scenario)
     });
     let summary = export_run(langfuse, spans, RUN_DEADLINE).await;
     if let Some(e) = unread {
-        tell(&format!("warning: some calls are not traced in Langfuse: {e}"));
+        eprint_line(&format!("warning: some calls are not traced in Langfuse: {e}"));
     }
     for (reason, count) in &summary.failed {
         let s = if *count == 1 { "" } else { "s" };
-        tell(&format!("warning: {count} call{s} were not traced in Langfuse: {reason}"));
+        eprint_line(&format!("warning: {count} call{s} were not traced in Langfuse: {reason}"));
     }
 }
