@@ -60,8 +60,7 @@ fn other_files_are_refused() {
 
 #[test]
 fn dispatch_metadata_is_in_no_file() {
-    let mut scenario = two_questions();
-    scenario.agent.metadata = r#"{"api_key":"sk-secret-1"}"#.to_owned();
+    let scenario = two_questions().calling("demo-agent", r#"{"api_key":"sk-secret-1"}"#);
     let mut run = Agent::default().run("r", 6, 1, &scenario);
     let analysis = analyse(&run, &scenario);
     let texts = [
@@ -83,12 +82,12 @@ fn dispatch_metadata_is_in_no_file() {
 
 #[test]
 fn a_baseline_with_whole_metadata_is_still_read_and_compared() {
-    let mut scenario = two_questions();
-    scenario.agent.metadata = r#"{"api_key":"sk-secret-1"}"#.to_owned();
+    let scenario = two_questions().calling("demo-agent", r#"{"api_key":"sk-secret-1"}"#);
     let run = Agent::default().run("r", 6, 1, &scenario);
     let new = accepted(&run, &scenario).to_json();
-    let digest = serde_json::to_string(&MetadataDigest::digest(&scenario.agent.metadata)).unwrap();
-    let whole = serde_json::to_string(&scenario.agent.metadata).unwrap();
+    let digest =
+        serde_json::to_string(&MetadataDigest::digest(&scenario.agent().metadata)).unwrap();
+    let whole = serde_json::to_string(&scenario.agent().metadata).unwrap();
     let old = new
         .replace("\"format\": 3", "\"format\": 2")
         .replace(&digest, &whole)

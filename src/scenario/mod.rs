@@ -40,14 +40,14 @@ pub use schema::schema;
 /// step, step ids are unique, every wait is bounded and no step asks for what cannot happen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
-    pub(crate) name: String,
-    pub(crate) agent: Agent,
-    pub(crate) steps: Vec<Step>,
-    pub(crate) max_call: Duration,
-    pub(crate) load: Load,
-    pub(crate) thresholds: Vec<Threshold>,
-    pub(crate) baseline: BaselineRule,
-    pub(crate) turn_taking: TurnTaking,
+    name: String,
+    agent: Agent,
+    steps: Vec<Step>,
+    max_call: Duration,
+    load: Load,
+    thresholds: Vec<Threshold>,
+    baseline: BaselineRule,
+    turn_taking: TurnTaking,
 }
 
 /// The agent under test, as LiveKit dispatches it.

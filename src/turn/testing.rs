@@ -41,16 +41,26 @@ pub(crate) fn barge(id: &str) -> Step {
 }
 
 pub(crate) fn scenario(steps: Vec<Step>) -> Scenario {
+    scenario_with("", steps)
+}
+
+/// With more lines of the file, such as `thresholds: …`.
+pub(crate) fn scenario_with(lines: &str, steps: Vec<Step>) -> Scenario {
     let head = "name: greeting
 agent: {name: demo-agent}
 hangup: {max_call: 90s}
 load: {executor: repeat, calls: 10, concurrency: 5}";
-    with_turns(head, steps)
+    with_turns(&format!("{head}\n{lines}"), steps)
 }
 
 /// The scenario most recordings here are of: a greeting and two questions.
 pub(crate) fn two_questions() -> Scenario {
-    scenario(vec![listen("greeting"), ask("hours"), ask("price")])
+    two_questions_with("")
+}
+
+/// As [`scenario_with`].
+pub(crate) fn two_questions_with(lines: &str) -> Scenario {
+    scenario_with(lines, vec![listen("greeting"), ask("hours"), ask("price")])
 }
 
 /// A call whose log is written with the functions below.

@@ -1,30 +1,21 @@
 mod simulation;
 
-use super::testing::{Agent, against, p95_below, threshold};
+use super::testing::{Agent, against};
 use super::*;
 use crate::record::{Outcome as CallOutcome, Run, RunTail};
-use crate::scenario::{Aggregate, Op};
 use crate::stats::Histogram;
 use crate::turn::analyse;
-use crate::turn::testing::two_questions;
+use crate::turn::testing::{two_questions, two_questions_with};
 
 #[test]
 fn thresholds() {
-    let mut scenario = two_questions();
+    let scenario = two_questions_with(
+        r#"thresholds:
+  heard_e2e_latency: ["p(95)<9000ms", "p(50)<1500ms", "max>7999ms"]
+  time_to_yield: "p(50)<800ms"
+  calls_ok: "rate>0.85""#,
+    );
     let run = Agent { silent_every: 20, ..Agent::default() }.run("r", 10, 1, &scenario);
-    scenario.thresholds = vec![
-        p95_below(9_000.0),
-        threshold(
-            Metric::HeardE2eLatency,
-            Aggregate::Quantile(50.0),
-            Op::Less,
-            1_500.0,
-            "p(50)<1500ms",
-        ),
-        threshold(Metric::HeardE2eLatency, Aggregate::Max, Op::Greater, 7_999.0, "max>7999ms"),
-        threshold(Metric::TimeToYield, Aggregate::Quantile(50.0), Op::Less, 800.0, "p(50)<800ms"),
-        threshold(Metric::CallsOk, Aggregate::Rate, Op::Greater, 0.85, "rate>0.85"),
-    ];
     let verdict = against(None, &run, &scenario);
     let held: Vec<bool> = verdict.thresholds.iter().map(|t| t.held).collect();
     // One of 20 turns got no reply within 8 s: p95 is the 19th and known, the largest is not.
@@ -51,9 +42,8 @@ fn thresholds() {
 
 #[test]
 fn a_bound_holds_no_limit_from_above() {
-    let mut scenario = two_questions();
+    let scenario = two_questions_with(r#"thresholds: {heard_e2e_latency: "p(95)<20000ms"}"#);
     let run = Agent { silent_every: 10, ..Agent::default() }.run("r", 10, 1, &scenario);
-    scenario.thresholds = vec![p95_below(20_000.0)];
     let verdict = against(None, &run, &scenario);
     assert_eq!(verdict.outcome, Outcome::Fail);
     let bound = Quantile { value: 8_000.0, lower_bound: true };
@@ -81,8 +71,7 @@ fn runs_that_are_not_judged() {
     let good = || Agent::default().run("r", 10, 1, &scenario);
     let check = |run: &Run, outcome: Outcome, reason: &str| {
         // A failed threshold changes nothing.
-        let mut scenario = scenario.clone();
-        scenario.thresholds = vec![p95_below(1.0)];
+        let scenario = two_questions_with(r#"thresholds: {heard_e2e_latency: "p(95)<1ms"}"#);
         let verdict = against(None, run, &scenario);
         assert_eq!((verdict.outcome, verdict.reasons), (outcome, vec![reason.to_owned()]));
         let analysis = analyse(run, &scenario);

@@ -2,12 +2,14 @@ use super::super::testing::Agent;
 use super::*;
 use crate::record::{Observation, SessionEvent};
 use crate::scenario::Metric;
+use crate::scenario::testing::with_turns;
 use crate::turn::analyse;
-use crate::turn::testing::{is, two_questions};
+use crate::turn::testing::{ask, is, listen, two_questions};
+
+const METADATA: &str = r#"{"llm":{"ttft":0.25}}"#;
 
 fn baseline(agent: Agent, calls: u32) -> Baseline {
-    let mut scenario = two_questions();
-    scenario.agent.metadata = r#"{"llm":{"ttft":0.25}}"#.to_owned();
+    let scenario = two_questions().calling("demo-agent", METADATA);
     let mut run = agent.run("20261124-1200", calls, 1, &scenario);
     let (sdk, sdk_version) = ("python".to_owned(), "1.8.9".to_owned());
     let framework = SessionEvent::Framework { sdk, sdk_version };
@@ -112,16 +114,15 @@ fn other_files_are_refused_with_what_to_do() {
 #[test]
 fn equal_prints_are_comparable_and_a_longer_run_is_too() {
     let base = baseline(Agent::default(), 10);
-    let mut scenario = two_questions();
-    scenario.agent.metadata = r#"{"llm":{"ttft":0.25}}"#.to_owned();
+    let scenario = two_questions().calling("demo-agent", METADATA);
     let mut run = Agent::default().run("b", 30, 2, &scenario);
     let differences = base.comparable(&analyse(&run, &scenario), &scenario).expect("comparable");
     let differences: Vec<String> = differences.iter().map(ToString::to_string).collect();
     assert_eq!(differences, ["agent SDK: python 1.8.9 → unknown"]);
 
-    scenario.name = "other".to_owned();
-    scenario.load = crate::scenario::Load::Once;
-    scenario.steps.pop();
+    let head = "name: other\nagent: {name: demo-agent}";
+    let scenario =
+        with_turns(head, vec![listen("greeting"), ask("hours")]).calling("demo-agent", METADATA);
     run.head.loadcall_version = "0.2.0".to_owned();
     let error = base.comparable(&analyse(&run, &scenario), &scenario).expect_err("other things");
     assert_eq!(
@@ -162,8 +163,7 @@ fn what_does_not_belong_is_not_added() {
     let base = named("r0", 0);
     let twice = base.with(named("r0", 1), 7).expect_err("twice");
     assert_eq!(twice.to_string(), "run r0 is already in the baseline");
-    let mut scenario = two_questions();
-    scenario.agent.name = "other".to_owned();
+    let scenario = two_questions().calling("other", "");
     let run = Agent::default().run("r1", 6, 1, &scenario);
     let other = Baseline::accept(&analyse(&run, &scenario), &scenario, "now").expect("fit");
     assert_eq!(

@@ -2,12 +2,12 @@ use proptest::prelude::*;
 
 mod runs;
 
-use super::super::testing::{Agent, against, compared, p95_below, threshold};
+use super::super::testing::{Agent, CALLS_MAY_FAIL, against, compared};
 use super::super::{Mismatch, Outcome, judge};
 use super::*;
 use crate::record::{Outcome as CallOutcome, Run};
-use crate::scenario::{Aggregate, Op, Scenario};
-use crate::turn::testing::{ask, listen, scenario, two_questions};
+use crate::scenario::Scenario;
+use crate::turn::testing::{ask, listen, scenario, two_questions, two_questions_with};
 use crate::turn::{Part, analyse};
 
 #[test]
@@ -124,8 +124,7 @@ fn too_little_to_compare() {
         "{:?}",
         verdict.reasons
     );
-    let mut scenario = two_questions();
-    scenario.baseline.quantile = 95.0;
+    let scenario = two_questions_with("baseline: {primary: heard_e2e_latency.p95}");
     let run = |n| Agent::default().run("r", n, 1, &scenario);
     let verdict = against(Some(&run(29)), &run(30), &scenario);
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
@@ -164,9 +163,8 @@ fn other_things_are_not_compared_and_an_agent_that_was_changed_is() {
          accept a run of the current scenario, or compare anyway with --allow-different"
     );
 
-    let mut changed = scenario.clone();
-    changed.agent.metadata = r#"{"llm_ttft": 0.65}"#.to_owned();
-    changed.thresholds = vec![p95_below(9_000.0)];
+    let changed = two_questions_with(r#"thresholds: {heard_e2e_latency: "p(95)<9000ms"}"#)
+        .calling("demo-agent", r#"{"llm_ttft": 0.65}"#);
     let run = Agent::default().run("run-b", 40, 2, &changed);
     let verdict = check(&run, &changed);
     assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.reasons);
@@ -226,9 +224,7 @@ fn replies_that_stop_coming_are_never_better() {
 #[test]
 fn against_a_baseline_without_replies_nothing_is_worse() {
     let base = Agent::default();
-    let mut scenario = two_questions();
-    scenario.thresholds =
-        vec![threshold(Metric::CallsOk, Aggregate::Rate, Op::GreaterOrEqual, 0.0, "rate>=0")];
+    let scenario = two_questions_with(CALLS_MAY_FAIL);
     let run = |agent: Agent, id| agent.run(id, 20, 1, &scenario);
     let mute = run(Agent { silent_every: 1, ..base }, "a");
     let verdict = against(Some(&mute), &run(base, "b"), &scenario);
@@ -255,8 +251,7 @@ fn ten_calls_with_one_question_are_enough() {
 
 #[test]
 fn what_one_side_lacks_cannot_be_compared() {
-    let mut scenario = two_questions();
-    scenario.baseline.primary = Metric::LlmNodeTtft;
+    let scenario = two_questions_with("baseline: {primary: llm_node_ttft.p50}");
     let (base, mute) = (Agent::default(), Agent { reports: false, ..Agent::default() });
     let check = |old: Agent, new: Agent, side: &str| {
         let old = old.run("a", 10, 1, &scenario);
@@ -304,8 +299,8 @@ proptest! {
         lost in prop::collection::vec(any::<bool>(), 20),
         percent in prop::sample::select(vec![50.0, 90.0]),
     ) {
-        let mut scenario = two_questions();
-        scenario.baseline.quantile = percent;
+        let primary = format!("baseline: {{primary: heard_e2e_latency.p{percent}}}");
+        let scenario = two_questions_with(&primary);
         let old = Agent::default().run("a", 10, 1, &scenario);
         let full = Agent::default().run("b", 10, 2, &scenario);
         let mut cut = full.clone();
@@ -319,9 +314,6 @@ proptest! {
             }
         }
         let point = |run: &Run| {
-            let mut scenario = scenario.clone();
-            // Enough values for p90 of twenty to be compared is not what is tested here.
-            scenario.baseline.primary = Metric::HeardE2eLatency;
             let comparison = against(Some(&old), run, &scenario).comparison.expect("comparable");
             comparison.changes.first().expect("both have values").difference
         };

@@ -2,7 +2,7 @@ use super::testing::{Agent, run, slower};
 use super::*;
 use crate::record::{Observation, Outcome as CallOutcome, Run};
 use crate::stats::{Statistic, difference};
-use crate::turn::testing::{at, call, two_questions};
+use crate::turn::testing::{at, call, two_questions, two_questions_with};
 use crate::turn::{Part, analyse};
 
 fn judged(a: &Run, b: &Run, scenario: &Scenario) -> PairedVerdict {
@@ -178,9 +178,7 @@ fn false_alarms_are_rare_and_intervals_are_honest_while_the_hour_drifts() {
 
 #[test]
 fn ten_percent_is_found_within_pairs_where_runs_side_by_side_hide_it() {
-    let mut scenario = two_questions();
-    scenario.baseline.min_effect_rel = 0.04;
-    scenario.baseline.min_effect_abs_ms = 20.0;
+    let scenario = two_questions_with("baseline: {min_effect: {rel: 4%, abs: 20ms}}");
     let trials = 100;
     let (mut paired, mut unpaired) = (0, 0);
     for seed in 0..trials {

@@ -8,10 +8,10 @@
 
 use crate::random::SplitMix64;
 use crate::record::{CallRecord, Outcome as CallOutcome, Run};
-use crate::scenario::{Aggregate, Metric, Op, Scenario};
+use crate::scenario::Scenario;
 use crate::turn::analyse;
 use crate::turn::testing as make;
-use crate::verdict::testing::{accepted, threshold};
+use crate::verdict::testing::{CALLS_MAY_FAIL, accepted};
 use crate::verdict::{Baseline, Comparison, Judging, Mismatch, Outcome, Verdict, judge};
 
 const CALLS: u32 = 30;
@@ -42,11 +42,7 @@ const USUAL: Night = Night { slower: 1.0, silence: Silence::None };
 
 fn four_questions() -> Scenario {
     let steps = ["hours", "price", "place", "bye"].map(make::ask).to_vec();
-    let mut scenario = make::scenario(steps);
-    // What fails is for the comparison to find.
-    let any = threshold(Metric::CallsOk, Aggregate::Rate, Op::GreaterOrEqual, 0.0, "rate>=0");
-    scenario.thresholds = vec![any];
-    scenario
+    make::scenario_with(CALLS_MAY_FAIL, steps)
 }
 
 fn call(id: u32, night: Night, run_factor: f64, random: &mut SplitMix64) -> CallRecord {

@@ -69,9 +69,7 @@ fn what_one_run_calls_a_change_may_be_a_usual_night() {
 
 #[test]
 fn too_few_calls_blur_the_nights() {
-    let mut scenario = two_questions();
-    scenario.baseline.min_effect_rel = 0.03;
-    scenario.baseline.min_effect_abs_ms = 20.0;
+    let scenario = two_questions_with("baseline: {min_effect: {rel: 3%, abs: 20ms}}");
     let wild = Agent { jitter: 700.0, ..Agent::default() };
     let week = nights(7, 8, wild, 0.0, &scenario);
     let verdict = held(&week, Agent { network: 320.0, ..wild }, 8, &scenario);
@@ -107,9 +105,7 @@ fn a_run_of_fewer_calls_may_lie_further_off() {
 
 #[test]
 fn a_bound_can_make_a_run_worse_but_never_better() {
-    let mut scenario = two_questions();
-    scenario.thresholds =
-        vec![threshold(Metric::CallsOk, Aggregate::Rate, Op::GreaterOrEqual, 0.0, "rate>=0")];
+    let scenario = two_questions_with(CALLS_MAY_FAIL);
     let base = Agent::default();
     let mute = Agent { silent_every: 1, ..base };
     let week = nights(7, 10, base, 60.0, &scenario);
@@ -152,8 +148,7 @@ fn a_spread_that_changed_is_told_and_reddens_nothing() {
 
 #[test]
 fn a_p95_needs_sixty_turns_in_each_run() {
-    let mut scenario = two_questions();
-    scenario.baseline.quantile = 95.0;
+    let scenario = two_questions_with("baseline: {primary: heard_e2e_latency.p95}");
     let base = Agent::default();
     let short = nights(7, 29, base, 60.0, &scenario);
     // Too few turns in a run: all calls together are judged.
@@ -168,9 +163,7 @@ fn a_p95_needs_sixty_turns_in_each_run() {
 
 #[test]
 fn failures_of_several_runs_count_together() {
-    let mut scenario = two_questions();
-    scenario.thresholds =
-        vec![threshold(Metric::CallsOk, Aggregate::Rate, Op::GreaterOrEqual, 0.0, "rate>=0")];
+    let scenario = two_questions_with(CALLS_MAY_FAIL);
     let base = Agent::default();
     let week = nights(7, 30, base, 60.0, &scenario);
     let with_failures = |failed: usize| {
