@@ -104,9 +104,9 @@ pub(super) enum Command {
 /// The forms a report can be printed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ReportFormat {
-    /// For people, in a terminal.
+    /// Plain text.
     Text,
-    /// report.json.
+    /// JSON, as in report.json.
     Json,
 }
 
