@@ -5,8 +5,10 @@
 pub use loadcall_base::{audio, random, secret, stats, text, time};
 
 pub mod scenario;
-pub mod plan;
+pub mod files;
 pub mod record;
+pub mod clock;
+pub mod plan;
 pub mod room;
 pub mod call;
 pub mod run;
@@ -17,8 +19,5 @@ pub mod verdict;
 pub mod calibrate;
 pub mod report;
 pub mod export;
-pub mod cli;
-
-pub mod clock;
-pub mod files;
 pub mod dev;
+pub mod cli;

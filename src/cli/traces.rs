@@ -44,7 +44,7 @@ pub(super) fn langfuse(args: &LangfuseArgs, run_id: &str) -> Result<Option<Langf
 /// Sends a trace for each call of the recording in a folder, one after another, and says what did not arrive.
 pub(super) async fn send(langfuse: Langfuse, folder: &Path, scenario: &Scenario) {
     let untraced =
-        |e: &dyn Display| eprint_line(&format!("warning: no call is traced in Langfuse: {e}"));
+        |e: &dyn Display| eprint_line(&format!("warning: no call was traced in Langfuse: {e}"));
     let Recording { head, calls } = match store::open(folder) {
         Ok(recording) => recording,
         Err(e) => return untraced(&e),
@@ -62,10 +62,10 @@ pub(super) async fn send(langfuse: Langfuse, folder: &Path, scenario: &Scenario)
     });
     let summary = export_run(langfuse, spans, RUN_DEADLINE).await;
     if let Some(e) = unread {
-        eprint_line(&format!("warning: some calls are not traced in Langfuse: {e}"));
+        eprint_line(&format!("warning: some calls were not traced in Langfuse: {e}"));
     }
     for (reason, count) in &summary.failed {
-        let s = if *count == 1 { "" } else { "s" };
-        eprint_line(&format!("warning: {count} call{s} were not traced in Langfuse: {reason}"));
+        let calls = if *count == 1 { "call was" } else { "calls were" };
+        eprint_line(&format!("warning: {count} {calls} not traced in Langfuse: {reason}"));
     }
 }
