@@ -24,8 +24,8 @@ const EDITORS: &str = "\
 `loadcall schema` prints the JSON Schema (draft 2020-12) of scenario files. With it, editors complete keys, show
 what they do and underline mistakes:
 
-```sh
-loadcall schema > scenario.schema.json
+```console
+$ loadcall schema > scenario.schema.json
 ```
 
 Editors with the YAML language server read the schema that the first line of a scenario names:
@@ -57,7 +57,7 @@ fn the_reference_is_made_from_the_table() {
 }
 
 fn page() -> String {
-    let mut page = format!("{HEAD}```yaml\n{EXAMPLE}```\n\n{EDITORS}");
+    let mut page = format!("{HEAD}```yaml file=scenarios/greeting.yaml\n{EXAMPLE}```\n\n{EDITORS}");
     page.push_str(&section("The file", table::ROOT.doc, None, &table::SCENARIO));
     below(&mut page, "", &table::SCENARIO);
     page
