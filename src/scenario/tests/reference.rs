@@ -13,16 +13,15 @@ const EXAMPLE: &str = include_str!("../../../scenarios/greeting.yaml");
 const HEAD: &str = "\
 # Scenarios
 
-A scenario is a YAML file: which agent is called, what the caller says and expects, how many calls there are,
-and what is good enough. `loadcall check FILE` shows every fault of a file at once, `loadcall run FILE` places its
-calls. This page is generated from the table that the parser reads.
+A scenario is a YAML file: the agent to call, the script of the caller, the number of calls, and the limits they
+have to meet. `loadcall check FILE` shows every error of a file at once, `loadcall run FILE` places its calls. This page is generated from the table that the parser reads.
 
 ";
 
 const EDITORS: &str = "\
 ## In an editor
 `loadcall schema` prints the JSON Schema (draft 2020-12) of scenario files. With it, editors complete keys, show
-what they do and underline mistakes:
+their meaning and underline mistakes:
 
 ```console
 $ loadcall schema > scenario.schema.json
@@ -97,7 +96,7 @@ fn section(title: &str, doc: &str, example: Option<&str>, mapping: &'static Mapp
         add(&mut text, &format!("\n```yaml\n{example}\n```"));
     }
     add(&mut text, "");
-    add(&mut text, "| key | kind | limits | default | what it is |\n|---|---|---|---|---|");
+    add(&mut text, "| key | kind | limits | default | meaning |\n|---|---|---|---|---|");
     for key in mapping.known() {
         add(&mut text, &row(key));
     }
