@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Records the runs that the pages of the book show again. Takes about five minutes and needs `make tools`.
-# Usage: docs/examples/make.sh [LOADCALL] [nights|slower|ab]...   (default: the release build, all three)
+# Records the runs that README and the book show again. Takes about six minutes and needs `make tools`.
+# Usage: docs/examples/make.sh [LOADCALL] [nights|slower|ab|example]...   (default: the debug build, all four)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-loadcall=$(realpath "${1:-target/release/loadcall}")
+loadcall=$(realpath "${1:-target/debug/loadcall}")
 shift || true
-[ $# -gt 0 ] || set -- nights slower ab
+[ $# -gt 0 ] || set -- nights slower ab example
 export loadcall
 folder=docs/examples
 scripts=$(mktemp -d)
@@ -38,6 +38,14 @@ for part in "$@"; do
             --b "metadata=$(agent 7 500 860)" >/dev/null || [ $? -eq 4 ]
         find $folder/ab -type f ! -name run.jsonl ! -name ab.json -delete
         "$loadcall" report $folder/ab | head -1
+        ;;
+    # As `make demo`, with all files that a run leaves but the logs.
+    example)
+        rm -rf reports/example
+        "$loadcall" run scenarios/greeting.yaml --out reports/example --quiet --dev \
+            --agent-command ".tools/venv/bin/python demo/agent.py" >/dev/null
+        rm reports/example/*.log
+        "$loadcall" report reports/example | head -1
         ;;
     esac
 done
