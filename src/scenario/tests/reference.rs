@@ -14,7 +14,8 @@ const HEAD: &str = "\
 # Scenarios
 
 A scenario is a YAML file: the agent to call, the script of the caller, the number of calls, and the limits they
-have to meet. `loadcall check FILE` shows every error of a file at once, `loadcall run FILE` places its calls. This page is generated from the table that the parser reads.
+have to meet. `loadcall check FILE` shows every error of a file at once, `loadcall run FILE` places its calls.
+This page is generated from the table that the parser reads.
 
 ";
 
