@@ -10,6 +10,8 @@ export loadcall
 folder=docs/examples
 scripts=$(mktemp -d)
 trap 'rm -rf "$scripts"' EXIT
+# Without the calibration of whoever records.
+export XDG_STATE_HOME=$scripts/state
 
 # The script of an agent: seed, median and 95th percentile of the LLM's time to first token in ms, and faults.
 agent() {
