@@ -33,7 +33,7 @@ const P95: f64 = 1.644_853_6;
 /// Why a text is no script.
 #[derive(Debug, thiserror::Error)]
 pub enum ScriptError {
-    #[error("the agent's script is no JSON of the known form: {0}")]
+    #[error("the agent's script is not valid: {0}")]
     Json(#[from] serde_json::Error),
     #[error("`{key}` {what}")]
     Value { key: String, what: String },

@@ -210,7 +210,7 @@ impl Worker {
         let script = script.for_room(&room);
         if self.crash == Crash::Refused && script.has_fault(FaultKind::Crash) {
             let why =
-                "the script crashes the agent with all its calls: start it with --allow-crash";
+                "the script has the fault crash; start the agent with --allow-crash to allow it";
             (self.say)(&format!("{room}: {why}"));
             return Some(status(job.id, proto::JobStatus::JsFailed, why));
         }

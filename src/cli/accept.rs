@@ -117,8 +117,8 @@ fn state(has: usize, rule: BaselineRule, newest: &str) -> String {
         0 if has < kept => format!("; the newest {kept} are kept"),
         0 => String::new(),
         more => format!(
-            "; {more} more accepted {} run-to-run comparison",
-            if more == 1 { "run enables" } else { "runs enable" }
+            "; with {more} more accepted {}, comparisons include run-to-run variation",
+            if more == 1 { "run" } else { "runs" }
         ),
     };
     format!("{runs}, newest: {}{more}", safe(newest))

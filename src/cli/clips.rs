@@ -127,7 +127,7 @@ fn leads_outside(folder: &Path, path: &Path, name: &str) -> bool {
 }
 
 fn is_outside(reference: &ClipRef) -> Fault {
-    let help = "copy it beside the scenario, or allow any path with --allow-outside";
+    let help = "copy it into the scenario's folder, or allow clips outside it with --allow-outside";
     Fault {
         code: "scenario::clip_outside",
         label: "outside the scenario's folder".to_owned(),

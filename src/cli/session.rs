@@ -198,6 +198,7 @@ impl<'a> RunSession<'a> {
         calls: u32,
         clock: Clock,
     ) -> Result<OpenRun, Failure> {
+        let metadata = resolve_metadata(&target.scenario)?;
         target.endpoint.probe().await.map_err(Failure::nothing_measured)?;
         let server = self.facts.ask_once(&target.endpoint).await;
         let head = self.head(&target, clock, server);
@@ -205,7 +206,6 @@ impl<'a> RunSession<'a> {
         let recorder = Recorder::create(&target.folder, &head, id, calls, elsewhere, eprint_line)
             .map_err(Failure::usage)?;
         let langfuse = traces::langfuse(&self.args.langfuse, &target.run_id)?;
-        let metadata = resolve_metadata(&target.scenario)?;
         let config = CallConfig {
             run_id: target.run_id,
             endpoint: target.endpoint,

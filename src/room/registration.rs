@@ -32,7 +32,7 @@ pub enum RegistrationError {
     Token(#[from] AccessTokenError),
     #[error("the API key cannot be sent: {0}")]
     Header(#[from] InvalidHeaderValue),
-    #[error("the server at {url} does not take agents: {source}")]
+    #[error("cannot register a worker at {url}: {source}")]
     Connect { url: String, source: Box<tungstenite::Error> },
     #[error("the server at {url} did not register the agent within {TIMEOUT:?}")]
     Silent { url: String },

@@ -143,14 +143,14 @@ impl Metric {
                 Time,
                 Heard,
                 "the caller's last voiced sample → the first audible sample of the reply; negative \
-                 when the agent began before the caller had ended; a turn without a reply is at \
-                 least as long as was waited",
+                 when the agent began before the caller had ended; a turn without a reply \
+                 counts as at least the waiting time",
             ),
             Self::HeardTtfa => (
                 Time,
                 Heard,
                 "the caller's last voiced sample → the arrival of the reply's first packet that is \
-                 not silent (-60 dBFS, and 10 dB above the background noise); what lies between it \
+                 not silent (-60 dBFS, and 10 dB above the background noise); the time between it \
                  and heard_e2e_latency is a soft lead-in of the reply",
             ),
             Self::GreetingLatency => {
@@ -163,11 +163,7 @@ impl Metric {
                  ends with a silence of speech_gap_ms",
             ),
             Self::ConnectDelay => (Time, Room, "the call is due → the caller is in the room"),
-            Self::AgentJoinDelay => (
-                Time,
-                Room,
-                "the call is due → the agent is in the room; includes waiting for a free slot",
-            ),
+            Self::AgentJoinDelay => (Time, Room, "the call is due → the agent is in the room"),
             Self::AgentReadyDelay => {
                 (Time, Room, "the agent is in the room → its audio can be heard")
             }

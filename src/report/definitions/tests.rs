@@ -28,4 +28,4 @@ fn the_docs_are_made_from_the_same_tables() {
     assert_eq!(&docs[begin..end], text, "docs/metrics.md: put in what is on the right");
 }
 
-const DOCS_HEAD: &str = "| metric | source | unit | what it is |\n|---|---|---|---|\n";
+const DOCS_HEAD: &str = "| metric | source | unit | definition |\n|---|---|---|---|\n";

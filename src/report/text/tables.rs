@@ -197,6 +197,7 @@ fn example(count: &CauseCount) -> String {
     match (example, count.other_details) {
         (None, _) => String::new(),
         (Some(example), 0) => format!("  e.g. {example}"),
+        (Some(example), 1) => format!("  e.g. {example} (and 1 other detail)"),
         (Some(example), others) => format!("  e.g. {example} (and {others} other details)"),
     }
 }

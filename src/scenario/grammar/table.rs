@@ -50,7 +50,7 @@ pub(in crate::scenario) const ROOT: Key = mapping(
     "scenario",
     &SCENARIO,
     Required,
-    "Which agent is called, what is said, how many calls there are, and what is good enough.",
+    "The agent, the script, the number of calls, and the limits they have to meet.",
 );
 
 pub(in crate::scenario) const SCENARIO: Mapping = Mapping {
@@ -175,7 +175,7 @@ const TURN: Mapping = Mapping {
         mapping("say", &SAY, Optional, "The clip the caller plays."),
         Key {
             only: Some(Only::Without("say")),
-            ..key("silence", ms(1, 600_000), Optional, "2s", "How long the caller says nothing.")
+            ..key("silence", ms(1, 600_000), Optional, "2s", "The length of the caller's silence.")
         },
         Key {
             only: Some(Only::With("say")),
@@ -183,7 +183,7 @@ const TURN: Mapping = Mapping {
         },
         Key {
             only: Some(Only::Without("silence")),
-            ..mapping("expect", &EXPECT, Optional, "What the agent has to do.")
+            ..mapping("expect", &EXPECT, Optional, "The reaction expected of the agent.")
         },
         reserved("dtmf"),
         reserved("stop_on_failure"),
@@ -250,7 +250,7 @@ const EXPECT: Mapping = Mapping {
             OneOf { choice: Choice::Expectation(EXPECTATIONS), reserved: &["reprompts"] },
             Required,
             "responds",
-            "What the agent has to do.",
+            "The reaction expected of the agent.",
         ),
         Key {
             only: Some(Only::When("agent", &["speaks", "responds", "yields"])),
@@ -404,7 +404,7 @@ const TURN_TAKING: Mapping = Mapping {
             ms(100, 120_000),
             Default("3s"),
             "2s",
-            "From when on a silence after the caller's last voiced sample is awkward. There is no standard; \
+            "A silence after the caller's last voiced sample is awkward from this length on. There is no standard; \
              the default is usual among testers of voice agents.",
         ),
         key(
