@@ -143,7 +143,7 @@ fn a_recording_is_reported_and_judged_again() {
     let json = loadcall(&["report", example, "--format", "json"], folder.path());
     let committed = std::fs::read(Path::new(example).join("report.json")).unwrap();
     assert!(json.stdout == committed, "the committed report.json is not what this version makes");
-    // A run held against itself is no worse.
+    // A run compared with itself is no worse.
     let same = loadcall(&["compare", example, example], folder.path());
     assert_eq!(same.status.code(), Some(0), "{}", seen(&same));
 }

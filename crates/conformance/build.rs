@@ -1,6 +1,6 @@
 //! Finds the tests of the livekit crate, the version that is built with, and makes one program of them.
 //!
-//! Upstream each suite is a program of its own that compiles the common part anew. Here they are modules of one
+//! Upstream each suite is a program of its own that compiles the common part again. Here they are modules of one
 //! program: `mod common;` becomes `use crate::common;`, and nothing else is changed.
 #![expect(clippy::disallowed_methods, reason = "IO: a build script")]
 

@@ -11,7 +11,7 @@ use std::f64::consts::TAU;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Different sounds that are kept; one more is made anew whenever it is said.
+/// Different sounds that are kept; one more is made whenever it is said.
 const KEPT: usize = 64;
 /// RMS level of everything the agent says, in dBFS, while it is loudest.
 const LEVEL_DBFS: f64 = -20.0;

@@ -44,7 +44,7 @@ pub(super) fn eprint_styled(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{}", styled(text));
 }
 
-/// Prints a result on stdout. A reader that has gone away is no error of ours.
+/// Prints a result on stdout. A reader that has gone away is not an error.
 pub(super) fn print_result(text: &str) -> Result<(), Failure> {
     write_out(&styled(text))
 }

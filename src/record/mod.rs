@@ -391,3 +391,6 @@ pub struct Run {
     pub calls: Vec<CallRecord>,
     pub tail: Option<RunTail>,
 }
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -155,7 +155,7 @@ impl fmt::Display for Faults {
 impl std::error::Error for Faults {}
 
 /// The first line of a span. Only that line is given to the renderer, which would otherwise read the
-/// whole file anew for every fault.
+/// whole file again for every fault.
 struct Line {
     text: String,
     number: usize,

@@ -1,27 +1,12 @@
+//! A recording is whole whatever happens to its disk, or says what is lost.
 #![expect(clippy::disallowed_methods, reason = "a test of files")]
 
 use super::*;
 use crate::plan::Targets;
-use crate::record::{CallEnd, CallId, Host, MediaFacts, Outcome, Run, store};
+use crate::record::testing::head;
+use crate::record::{CallEnd, CallId, MediaFacts, Outcome, Run, store};
 use std::num::NonZeroU8;
 use tempfile::TempDir;
-
-fn head() -> RunHead {
-    RunHead {
-        run_id: "r1".into(),
-        started_at: "2026-01-02T03:04:05.000006Z".into(),
-        loadcall_version: "0.1.0".into(),
-        scenario_path: "a.yaml".into(),
-        scenario_text: "version: 1\n".into(),
-        clips: vec![None],
-        seed: 7,
-        server_url: "ws://127.0.0.1:7880".into(),
-        server: None,
-        host: Host { os: "linux".into(), cpus: 2 },
-        calibration: None,
-        arm: None,
-    }
-}
 
 fn ended(target: TargetId, id: u32) -> Event {
     let at = Offset::from_micros(i64::from(id) + 50);

@@ -3,7 +3,7 @@
 //!
 //! The model: latencies are lognormal, a turn varies by 35 % within its call, a call by 15 % within its
 //! run, a night by `drift`; 30 calls of four questions, against seven accepted runs. Everything is
-//! seeded, so the shares never change; what they are held against is their nominal value with 2.6
+//! seeded, so the shares never change; what they are compared with is their nominal value with 2.6
 //! standard errors of a share of so many trials.
 
 use crate::random::SplitMix64;

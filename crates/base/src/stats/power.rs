@@ -28,7 +28,7 @@ pub struct Design {
     /// Calls in a run.
     pub calls: u32,
     pub turns_per_call: u32,
-    /// Accepted runs a new one is held against, at least 2.
+    /// Accepted runs a new one is compared with, at least 2.
     pub runs: u32,
 }
 

@@ -343,7 +343,7 @@ impl Peer {
         self.negotiation.pending = None;
         self.negotiation.pending_local = None;
         self.negotiation.answer = None;
-        // m-lines that only the withdrawn offer had are offered anew, under other ids.
+        // m-lines that only the withdrawn offer had are offered again, under other ids.
         for transceiver in &mut self.transceivers {
             transceiver.withdraw_offer();
         }

@@ -51,7 +51,7 @@ impl Peer {
         self.streams.0.insert(remote, rest);
     }
 
-    /// A connection ended. One to a candidate is made anew when there is something to send.
+    /// A connection ended. One to a candidate is made again when there is something to send.
     pub(crate) fn handle_stream_end(&mut self, to: &Link) {
         match to {
             Link::Candidate(remote) => drop(self.streams.0.remove(remote)),

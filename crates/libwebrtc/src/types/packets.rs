@@ -32,7 +32,7 @@ pub enum PlayError {
 /// A packet of a remote track as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedFrame {
-    /// The sender's RTP stream. When this changes, `seq` and `rtp_time` start anew.
+    /// The sender's RTP stream. When this changes, `seq` and `rtp_time` start over.
     pub ssrc: u32,
     /// The sequence number, counting on beyond 16 bits. Gaps are packets that are lost, or late.
     pub seq: u64,

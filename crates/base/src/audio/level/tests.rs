@@ -96,7 +96,7 @@ fn what_is_masked_is_not_heard() {
     assert_eq!(edges(&[(20..588, 200), (588..700, 4000)]).0, Some(20));
 }
 
-/// The search as its rule is worded, with every sum made anew.
+/// The search as its rule is worded, with every sum computed again.
 #[expect(clippy::cast_precision_loss, reason = "small numbers")]
 fn found_by_the_rule(
     threshold: Threshold,
