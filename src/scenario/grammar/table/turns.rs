@@ -1,0 +1,144 @@
+//! The script.
+
+use super::super::Kind::{OneOf, Pattern, Text, Texts};
+use super::super::Need::{Default, Optional, Required};
+use super::super::{ANCHORS, Choice, EXPECTATIONS, Key, Mapping, Only};
+use super::{key, mapping, ms, reserved};
+
+pub(super) const TURN_ITEM: Key =
+    mapping("turn", &TURN, Required, "A turn has at least one of `say`, `silence` and `expect`.");
+
+const TURN: Mapping = Mapping {
+    what: "a turn",
+    example: "{id: hours, say: {file: clips/hours.wav}, expect: {agent: responds, within: 8s}}",
+    any_of: &["say", "silence", "expect"],
+    keys: &[
+        key(
+            "id",
+            Text { min: 1, max: 64 },
+            Required,
+            "greeting",
+            "The name of the turn in reports; no two turns have the same.",
+        ),
+        mapping("say", &SAY, Optional, "The clip the caller plays."),
+        Key {
+            only: Some(Only::Without("say")),
+            ..key("silence", ms(1, 600_000), Optional, "2s", "The length of the caller's silence.")
+        },
+        Key {
+            only: Some(Only::With("say")),
+            ..mapping("start", &START, Default("{}"), "When the clip begins.")
+        },
+        Key {
+            only: Some(Only::Without("silence")),
+            ..mapping("expect", &EXPECT, Optional, "The reaction expected of the agent.")
+        },
+        reserved("dtmf"),
+        reserved("stop_on_failure"),
+    ],
+};
+
+const SAY: Mapping = Mapping {
+    what: "`say`",
+    example: "{file: clips/hello.wav}",
+    any_of: &[],
+    keys: &[
+        key(
+            "file",
+            Text { min: 1, max: 1_024 },
+            Required,
+            "clips/hello.wav",
+            "The path of a WAV file, relative to the scenario file.",
+        ),
+        key(
+            "text",
+            Text { min: 1, max: 2_000 },
+            Optional,
+            "\"What are your opening hours?\"",
+            "The words of the clip, for reports.",
+        ),
+        reserved("tts"),
+        reserved("eos_ms"),
+        reserved("impair"),
+        reserved("volume"),
+    ],
+};
+
+const START: Mapping = Mapping {
+    what: "`start`",
+    example: "{after: agent_speech_end, delay: 400ms}",
+    any_of: &[],
+    keys: &[
+        key(
+            "after",
+            OneOf { choice: Choice::Anchor(ANCHORS), reserved: &["event"] },
+            Optional,
+            "agent_speech_end",
+            "The moment from which `delay` counts. Default: `agent_joined` as long as no turn before it has `say` \
+             or `expect`, else `agent_speech_end`.",
+        ),
+        key(
+            "delay",
+            ms(0, 120_000),
+            // Roughly what people leave between two turns; long enough not to interrupt.
+            Default("400ms"),
+            "400ms",
+            "How long after that moment the clip begins.",
+        ),
+    ],
+};
+
+const EXPECT: Mapping = Mapping {
+    what: "`expect`",
+    example: "{agent: responds, within: 8s}",
+    any_of: &[],
+    keys: &[
+        key(
+            "agent",
+            OneOf { choice: Choice::Expectation(EXPECTATIONS), reserved: &["reprompts"] },
+            Required,
+            "responds",
+            "The reaction expected of the agent.",
+        ),
+        Key {
+            only: Some(Only::When("agent", &["speaks", "responds", "yields"])),
+            ..key("within", ms(1, 120_000), Required, "8s", "The longest time it may take.")
+        },
+        Key {
+            only: Some(Only::When("agent", &["speaks", "responds"])),
+            ..mapping("text", &REPLY, Optional, "What the words of the reply have to contain.")
+        },
+        Key {
+            only: Some(Only::When("agent", &["speaks", "responds"])),
+            ..key(
+                "tools",
+                Texts { max_items: 50, max: 500 },
+                Optional,
+                "[get_hours]",
+                "The tools the agent has to run in this turn, in any order.",
+            )
+        },
+    ],
+};
+
+const REPLY: Mapping = Mapping {
+    what: "`text`",
+    example: "{contains: [nine]}",
+    any_of: &["contains", "matches"],
+    keys: &[
+        key(
+            "contains",
+            Texts { max_items: 50, max: 500 },
+            Optional,
+            "[nine]",
+            "Words that all have to occur; upper and lower case count as the same.",
+        ),
+        key(
+            "matches",
+            Pattern { max: 500 },
+            Optional,
+            "\"(?i)nine|9\"",
+            "A regular expression of the Rust crate `regex` that has to match somewhere.",
+        ),
+    ],
+};
