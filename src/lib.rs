@@ -7,6 +7,7 @@ pub use loadcall_base::{audio, random, secret, stats, text, time};
 pub mod scenario;
 pub mod files;
 pub mod record;
+pub mod dialogue;
 pub mod clock;
 pub mod plan;
 pub mod room;

@@ -232,17 +232,23 @@ impl<'a> Drive<'a> {
 
     fn pass_on_what_is_heard(&mut self, now: Offset) {
         for stamped in self.hearing.take_heard() {
-            let heard = heard(&stamped);
+            let event = if stamped.what == Observation::AgentMediaStalled {
+                CallEvent::MediaStalled
+            } else if stamped.what == Observation::AgentMediaResumed {
+                CallEvent::MediaResumed
+            } else {
+                CallEvent::Observed(stamped.clone())
+            };
+            self.script.handle(now, event);
             self.note(stamped);
-            if let Some(heard) = heard {
-                self.script.handle(now, heard);
-            }
         }
     }
 
     fn take_news(&mut self, news: News) {
         let now = self.config.clock.now();
-        self.note(Stamped { at: now, what: observation(&news) });
+        let stamped = Stamped { at: now, what: observation(&news) };
+        self.script.handle(now, CallEvent::Observed(stamped.clone()));
+        self.note(stamped);
         match news {
             News::AgentJoined { .. } => self.script.handle(now, CallEvent::AgentJoined),
             News::Audio(stream) => {
@@ -259,32 +265,11 @@ impl<'a> Drive<'a> {
 
     fn take_read(&mut self, stamped: Stamped) {
         let now = self.config.clock.now();
-        if let Observation::Session(event) = &stamped.what {
-            match event {
-                SessionEvent::UserMessage { .. } => {
-                    self.script.handle(now, CallEvent::UserTurnReported);
-                }
-                SessionEvent::AgentMessage { .. } => {
-                    self.script.handle(now, CallEvent::ReplyReported);
-                }
-                SessionEvent::Usage { .. } => {
-                    self.usage = Some(stamped);
-                    return;
-                }
-                SessionEvent::AgentState { .. }
-                | SessionEvent::UserState { .. }
-                | SessionEvent::ToolsStarted { .. }
-                | SessionEvent::ToolsExecuted { .. }
-                | SessionEvent::ToolStarted { .. }
-                | SessionEvent::ToolEnded { .. }
-                | SessionEvent::Handoff
-                | SessionEvent::Error { .. }
-                | SessionEvent::FalseInterruption { .. }
-                | SessionEvent::EndOfTurnPrediction { .. }
-                | SessionEvent::Framework { .. }
-                | SessionEvent::Options { .. } => {}
-            }
+        if matches!(stamped.what, Observation::Session(SessionEvent::Usage { .. })) {
+            self.usage = Some(stamped);
+            return;
         }
+        self.script.handle(now, CallEvent::Observed(stamped.clone()));
         self.note(stamped);
     }
 
@@ -354,18 +339,6 @@ impl<'a> Drive<'a> {
                 () = sleep_until(deadline.into()) => return,
             }
         }
-    }
-}
-
-/// What something that was heard means to the script, if anything.
-#[expect(clippy::wildcard_enum_match_arm, reason = "an ear makes five of many observations")]
-fn heard(Stamped { at, what }: &Stamped) -> Option<CallEvent> {
-    match what {
-        Observation::VoiceBegan => Some(CallEvent::VoiceBegan { at: *at }),
-        Observation::VoiceEnded => Some(CallEvent::VoiceEnded { at: *at }),
-        Observation::AgentMediaStalled => Some(CallEvent::MediaStalled),
-        Observation::AgentMediaResumed => Some(CallEvent::MediaResumed),
-        _ => None,
     }
 }
 

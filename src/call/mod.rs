@@ -2,7 +2,6 @@
 //! listens on, [`session`] reads what the agent reports, [`drive`] joins them and stamps every
 //! observation.
 
-pub mod speech;
 pub mod readers;
 pub mod livekit;
 pub mod script;

@@ -2,21 +2,17 @@
 //! to do next.
 //!
 //! # When things count
-//! - *Speech* of the agent is voice with gaps shorter than [`SPEECH_GAP`], so that the pause between
-//!   two sentences ends nothing. It is over at its last audible sample, which is known
-//!   [`SPEECH_GAP`] later; a delay after `agent_speech_end` counts from the sample and cannot make
-//!   the caller speak before that is known.
+//! - Whose speech a voice is, when the agent has finished, and what its reply is: [`crate::dialogue`] has
+//!   the rule, from what is known at the moment.
+//! - A delay after `agent_speech_end` counts from the last audible sample and cannot make the caller speak
+//!   before the agent has finished. One that is silent and busy for `busy_limit` counts as stuck.
 //! - A step begins when the one before is decided; the first when the agent's audio is subscribed
-//!   (or, for a clip that starts after `session_start`, when the caller is connected).
-//! - A *reply* is the first voice after the caller's first voiced sample or, when the agent was still
-//!   speaking at that sample, the first after the caller's last one.
+//!   (or, for a clip that starts after `session_start` or `agent_joined`, when that has come).
 //! - A wait is over [`DETECTION_SLACK`] after its time, because voice is known a little after it
-//!   began.
+//!   began. What began after the time is missed all the same.
 //! - After a reply or a greeting that did not come the rest of the script makes no sense, and the
 //!   call ends. An agent that does not yield, or takes notice of a noise, is recorded, and the script
 //!   goes on.
-//!
-//! [`SPEECH_GAP`]: crate::record::SPEECH_GAP
 
 mod step;
 #[cfg(test)]
@@ -24,9 +20,9 @@ mod tests;
 
 use step::InStep;
 
-use super::speech::Speech;
-use crate::record::{CallEnd, Observation, Outcome, Stamped};
-use crate::scenario::{Act, Anchor, Scenario, Start, Step};
+use crate::dialogue::Dialogue;
+use crate::record::{CallEnd, Observation, Outcome, SessionEvent, Stamped};
+use crate::scenario::{Act, Anchor, Scenario, Start};
 use crate::time::Offset;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,22 +40,21 @@ pub const VANISH_LIMIT: Duration = Duration::from_secs(25);
 /// How long an agent whose audio comes again, after it did not answer, is waited for all the same: a
 /// server sends a last few packets for a participant it then declares gone.
 pub const RESUME_GRACE: Duration = Duration::from_secs(2);
+/// How long an agent that is in the room may publish no audio and still be waited for by a caller who
+/// speaks first: some publish with their first words.
+pub const TRACK_GRACE: Duration = Duration::from_secs(2);
 /// How long our own connection may take to come back. What is missed meanwhile is not the agent's
 /// fault.
 pub const RECONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the caller learns.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum CallEvent {
     Connected,
     AgentJoined,
     AgentTrackSubscribed,
-    VoiceBegan {
-        at: Offset,
-    },
-    VoiceEnded {
-        at: Offset,
-    },
+    /// Something that was observed in the room: an edge of the agent's voice, or a word of its own.
+    Observed(Stamped),
     /// No packet of the agent's audio has come for a while / it comes again.
     MediaStalled,
     MediaResumed,
@@ -70,9 +65,6 @@ pub enum CallEvent {
     UtteranceEnded {
         at: Offset,
     },
-    /// The agent's session reported a turn of ours, or a reply of its own.
-    UserTurnReported,
-    ReplyReported,
     AgentLeft {
         reason: String,
     },
@@ -105,9 +97,9 @@ pub struct Script {
     scenario: Arc<Scenario>,
     dialled: Offset,
     connected: Option<Offset>,
-    agent_joined: bool,
+    agent_joined: Option<Offset>,
     ready: Option<Offset>,
-    speech: Speech,
+    dialogue: Dialogue,
     stalled_since: Option<Offset>,
     reconnecting_since: Option<Offset>,
     report_pending: bool,
@@ -142,12 +134,12 @@ impl Script {
     /// A caller who dials at `dialled`.
     pub fn new(scenario: Arc<Scenario>, dialled: Offset) -> Self {
         Self {
-            scenario,
             dialled,
             connected: None,
-            agent_joined: false,
+            agent_joined: None,
             ready: None,
-            speech: Speech::default(),
+            dialogue: Dialogue::new(scenario.turn_taking().speech_gap),
+            scenario,
             stalled_since: None,
             reconnecting_since: None,
             report_pending: false,
@@ -163,21 +155,20 @@ impl Script {
         }
         match event {
             CallEvent::Connected => self.connected = Some(now),
-            CallEvent::AgentJoined => self.agent_joined = true,
+            CallEvent::AgentJoined => {
+                self.agent_joined.get_or_insert(now);
+            }
             CallEvent::AgentTrackSubscribed => {
-                self.agent_joined = true;
+                self.agent_joined.get_or_insert(now);
                 self.ready.get_or_insert(now);
             }
-            CallEvent::VoiceBegan { at } => self.voice_began(now, at),
-            CallEvent::VoiceEnded { at } => self.voice_ended(now, at),
+            CallEvent::Observed(seen) => self.observed(&seen),
             CallEvent::MediaStalled => self.stalled_since = Some(now),
             CallEvent::MediaResumed => self.media_resumed(now),
             CallEvent::Reconnecting => self.reconnecting_since = Some(now),
             CallEvent::Reconnected => self.reconnecting_since = None,
             CallEvent::UtteranceBegan { at } => self.utterance_began(at),
             CallEvent::UtteranceEnded { at } => self.utterance_ended(at),
-            CallEvent::UserTurnReported => self.report_pending = true,
-            CallEvent::ReplyReported => self.report_pending = false,
             CallEvent::AgentLeft { reason } => self.agent_left(reason),
             CallEvent::ConnectionLost { reason } => self.end(Outcome::ConnectionLost, reason),
             CallEvent::Stop => self.end(Outcome::Stopped, String::new()),
@@ -204,14 +195,11 @@ impl Script {
     pub fn wake_at(&self) -> Option<Offset> {
         let limit = self.call_limit();
         let next = match &self.phase {
-            Phase::Joining => Some(self.join_limit()),
+            Phase::Joining => self.agent_there().or(Some(self.join_limit())),
             Phase::Step(step) => self.step_wakes(step),
             Phase::Vanishing { until, .. } => Some(*until),
             Phase::Ending { .. } => return Some(Offset::default()),
-            Phase::Finishing { since } => {
-                let over = self.speech.known_over().unwrap_or(limit).max(*since);
-                Some(if self.report_pending { over.plus(REPORT_GRACE) } else { over })
-            }
+            Phase::Finishing { since } => self.hangs_up_at(*since),
             Phase::Over => return None,
         };
         let joining = (self.ready.is_none() && self.connected.is_some()).then(|| self.join_limit());
@@ -225,7 +213,18 @@ impl Script {
     }
 
     fn note(&mut self, at: Offset, what: Observation) {
-        self.notes.push(Stamped { at, what });
+        let noted = Stamped { at, what };
+        self.dialogue.observe(&noted);
+        self.notes.push(noted);
+    }
+
+    fn observed(&mut self, seen: &Stamped) {
+        if let Observation::Session(event) = &seen.what {
+            let asked = matches!(event, SessionEvent::UserMessage { .. });
+            let replied = matches!(event, SessionEvent::AgentMessage { .. });
+            self.report_pending = asked || self.report_pending && !replied;
+        }
+        self.dialogue.observe(seen);
     }
 
     fn end(&mut self, outcome: Outcome, detail: String) {
@@ -248,7 +247,7 @@ impl Script {
             return None;
         }
         match self.phase.clone() {
-            Phase::Joining => self.begin_if_joined(),
+            Phase::Joining => self.begin_if_joined(now),
             Phase::Step(step) => return self.advance_step(now, &step),
             Phase::Vanishing { until, outcome, detail } => {
                 if now >= until {
@@ -272,7 +271,7 @@ impl Script {
         }
         if self.connected.is_some() && self.ready.is_none() && now >= self.join_limit() {
             let timeout = self.scenario.agent().join_timeout;
-            let (outcome, what) = if self.agent_joined {
+            let (outcome, what) = if self.agent_joined.is_some() {
                 (Outcome::AgentLate, "the agent joined but published no audio")
             } else {
                 (Outcome::NoAgent, "no agent joined")
@@ -311,26 +310,34 @@ impl Script {
 
     /// What to call a call in which the agent did not speak when it had to.
     fn silence_means(&self) -> Outcome {
-        if self.speech.began.is_some() { Outcome::NoAnswer } else { Outcome::NoGreeting }
+        if self.dialogue.agent_spoke() { Outcome::NoAnswer } else { Outcome::NoGreeting }
     }
 
-    fn begin_if_joined(&mut self) {
+    fn begin_if_joined(&mut self, now: Offset) {
         let Some(connected) = self.connected else { return };
-        let early = matches!(
-            self.scenario.steps().first(),
-            Some(Step {
-                act: Act::Say { start: Start { after: Anchor::SessionStart, .. }, .. },
-                ..
-            })
-        );
-        let began = if early { Some(connected) } else { self.ready };
+        let began = match self.scenario.steps().first().map(|step| &step.act) {
+            Some(Act::Say { start: Start { after: Anchor::SessionStart, .. }, .. }) => {
+                Some(connected)
+            }
+            Some(Act::Say { start: Start { after: Anchor::AgentJoined, .. }, .. }) => {
+                self.agent_there().filter(|at| *at <= now)
+            }
+            Some(_) | None => self.ready,
+        };
         if let Some(began) = began {
             self.begin_step(0, began, connected);
         }
     }
 
+    /// When the agent can be spoken to: its audio is subscribed, or it has been in the room for a while
+    /// without any.
+    fn agent_there(&self) -> Option<Offset> {
+        let waited = self.agent_joined.map(|at| at.plus(TRACK_GRACE));
+        [self.ready, waited].into_iter().flatten().min()
+    }
+
     fn agent_left(&mut self, reason: String) {
-        let finished = matches!(self.phase, Phase::Finishing { .. }) && !self.speech.audible();
+        let finished = matches!(self.phase, Phase::Finishing { .. }) && !self.dialogue.audible();
         if finished {
             self.hang_up_answered();
         } else {
@@ -338,14 +345,38 @@ impl Script {
         }
     }
 
-    fn finish(&mut self, now: Offset, since: Offset) {
-        let over = match (self.speech.began, self.speech.known_over()) {
-            (None, _) => since,
-            (Some(_), Some(over)) => over.max(since),
-            (Some(_), None) => return,
+    /// When the agent had finished, by what it lets hear and says of itself; or when it counts as stuck,
+    /// because it is silent and busy for too long. `None` while it is audible, or when it never was.
+    fn finishes_at(&self) -> Option<Offset> {
+        self.dialogue.finished_at().or_else(|| {
+            let (_, since) = self.dialogue.silently_busy()?;
+            Some(since.plus(self.scenario.turn_taking().busy_limit))
+        })
+    }
+
+    /// Notes that the caller does not wait any longer for an agent that says it is busy.
+    fn note_if_stuck(&mut self, step: usize) {
+        if let (None, Some((doing, since))) =
+            (self.dialogue.finished_at(), self.dialogue.silently_busy())
+        {
+            let (step, doing) = (step::number(step), doing.name().to_owned());
+            self.note(since, Observation::AgentStuck { step, doing });
+        }
+    }
+
+    /// When a caller who has said all hangs up: the agent has finished, and its last report has come.
+    fn hangs_up_at(&self, since: Offset) -> Option<Offset> {
+        let over = match self.finishes_at() {
+            Some(at) => at.max(since),
+            None if self.dialogue.agent_spoke() => return None,
+            None => since,
         };
-        let due = if self.report_pending { over.plus(REPORT_GRACE) } else { over };
-        if now >= due {
+        Some(if self.report_pending { over.plus(REPORT_GRACE) } else { over })
+    }
+
+    fn finish(&mut self, now: Offset, since: Offset) {
+        if self.hangs_up_at(since).is_some_and(|due| now >= due) {
+            self.note_if_stuck(self.scenario.steps().len().saturating_sub(1));
             self.hang_up_answered();
         }
     }

@@ -15,8 +15,9 @@ use crate::time::Offset;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Silence of the agent that ends its speech: longer than the pause between two sentences, and the
-/// usual end-of-speech silence of voice testers. What goes on after less is the same speech.
+/// Silence of the agent that ends its speech, unless a scenario sets another: longer than the pause between
+/// two sentences, and the usual end-of-speech silence of voice testers. What goes on after less is the same
+/// speech.
 pub const SPEECH_GAP: Duration = Duration::from_millis(700);
 
 /// The number of a call within its run, from 0 in the order they were due.
@@ -131,6 +132,12 @@ pub enum Observation {
     /// What the step expects did not happen in its time; stamped when the wait was over.
     ExpectationMissed {
         step: u32,
+    },
+    /// The agent was silent and said that it was busy (`doing`) for `busy_limit` since then; the caller went
+    /// on without it.
+    AgentStuck {
+        step: u32,
+        doing: String,
     },
     /// The script is through; hanging up.
     HangingUp,

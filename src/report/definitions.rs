@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::record::SPEECH_GAP;
 use crate::scenario::{IGNORES_ANSWER_WINDOW, IGNORES_STOP_WINDOW, Scenario};
-use crate::turn::{EOT_EARLY_MS, LONGEST_REPORTED_MS};
+use crate::turn::{EARLY, LONGEST_REPORTED_MS};
 
 /// A window by the name it has in `report.json`, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,7 +18,12 @@ pub fn windows(scenario: &Scenario) -> Vec<Window> {
     let taking = scenario.turn_taking();
     let time = |name, of: Duration, text| Window { name, ms: of.as_secs_f64() * 1_000.0, text };
     vec![
-        time("speech_gap_ms", SPEECH_GAP, "silence of the agent that ends its speech"),
+        time("speech_gap_ms", taking.speech_gap, "silence of the agent that ends its speech"),
+        time(
+            "busy_limit_ms",
+            taking.busy_limit,
+            "an agent that is silent and says that it is busy counts as stuck after this time",
+        ),
         time(
             "awkward_silence_ms",
             taking.awkward_silence,
@@ -30,11 +34,11 @@ pub fn windows(scenario: &Scenario) -> Vec<Window> {
             taking.awkward_silence_with_tools,
             "the same in a turn in which the agent ran a tool",
         ),
-        Window {
-            name: "eot_early_ms",
-            ms: EOT_EARLY_MS,
-            text: "a reply that begins more than this before the end of the caller's speech is an end-of-turn misprediction",
-        },
+        time(
+            "eot_early_ms",
+            EARLY,
+            "an agent that begins to speak more than this before the end of the caller's speech cuts in",
+        ),
         time(
             "ignores_stop_window_ms",
             IGNORES_STOP_WINDOW,

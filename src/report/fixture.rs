@@ -13,7 +13,8 @@ use crate::scenario::{Metric, Scenario};
 use crate::stats::{Histogram, Interval, Rate, Statistic, rate_difference};
 use crate::time::Offset;
 use crate::turn::{
-    CallFacts, Cause, Failure, Measures, Overlap, Part, Reply, Span, Turn, Value, analyse, stages,
+    Answer, CallFacts, Cause, Failure, Measures, Overlap, Part, Reply, Span, Turn, Value, analyse,
+    stages,
 };
 use crate::verdict::{
     Attribution, Basis, Change, Comparison, Direction, FailureChange, Judged, Mismatch, PartChange,
@@ -110,6 +111,12 @@ pub(crate) fn turns(call: &CallRecord) -> Vec<Turn> {
         id: id.to_owned(),
         said,
         reply,
+        cut_in: false,
+        answer: if let Reply::Heard { latency_ms, .. } = reply {
+            Some(Answer::Heard { latency_ms, filler: None })
+        } else {
+            None
+        },
         reported: ReportedMetrics::default(),
         doubts: Vec::new(),
         heard_by_agent: None,
@@ -211,7 +218,12 @@ pub(crate) fn measures(run: &Run, turns: &[Turn]) -> Measures {
             }
             Reply::Yielded { yield_ms } => put(Metric::TimeToYield, yield_ms, false),
             Reply::DidNotYield { waited_ms } => put(Metric::TimeToYield, waited_ms, true),
-            Reply::Ignored | Reply::Disturbed { .. } | Reply::NotAwaited | Reply::NotReached => {}
+            Reply::CutIn { .. }
+            | Reply::Ignored
+            | Reply::Disturbed { .. }
+            | Reply::NotAwaited
+            | Reply::NotTested
+            | Reply::NotReached => {}
         }
         for (metric, value) in stages(&turn.reported) {
             put(metric, value, false);
@@ -299,6 +311,7 @@ pub(crate) fn comparison(moved: f64) -> Comparison {
         ],
         spread: None,
         failures: None,
+        cut_ins: None,
         attribution: Some(attribution(moved)),
     }
 }
@@ -339,6 +352,7 @@ pub(crate) fn comparison_with_runs(moved: f64) -> Comparison {
     Comparison {
         baseline_runs: (14..=20).map(|day| format!("202611{day}-090000-greeting")).collect(),
         spread: Some(Change { statistic: Statistic::Spread, ..changes[0] }),
+        cut_ins: None,
         failures: Some(FailureChange {
             baseline: of,
             run,

@@ -216,6 +216,7 @@ impl<'a> From<&'a Comparison> for ComparisonJson<'a> {
             changes: comparison.changes.iter().map(Into::into).collect(),
             spread: comparison.spread.as_ref().map(Into::into),
             failures: comparison.failures.as_ref().map(Into::into),
+            cut_ins: comparison.cut_ins.as_ref().map(Into::into),
             attribution: comparison.attribution.as_ref().map(Into::into),
         }
     }

@@ -29,6 +29,7 @@ pub(super) fn notes(run: &Analysis) -> Vec<String> {
         ));
     }
     unanswered(&mut notes, run);
+    stuck(&mut notes, &seen.stuck);
     rejected(&mut notes, run);
     constants(&mut notes, &run.measures);
     false_interruptions(&mut notes, run);
@@ -52,14 +53,26 @@ fn named(notes: &mut Vec<String>, what: &str, texts: &Tally, after: &str) {
     }
 }
 
+/// Agents that say they are busy and are silent.
+fn stuck(notes: &mut Vec<String>, stuck: &Tally) {
+    for (doing, n) in stuck {
+        notes.push(format!(
+            "the agent was silent and said it was {doing} until the caller went on, in {}",
+            calls(*n)
+        ));
+    }
+}
+
 fn unanswered(notes: &mut Vec<String>, run: &Analysis) {
-    let (mut missing, mut spoke_on) = (0_usize, 0_usize);
+    let (mut missing, mut spoke_on, mut not_tested) = (0_usize, 0_usize, 0_usize);
     for turn in run.turns() {
         match turn.reply {
             Reply::Unanswered { .. } => missing += 1,
             Reply::DidNotYield { .. } => spoke_on += 1,
+            Reply::NotTested => not_tested += 1,
             Reply::Greeted { .. }
             | Reply::Heard { .. }
+            | Reply::CutIn { .. }
             | Reply::Yielded { .. }
             | Reply::Ignored
             | Reply::Disturbed { .. }
@@ -71,6 +84,12 @@ fn unanswered(notes: &mut Vec<String>, run: &Analysis) {
         notes.push(format!(
             "{missing} unanswered {} as a lower bound (the waiting time)",
             if missing == 1 { "turn counts" } else { "turns count" },
+        ));
+    }
+    if not_tested > 0 {
+        notes.push(format!(
+            "{} found the agent silent, so whether it yields was not tested",
+            count(not_tested, "barge-in"),
         ));
     }
     if spoke_on > 0 {

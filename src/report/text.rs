@@ -5,6 +5,7 @@
 pub mod noise;
 mod page;
 pub mod paired;
+mod counted;
 mod tables;
 
 use page::{Page, Tone};

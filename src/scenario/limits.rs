@@ -99,8 +99,15 @@ pub(super) fn turn_taking(
     let mut fields = Fields::of(field, diagnostics)?;
     let plain = fields.value("awkward_silence", diagnostics, duration);
     let tools = fields.value("awkward_silence_with_tools", diagnostics, duration);
+    let gap = fields.value("speech_gap", diagnostics, duration);
+    let busy = fields.value("busy_limit", diagnostics, duration);
     fields.finish(diagnostics)?;
-    Ok(TurnTaking { awkward_silence: plain?, awkward_silence_with_tools: tools? })
+    Ok(TurnTaking {
+        awkward_silence: plain?,
+        awkward_silence_with_tools: tools?,
+        speech_gap: gap?,
+        busy_limit: busy?,
+    })
 }
 
 pub(super) fn baseline(

@@ -5,6 +5,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Metric {
     HeardE2eLatency,
+    AnswerLatency,
     HeardTtfa,
     GreetingLatency,
     ConnectDelay,
@@ -24,6 +25,8 @@ pub enum Metric {
     UnansweredTurns,
     AwkwardSilenceCount,
     EotMispredictionCount,
+    FillerCount,
+    FillerGap,
     FalseInterruptionCount,
     OverlapRatio,
 }
@@ -65,8 +68,10 @@ pub struct Definition {
 
 impl Metric {
     /// Every metric, in the order reports list them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::HeardE2eLatency,
+        Self::AnswerLatency,
+        Self::FillerGap,
         Self::HeardTtfa,
         Self::GreetingLatency,
         Self::TimeToYield,
@@ -86,6 +91,7 @@ impl Metric {
         Self::UnansweredTurns,
         Self::AwkwardSilenceCount,
         Self::EotMispredictionCount,
+        Self::FillerCount,
         Self::FalseInterruptionCount,
         Self::OverlapRatio,
     ];
@@ -94,6 +100,7 @@ impl Metric {
     pub const fn name(self) -> &'static str {
         match self {
             Self::HeardE2eLatency => "heard_e2e_latency",
+            Self::AnswerLatency => "answer_latency",
             Self::HeardTtfa => "heard_ttfa",
             Self::GreetingLatency => "greeting_latency",
             Self::ConnectDelay => "connect_delay",
@@ -113,6 +120,8 @@ impl Metric {
             Self::UnansweredTurns => "unanswered_turns",
             Self::AwkwardSilenceCount => "awkward_silence_count",
             Self::EotMispredictionCount => "eot_misprediction_count",
+            Self::FillerCount => "filler_count",
+            Self::FillerGap => "filler_gap",
             Self::FalseInterruptionCount => "false_interruption_count",
             Self::OverlapRatio => "overlap_ratio",
         }
@@ -143,8 +152,15 @@ impl Metric {
                 Time,
                 Heard,
                 "the caller's last voiced sample → the first audible sample of the reply; negative \
-                 when the agent began before the caller had ended; a turn without a reply \
-                 counts as at least the waiting time",
+                 when the agent began before the caller had ended, by eot_early_ms at most; a turn without a \
+                 reply counts as at least the waiting time",
+            ),
+            Self::AnswerLatency => (
+                Time,
+                Heard,
+                "the caller's last voiced sample → the first audible sample of the last thing said in reply, \
+                 after the last tool; equal to heard_e2e_latency where nothing bridged the wait; an answer that \
+                 had not come when the caller went on counts as at least the waiting time",
             ),
             Self::HeardTtfa => (
                 Time,
@@ -230,9 +246,17 @@ impl Metric {
             Self::EotMispredictionCount => (
                 Event,
                 Heard,
-                "replies that began more than eot_early_ms before the caller's last voiced sample, of \
-                 the turns that awaited one",
+                "turns in which the agent began to speak more than eot_early_ms before the caller's last \
+                 voiced sample, of the turns that awaited a reply; such a cut-in has no heard_e2e_latency",
             ),
+            Self::FillerCount => (
+                Event,
+                Heard,
+                "turns in which something bridged the wait for the answer, of the turns that were replied to",
+            ),
+            Self::FillerGap => {
+                (Time, Heard, "the last audible sample of what bridged the wait → the answer")
+            }
             Self::FalseInterruptionCount => (
                 Event,
                 Heard,

@@ -105,13 +105,14 @@ pub struct Start {
 pub enum Anchor {
     /// The caller is connected to the room.
     SessionStart,
-    /// The agent has joined and its audio is subscribed.
+    /// The agent has joined and its audio is subscribed, or it has been there for two seconds without any.
     AgentJoined,
     /// The step before is over.
     PreviousTurn,
     /// The first audible sample of an agent's speech that began in or after the previous step.
     AgentSpeechStart,
-    /// The last audible sample of that speech, known once the agent has been silent for 700 ms.
+    /// The last audible sample of that speech, once the agent has finished: it has been silent for
+    /// `speech_gap`, and says of itself neither that it thinks or speaks nor that a tool runs.
     AgentSpeechEnd,
 }
 
@@ -137,13 +138,18 @@ pub const IGNORES_STOP_WINDOW: Duration = Duration::from_secs(1);
 /// responding.
 pub const IGNORES_ANSWER_WINDOW: Duration = Duration::from_secs(2);
 
-/// From when on a silence is awkward, counted from the caller's last voiced sample. There is no
-/// standard: these are what is usual among testers of voice agents, and a scenario can set its own.
+/// From when on a silence means something: awkward ones are counted from the caller's last voiced sample.
+/// There is no standard: these are what is usual among testers of voice agents, and a scenario can set its
+/// own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TurnTaking {
     pub awkward_silence: Duration,
     /// The same in a turn in which the agent ran a tool.
     pub awkward_silence_with_tools: Duration,
+    /// Silence of the agent that ends its speech.
+    pub speech_gap: Duration,
+    /// How long an agent may stay silent and say that it is busy, until the caller goes on without it.
+    pub busy_limit: Duration,
 }
 
 /// How calls are placed.

@@ -34,6 +34,8 @@ baseline: {primary: heard_e2e_latency.p50, min_effect: {rel: 8%, abs: 60ms}, run
 const USUAL_TURN_TAKING: TurnTaking = TurnTaking {
     awkward_silence: Duration::from_secs(3),
     awkward_silence_with_tools: Duration::from_secs(5),
+    speech_gap: Duration::from_millis(700),
+    busy_limit: Duration::from_secs(30),
 };
 
 fn span(text: &str, part: &str) -> Range<usize> {

@@ -82,11 +82,11 @@ impl Analysis {
 impl Analyser<'_> {
     /// Adds one call.
     pub fn add(&mut self, call: &CallRecord) {
-        let timeline = CallTimeline::new(call, self.scenario.steps().len());
+        let timeline = CallTimeline::new(call, self.scenario);
         let turns = turns_heard(call, self.scenario, &timeline);
         let (voices, said) = timeline.overlap();
-        let overlap = Overlap::measure(&said, voices.spans());
-        let failure = cause::find(call, &turns);
+        let overlap = Overlap::measure(&said, voices.into_iter());
+        let failure = cause::find(call, &turns, timeline.agent_spoke());
         let facts = facts(call, overlap, failure, turns);
         let so_far = &mut self.so_far;
         measures::measure(&mut so_far.measures, call, &facts, self.scenario);

@@ -1,6 +1,6 @@
 //! Why a call failed, and whose fault that was.
 
-use super::{Disturbance, Reply, Turn};
+use super::{Answer, Disturbance, Reply, Turn};
 use crate::record::{CallRecord, Observation, Outcome};
 
 /// What went wrong in a call. Where the agent named an error of one of its stages and did not reply,
@@ -15,6 +15,8 @@ pub enum Cause {
     Greeting,
     /// It did not reply, and named no error.
     Silence,
+    /// It said something in reply, and the answer never came.
+    NoAnswer,
     /// It left, and named no error.
     AgentLeft,
     /// A provider refused for want of quota, or because of too many requests.
@@ -30,6 +32,8 @@ pub enum Cause {
     TurnTaking,
     /// It replied later than the scenario allows.
     Late,
+    /// What a step expects could not be tested.
+    NotTested,
     /// The connection to the server broke, or the server refused the caller.
     Connection,
     /// The user stopped the run.
@@ -39,11 +43,12 @@ pub enum Cause {
 }
 
 impl Cause {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Dispatch,
         Self::Join,
         Self::Greeting,
         Self::Silence,
+        Self::NoAnswer,
         Self::AgentLeft,
         Self::ProviderLimit,
         Self::SttError,
@@ -53,6 +58,7 @@ impl Cause {
         Self::WrongContent,
         Self::TurnTaking,
         Self::Late,
+        Self::NotTested,
         Self::Connection,
         Self::Stopped,
         Self::Ours,
@@ -70,6 +76,7 @@ impl Cause {
             Self::Join => "join",
             Self::Greeting => "greeting",
             Self::Silence => "no_reply",
+            Self::NoAnswer => "no_answer",
             Self::AgentLeft => "agent_left",
             Self::ProviderLimit => "provider_limit",
             Self::SttError => "stt_error",
@@ -79,6 +86,7 @@ impl Cause {
             Self::WrongContent => "wrong_content",
             Self::TurnTaking => "turn_taking",
             Self::Late => "late_reply",
+            Self::NotTested => "not_tested",
             Self::Connection => "connection",
             Self::Stopped => "stopped",
             Self::Ours => "caller_fault",
@@ -93,11 +101,11 @@ pub struct Failure {
     pub detail: String,
 }
 
-/// Why a call failed; `None` for one that succeeded.
-pub(super) fn find(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
+/// Why a call failed; `None` for one that succeeded. `spoke`: the agent was heard in it.
+pub(super) fn find(call: &CallRecord, turns: &[Turn], spoke: bool) -> Option<Failure> {
     let ended = |cause| Some(Failure { cause, detail: call.end.detail.clone() });
     match call.end.outcome {
-        Outcome::Answered => in_turns(call, turns),
+        Outcome::Answered => in_turns(call, turns).or_else(|| never_heard(spoke)),
         Outcome::NoAgent => ended(Cause::Dispatch),
         Outcome::AgentLate => ended(Cause::Join),
         Outcome::NoGreeting => in_stage(turns).or_else(|| ended(Cause::Greeting)),
@@ -148,6 +156,12 @@ fn stage(error: &str) -> Cause {
     }
 }
 
+/// A call that expects nothing of the agent is not fine when the agent is mute.
+fn never_heard(spoke: bool) -> Option<Failure> {
+    let detail = "the agent was never heard".to_owned();
+    (!spoke).then_some(Failure { cause: Cause::Silence, detail })
+}
+
 /// What was wrong in a call that was played to its end.
 fn in_turns(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
     let in_turn = |turn: &Turn, cause, what: &str| {
@@ -166,21 +180,29 @@ fn in_turns(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
             Reply::Disturbed { by: Disturbance::Answered, .. } => {
                 in_turn(turn, Cause::TurnTaking, "the agent answered a noise")
             }
-            Reply::Greeted { .. }
-            | Reply::Heard { .. }
-            | Reply::Yielded { .. }
-            | Reply::NotReached
+            Reply::NotTested => {
+                in_turn(turn, Cause::NotTested, "the barge-in found the agent silent")
+            }
+            Reply::NotReached => {
+                in_turn(turn, Cause::NotTested, "the call ended before this was decided")
+            }
+            Reply::Greeted { .. } | Reply::Heard { .. } | Reply::Yielded { .. }
                 if missed(call, turn.step) =>
             {
                 in_turn(turn, Cause::Late, "later than the scenario allows")
             }
+            Reply::Heard { .. }
+                if matches!(turn.answer, Some(Answer::Outstanding { .. })) && stuck(call) =>
+            {
+                in_turn(turn, Cause::NoAnswer, "the answer never came")
+            }
             // Whether a noise was ignored is known better afterwards than while the script ran.
             Reply::Greeted { .. }
             | Reply::Heard { .. }
+            | Reply::CutIn { .. }
             | Reply::Yielded { .. }
             | Reply::Ignored
-            | Reply::NotAwaited
-            | Reply::NotReached => None,
+            | Reply::NotAwaited => None,
         };
         let wrong = turn.wrong_content.first();
         if let Some(found) = found.or_else(|| in_turn(turn, Cause::WrongContent, wrong?)) {
@@ -188,6 +210,11 @@ fn in_turns(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
         }
     }
     None
+}
+
+/// Whether the caller gave up waiting for an agent that said it was busy.
+fn stuck(call: &CallRecord) -> bool {
+    call.log.iter().any(|s| matches!(s.what, Observation::AgentStuck { .. }))
 }
 
 fn missed(call: &CallRecord, step: u32) -> bool {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::reported::REPORTED;
-use super::{CallFacts, EOT_EARLY_MS, Measures, Reply, Turn, Value};
+use super::{Answer, CallFacts, Measures, Reply, Turn, Value};
 use crate::record::{CallId, CallRecord, Outcome};
 use crate::scenario::{Expect, Metric, Scenario, TurnTaking};
 
@@ -19,6 +19,7 @@ pub(super) fn measure(
         let expect = scenario.steps().get(turn.step as usize).and_then(|s| s.expect);
         reply(measures, call, turn, expect);
         turn_taking(measures, turn, expect, scenario.turn_taking());
+        answer(measures, turn, expect);
         reported(measures, turn);
     }
 }
@@ -79,12 +80,17 @@ fn turn_taking(measures: &mut Measures, turn: &Turn, expect: Option<Expect>, lim
     match (expect, turn.reply) {
         (Some(Expect::Responds { .. }), Reply::Heard { latency_ms, .. }) => {
             event(Metric::UnansweredTurns, false);
-            event(Metric::EotMispredictionCount, latency_ms < -EOT_EARLY_MS);
+            event(Metric::EotMispredictionCount, turn.cut_in);
             event(Metric::AwkwardSilenceCount, latency_ms > awkward_ms);
+        }
+        (Some(Expect::Responds { .. }), Reply::CutIn { .. }) => {
+            event(Metric::UnansweredTurns, false);
+            event(Metric::EotMispredictionCount, true);
+            event(Metric::AwkwardSilenceCount, false);
         }
         (Some(Expect::Responds { .. }), Reply::Unanswered { waited_ms }) => {
             event(Metric::UnansweredTurns, true);
-            event(Metric::EotMispredictionCount, false);
+            event(Metric::EotMispredictionCount, turn.cut_in);
             // A call that ended earlier does not say how long the silence would have been.
             if waited_ms > awkward_ms {
                 event(Metric::AwkwardSilenceCount, true);
@@ -117,14 +123,44 @@ fn reply(measures: &mut Measures, call: &CallRecord, turn: &Turn, expect: Option
         Reply::Unanswered { waited_ms } => {
             let bound = known_bound(call, waited_ms, within);
             measures.add_bound(metric, turn.call, turn.step, bound);
+            if metric == Metric::HeardE2eLatency {
+                measures.add_bound(Metric::AnswerLatency, turn.call, turn.step, bound);
+            }
         }
         Reply::DidNotYield { waited_ms } => {
             measures.add_bound(metric, turn.call, turn.step, waited_ms);
         }
-        Reply::Ignored | Reply::Disturbed { .. } | Reply::NotAwaited | Reply::NotReached => {}
+        // A cut-in has no latency: it is counted.
+        Reply::CutIn { .. }
+        | Reply::Ignored
+        | Reply::Disturbed { .. }
+        | Reply::NotAwaited
+        | Reply::NotTested
+        | Reply::NotReached => {}
     }
     if let (Reply::Heard { .. }, Some(ms)) = (turn.reply, turn.ttfa_ms) {
         measures.add(Metric::HeardTtfa, turn.call, turn.step, ms);
+    }
+}
+
+/// What the caller waited for the answer itself: as long as for the reply where there was no filler.
+fn answer(measures: &mut Measures, turn: &Turn, expect: Option<Expect>) {
+    let Some(Expect::Responds { .. }) = expect else { return };
+    let (call, step) = (turn.call, turn.step);
+    match (turn.reply, turn.answer) {
+        (Reply::Heard { .. }, Some(Answer::Heard { latency_ms, filler })) => {
+            measures.add(Metric::AnswerLatency, call, step, latency_ms);
+            let filled = if filler.is_some() { 1.0 } else { 0.0 };
+            measures.add(Metric::FillerCount, call, step, filled);
+            if let Some(filler) = filler {
+                measures.add(Metric::FillerGap, call, step, filler.gap_ms);
+            }
+        }
+        (Reply::Heard { .. }, Some(Answer::Outstanding { waited_ms })) => {
+            measures.add_bound(Metric::AnswerLatency, call, step, waited_ms);
+            measures.add(Metric::FillerCount, call, step, 1.0);
+        }
+        _ => {}
     }
 }
 

@@ -4,7 +4,6 @@
 //! What was heard (`timeline`) decides how a turn went; what the agent reported (`reported`) is laid
 //! beside it, and its clock is never set against ours.
 
-mod voices;
 mod overlap;
 mod timeline;
 mod reported;
@@ -20,9 +19,10 @@ use std::collections::BTreeMap;
 
 use crate::record::{CallId, CallRecord, ReportedMetrics};
 use crate::scenario::{Content, Metric, Scenario, Source};
-use crate::time::Offset;
 
 use timeline::CallTimeline;
+
+pub use crate::dialogue::{Disturbance, EARLY, Span};
 
 pub use analysis::{Analyser, Analysis, Media, analyse};
 pub use cause::{Cause, Failure};
@@ -35,16 +35,12 @@ pub use seen::{Seen, Tally};
 /// A reported time that is longer than this (or negative) is an error of the agent's, not a latency.
 pub const LONGEST_REPORTED_MS: f64 = 60_000.0;
 
-/// A reply that began more than this before the caller's last voiced sample was a mistake about the end
-/// of its turn. Closer to it, both ears and edges are too blunt to say so.
-pub const EOT_EARLY_MS: f64 = 200.0;
-
 /// So many equal values are no chance.
 const CONSTANT_FROM: usize = 10;
 
 /// The turns of one call: exactly one for each step of the script, in the script's order.
 pub fn turns(call: &CallRecord, scenario: &Scenario) -> Vec<Turn> {
-    turns_heard(call, scenario, &CallTimeline::new(call, scenario.steps().len()))
+    turns_heard(call, scenario, &CallTimeline::new(call, scenario))
 }
 
 fn turns_heard(call: &CallRecord, scenario: &Scenario, heard: &CallTimeline) -> Vec<Turn> {
@@ -56,6 +52,8 @@ fn turns_heard(call: &CallRecord, scenario: &Scenario, heard: &CallTimeline) -> 
             id: step.id.clone(),
             said: heard.said(index),
             reply: heard.reply(index, step),
+            cut_in: heard.cut_in(index),
+            answer: None,
             reported: ReportedMetrics::default(),
             doubts: Vec::new(),
             heard_by_agent: None,
@@ -72,9 +70,10 @@ fn turns_heard(call: &CallRecord, scenario: &Scenario, heard: &CallTimeline) -> 
     tools::join(call, heard, &mut turns);
     for (turn, step) in turns.iter_mut().zip(scenario.steps()) {
         if let (Reply::Heard { voice, .. }, Some(said)) = (turn.reply, turn.said) {
+            turn.answer = Some(heard.answer(voice, said));
             turn.ttfa_ms = heard.sound(voice.from).map(|at| at.ms_since(said.until));
         }
-        if matches!(turn.reply, Reply::Heard { .. } | Reply::Greeted { .. }) {
+        if matches!(turn.reply, Reply::Heard { .. } | Reply::Greeted { .. } | Reply::CutIn { .. }) {
             turn.wrong_content = wrong_content(&step.content, turn);
         }
     }
@@ -116,6 +115,10 @@ pub struct Turn {
     /// because the agent left.
     pub said: Option<Span>,
     pub reply: Reply,
+    /// The agent began to speak more than [`EARLY`] before the caller had ended, whatever followed.
+    pub cut_in: bool,
+    /// The last thing it said in reply; `None` unless that is [`Reply::Heard`].
+    pub answer: Option<Answer>,
     /// What the agent reported about this turn: USER and ASSISTANT metrics joined.
     pub reported: ReportedMetrics,
     /// What the agent reported about this turn and cannot be true, or should have reported; not in
@@ -158,20 +161,18 @@ impl Turn {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    pub from: Offset,
-    pub until: Offset,
-}
-
 /// What came back.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Reply {
     /// The agent spoke of its own accord; `latency_ms` counts from `Connected` for the first step,
     /// and from the step's begin for a later one.
     Greeted { voice: Span, latency_ms: f64 },
-    /// The agent replied; `latency_ms` is signed (negative: it began before the caller had ended).
+    /// The agent replied; `latency_ms` is signed (negative: it began before the caller had ended, by no
+    /// more than [`EARLY`]).
     Heard { voice: Span, latency_ms: f64 },
+    /// It spoke long before the caller had ended, over its end, and said nothing else: no reply is slower or
+    /// faster than that, so it has no latency.
+    CutIn { voice: Span, early_ms: f64 },
     /// The agent fell silent `yield_ms` after the caller broke in.
     Yielded { yield_ms: f64 },
     /// The agent went on speaking for at least this long after the caller broke in.
@@ -182,20 +183,30 @@ pub enum Reply {
     Disturbed { by: Disturbance, after_ms: f64 },
     /// Nothing was heard for this long: a right-censored observation.
     Unanswered { waited_ms: f64 },
-    /// The step awaited nothing, or there was nothing to wait for: a barge-in that found the agent
-    /// silent, a noise during which it finished what it had to say.
+    /// The step awaited nothing.
     NotAwaited,
+    /// What it awaited could not be tested: a barge-in found the agent silent.
+    NotTested,
     /// The call ended before this step was decided, and not because of the agent.
     NotReached,
 }
 
-/// How an agent takes notice of what it should ignore.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disturbance {
-    /// It fell silent.
-    Stopped,
-    /// It was silent, and spoke.
-    Answered,
+/// The last thing said in reply to a turn that got one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Answer {
+    /// Its first audible sample, this long after the caller's last voiced one; `filler` when something else
+    /// had been said before.
+    Heard { latency_ms: f64, filler: Option<Filler> },
+    /// Something was said, and the answer had not come this long after the caller's last voiced sample, when
+    /// the caller went on: a right-censored observation.
+    Outstanding { waited_ms: f64 },
+}
+
+/// What bridged the wait for an answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Filler {
+    /// Silence between it and the answer.
+    pub gap_ms: f64,
 }
 
 /// One value of a metric, with the call it belongs to (turns of a call are correlated, so calls are

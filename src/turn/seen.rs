@@ -27,6 +27,8 @@ pub struct Seen {
     pub failed_tools: Tally,
     /// Limits that were reached.
     pub limits: Tally,
+    /// What agents said they were doing that were silent and busy for too long.
+    pub stuck: Tally,
     /// Calls whose agent joined and sent nothing of its session.
     pub without_session: usize,
     /// Calls in which the agent's audio stalled.
@@ -37,10 +39,11 @@ impl Seen {
     pub(super) fn add(&mut self, call: &CallRecord) {
         let mut of_call = OfCall::default();
         for stamped in &call.log {
-            #[expect(clippy::wildcard_enum_match_arm, reason = "four facts of many are wanted")]
+            #[expect(clippy::wildcard_enum_match_arm, reason = "five facts of many are wanted")]
             match &stamped.what {
                 Observation::AgentJoined { .. } => of_call.joined = true,
                 Observation::AgentMediaStalled => of_call.stalled = true,
+                Observation::AgentStuck { doing, .. } => note(&mut of_call.stuck, doing),
                 Observation::LimitReached { what } => note(&mut of_call.limits, what),
                 Observation::Session(event) => {
                     of_call.session = true;
@@ -56,6 +59,7 @@ impl Seen {
             (&mut self.errors, of_call.errors),
             (&mut self.failed_tools, of_call.failed_tools),
             (&mut self.limits, of_call.limits),
+            (&mut self.stuck, of_call.stuck),
         ] {
             for text in texts {
                 *into.entry(text).or_default() += 1;
@@ -95,6 +99,7 @@ struct OfCall {
     errors: BTreeSet<String>,
     failed_tools: BTreeSet<String>,
     limits: BTreeSet<String>,
+    stuck: BTreeSet<String>,
 }
 
 fn note(into: &mut BTreeSet<String>, text: &str) {

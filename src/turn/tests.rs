@@ -6,6 +6,7 @@ use crate::record::{Observation, Outcome, SessionEvent, Stamped};
 use crate::scenario::Step;
 
 mod properties;
+mod responses;
 
 /// Greeting at 1.5 s, two questions answered after 1,100 and 1,300 ms.
 fn two_answers() -> Vec<Stamped> {
@@ -77,13 +78,6 @@ fn a_call_as_it_should_be() {
 }
 
 #[test]
-fn a_reply_that_began_too_early_is_negative() {
-    let log = [connected(0), began(0, 0), said(0, 1_000, 3_000), voice(2_600, 4_000)];
-    let turns = turns_of(vec![ask("hours")], &log, 5_000, Outcome::Answered);
-    assert_eq!(turns[0].reply, Reply::Heard { voice: span(2_600, 4_000), latency_ms: -400.0 });
-}
-
-#[test]
 fn speech_that_was_running_is_no_reply() {
     let steps = || vec![ask("hours")];
     // The agent speaks on over the whole question, with a pause between sentences.
@@ -97,10 +91,10 @@ fn speech_that_was_running_is_no_reply() {
     let log = [&over[..], &[on, missed(0, 11_000)]].concat();
     let turns = turns_of(steps(), &log, 11_100, Outcome::NoAnswer);
     assert_eq!(turns[0].reply, Reply::Unanswered { waited_ms: 8_000.0 });
-    // … unless the script, which heard the call live, took it for a reply.
+    // … even if the script took it for a reply.
     let log = [&over[..], &[voice(3_200, 4_000), voice(2_400, 3_100), met(0, 2_500)]].concat();
     let turns = turns_of(steps(), &log, 5_000, Outcome::Answered);
-    assert_eq!(turns[0].reply, Reply::Heard { voice: span(2_400, 4_000), latency_ms: -600.0 });
+    assert_eq!(turns[0].reply, Reply::Unanswered { waited_ms: 2_000.0 });
 }
 
 #[test]
@@ -211,7 +205,7 @@ fn barge_ins() {
     check(&log, 3_500, Outcome::Stopped, Reply::NotReached, None);
     // The agent had finished: there was nothing to yield.
     let log = [said, voice(500, 1_900)];
-    check(&log, 6_000, ok, Reply::NotAwaited, None);
+    check(&log, 6_000, ok, Reply::NotTested, None);
 }
 
 #[test]
@@ -251,9 +245,9 @@ fn noises() {
     check(&[voice(1_000, 2_600), voice(4_700, 6_000)], 8_000, stopped(600.0), Some(1.0));
     // A stop a second and more after the noise has nothing to do with it.
     check(&[voice(1_000, 3_600)], 8_000, Reply::Ignored, Some(0.0));
-    // It had finished what it had to say, and says so.
+    // It had finished what it had to say, and says so: it neither broke off nor answered.
     let finished = agent(2_650, "welcome", false, 250.0);
-    check(&[voice(1_000, 2_600), finished.clone()], 8_000, Reply::NotAwaited, None);
+    check(&[voice(1_000, 2_600), finished.clone()], 8_000, Reply::Ignored, Some(0.0));
     // Then it speaks because of the noise.
     let answered = Reply::Disturbed { by: Disturbance::Answered, after_ms: 2_200.0 };
     check(&[voice(1_000, 2_600), finished, voice(4_200, 5_000)], 8_000, answered, Some(1.0));
@@ -279,10 +273,10 @@ fn speech_that_is_resumed_after_a_false_interruption_is_no_reply() {
         ]
     };
     let turns = turns_of(vec![ask("hours")], &log(true), 8_000, Outcome::Answered);
-    assert_eq!(turns[0].reply, Reply::Unanswered { waited_ms: 2_150.0 });
+    assert_eq!(turns[0].reply, Reply::Unanswered { waited_ms: 6_400.0 });
     assert!(turns[0].false_interruption);
     let m = measures_of(vec![ask("hours")], &log(true), 8_000, Outcome::Answered);
-    assert_eq!(values(&m, Metric::HeardE2eLatency), [(0, 2_150.0, true)]);
+    assert_eq!(values(&m, Metric::HeardE2eLatency), [(0, 6_400.0, true)]);
     assert_eq!(values(&m, Metric::CallsOk), [(0, 0.0, false)]);
     // Without the agent's word for it, it is what it sounds like.
     let turns = turns_of(vec![ask("hours")], &log(false), 8_000, Outcome::Answered);

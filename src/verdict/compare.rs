@@ -11,8 +11,9 @@
 //!      differ is then not known, so a change only counts when the whole 95 % interval lies beyond the
 //!      minimum effect, and only a run whose interval excludes the minimum effect is no worse.
 //!    - Anything else is **unclear**, with what would settle it.
-//! 2. **Do more calls fail?** ([`failures`]) Both questions together raise a false alarm in at most 5 %
-//!    of runs (Bonferroni's correction as Tarone improved it for counts).
+//! 2. **Do more calls fail, or does the agent cut in in more of them?** ([`failures`]) These questions and
+//!    the first together raise a false alarm in at most 5 % of runs (Bonferroni's correction as Tarone
+//!    improved it for counts).
 //! 3. **What else changed?** All other metrics and the spread, with Holm's correction. Reported for
 //!    information, never fails a run: with a dozen metrics something always differs.
 //!
@@ -21,9 +22,9 @@
 
 use super::attribution;
 use super::thresholds::sample;
-use super::{Baseline, Basis, Change, Comparison, Direction, Judging};
+use super::{Baseline, Basis, Change, Comparison, Direction, FailureChange, Judging};
 use crate::scenario::{BaselineRule, Metric};
-use crate::stats::{Sample, Statistic, holm, power};
+use crate::stats::{Sample, Statistic, holm};
 use crate::turn::Measures;
 use change::{Measured, Question};
 
@@ -69,9 +70,8 @@ pub(super) fn with_baseline(input: &Judging<'_>, baseline: &Baseline) -> Compare
     };
     let rule = input.scenario.baseline();
     let (old, new) = (baseline.measures(), &input.analysis.measures);
-    let failures = failures::ask(baseline, new);
-    let level = failures.as_ref().map_or(power::FALSE_ALARMS, |f| f.level);
-    let primary = Primary::judge(rule, baseline, new, level, input.seed);
+    let counts = failures::ask(baseline, new);
+    let primary = Primary::judge(rule, baseline, new, counts.level, input.seed);
     let moved = primary.measured.as_ref().filter(|_| has_parts(rule.primary));
     let moved = moved.map(|measured| measured.change.difference.point);
     let attribution = moved.and_then(|ms| attribution::explain(old, new, rule.quantile, ms));
@@ -89,16 +89,20 @@ pub(super) fn with_baseline(input: &Judging<'_>, baseline: &Baseline) -> Compare
             .map_or(rule.min_effect_abs_ms, |m| m.change.min_effect_ms),
         changes,
         spread,
-        failures: failures.map(|f| f.change),
+        failures: counts.failures,
+        cut_ins: counts.cut_ins,
         attribution,
     };
 
     let mut standing = primary.standing;
     let mut reasons = primary.reasons(&comparison);
-    if let Some(more) = comparison.failures.as_ref().filter(|f| f.more) {
-        // What the latency does matters less when calls fail.
+    let more = |count: Option<FailureChange>| count.filter(|count| count.more);
+    let cut_in = more(comparison.cut_ins).map(|more| failures::cut_in_sentence(&more));
+    let failing = more(comparison.failures).map(|more| failures::sentence(&more));
+    for reason in [cut_in, failing].into_iter().flatten() {
+        // What the latency does matters less when calls go wrong.
         let place = if standing == Standing::Worse { reasons.len() } else { 0 };
-        reasons.insert(place, failures::sentence(more));
+        reasons.insert(place, reason);
         standing = Standing::Worse;
     }
     let mut notes = sentences::notes(&primary, &comparison);

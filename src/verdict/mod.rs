@@ -114,6 +114,8 @@ pub struct Comparison {
     pub spread: Option<Change>,
     /// `None` when no call of a side says anything about the agent.
     pub failures: Option<FailureChange>,
+    /// The same of calls in which the agent cut in on the caller; those without count as right.
+    pub cut_ins: Option<FailureChange>,
     /// Where the change of a heard latency comes from; `None` when the primary metric is another one,
     /// or the agent reports no stages.
     pub attribution: Option<Attribution>,
@@ -185,7 +187,7 @@ impl Direction {
     }
 }
 
-/// Calls that succeeded, compared with the baseline.
+/// Calls in which something was right, compared with the baseline.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FailureChange {
     /// Of all accepted runs together.
@@ -195,10 +197,10 @@ pub struct FailureChange {
     pub runs: usize,
     /// 95 % interval of the difference of the shares, run minus baseline.
     pub difference: Interval,
-    /// How often chance alone lets at least so many calls fail, by the calls and by how much runs
+    /// How often chance alone lets at least so many calls go wrong, by the calls and by how much runs
     /// differ.
     pub p: f64,
-    /// More calls fail, beyond chance and by at least one in a hundred.
+    /// More calls go wrong, beyond chance and by at least one in a hundred.
     pub more: bool,
 }
 

@@ -1,10 +1,9 @@
 //! A step of the script: when its clip starts, what counts as its reply, and when it is given up.
 
 use super::{ANCHOR_LIMIT, Action, DETECTION_SLACK, Phase, Script, VANISH_LIMIT};
-use crate::record::{Observation, Outcome, SPEECH_GAP};
-use crate::scenario::{
-    Act, Anchor, Expect, IGNORES_ANSWER_WINDOW, IGNORES_STOP_WINDOW, Start, Step,
-};
+use crate::dialogue::{Response, Span, Speech};
+use crate::record::{Observation, Outcome};
+use crate::scenario::{Act, Anchor, Expect, IGNORES_ANSWER_WINDOW, Start, Step};
 use crate::time::Offset;
 use std::sync::Arc;
 
@@ -27,9 +26,9 @@ pub(super) enum Part {
     /// The clip was ordered; it is not on the wire yet.
     Ordered,
     /// The clip is on the wire.
-    Saying { began: Offset, over_agent: bool },
+    Saying { began: Offset },
     /// The clip was said.
-    Said { began: Offset, ended: Offset, over_agent: bool },
+    Said { began: Offset, ended: Offset },
 }
 
 impl Script {
@@ -61,59 +60,129 @@ impl Script {
                 let floor = step.decided.unwrap_or(step.began);
                 self.begin_step(step.index + 1, ended.max(step.began), floor);
             }
-            (Act::Listen | Act::Say { .. }, _) => self.give_up_when_due(now, step, this),
+            (Act::Listen | Act::Say { .. }, _) => {
+                if !self.settled(now, step, this) {
+                    self.give_up_when_due(now, step, this);
+                }
+            }
         }
         None
     }
 
+    /// Goes on when what the step expects has come, or has come too late.
+    fn settled(&mut self, now: Offset, step: &InStep, this: &Step) -> bool {
+        if step.decided.is_some() {
+            return false;
+        }
+        let came = match (this.expect, step.part) {
+            (Some(Expect::Speaks { within }), Part::Waiting) => self
+                .own_words(step)
+                .map(|speech| (speech.from, step.began.plus(within), step.began)),
+            (Some(Expect::Responds { within }), Part::Said { began, ended }) => {
+                let reply = self.response(began, ended).reply;
+                reply.map(|speech| (speech.from, ended.plus(within), step.began))
+            }
+            (
+                Some(Expect::Yields { within }),
+                Part::Saying { began } | Part::Said { began, .. },
+            ) => {
+                let silent = self.yielded(now, began);
+                silent.map(|at| (at, began.plus(within), at))
+            }
+            _ => None,
+        };
+        let Some((at, limit, floor)) = came else { return false };
+        if at <= limit {
+            self.met(at, step);
+        } else {
+            self.missed(now.max(at), step);
+        }
+        // Packets that come in a burst make a voice known before its sample would have sounded.
+        self.decide(now.max(at), step, floor);
+        true
+    }
+
+    /// What the agent says of its own accord in this step; before the script began anything counts.
+    fn own_words(&self, step: &InStep) -> Option<Speech> {
+        if step.index == 0 {
+            self.dialogue.first_speech()
+        } else {
+            self.dialogue.speech_from(step.began)
+        }
+    }
+
+    fn response(&self, began: Offset, ended: Offset) -> Response {
+        self.dialogue.response(Span { from: began, until: ended }, None)
+    }
+
+    /// When the speech ended that was under way at `began`, once it is known that it does not go on.
+    fn yielded(&self, now: Offset, began: Offset) -> Option<Offset> {
+        let until = self.dialogue.speech_at(began)?.until?;
+        let over = until.plus(self.scenario.turn_taking().speech_gap);
+        let spoke_again = self.dialogue.new_speech(until).is_some();
+        (now >= over || spoke_again).then_some(until)
+    }
+
     /// When the step's expectation can no longer be met.
-    fn deadline(step: &InStep, this: &Step) -> Option<Offset> {
+    fn deadline(&self, step: &InStep, this: &Step) -> Option<Offset> {
         let (from, within) = match (this.expect?, step.part) {
             _ if step.decided.is_some() => return None,
             (Expect::Speaks { within }, _) => (step.began, within),
             (Expect::Responds { within }, Part::Said { ended, .. }) => (ended, within),
-            (Expect::Yields { within }, Part::Saying { began, .. } | Part::Said { began, .. }) => {
+            (Expect::Yields { within }, Part::Saying { began } | Part::Said { began, .. }) => {
                 (began, within)
             }
             (Expect::Ignores, Part::Said { ended, .. }) => (ended, IGNORES_ANSWER_WINDOW),
             (Expect::Responds { .. } | Expect::Yields { .. } | Expect::Ignores, _) => return None,
         };
-        Some(from.plus(within).plus(DETECTION_SLACK))
+        let deadline = from.plus(within).plus(DETECTION_SLACK);
+        // One that has just fallen silent has yielded if it stays so.
+        let silent = matches!(this.expect, Some(Expect::Yields { .. }))
+            .then(|| self.dialogue.speech_at(from)?.until)
+            .flatten();
+        let known = silent.map(|at| at.plus(self.scenario.turn_taking().speech_gap));
+        Some(known.map_or(deadline, |known| deadline.max(known)))
     }
 
     fn give_up_when_due(&mut self, now: Offset, step: &InStep, this: &Step) {
-        if Self::deadline(step, this).is_none_or(|deadline| now < deadline) {
+        if self.deadline(step, this).is_none_or(|deadline| now < deadline) {
             return;
         }
-        if this.expect == Some(Expect::Ignores) {
-            return self.decide_ignored(now, step);
-        }
-        self.missed(now, step);
         let id = &this.id;
         match this.expect {
-            Some(Expect::Yields { .. }) => self.decide(now, step, now),
+            Some(Expect::Ignores) => self.decide_ignored(now, step),
+            Some(Expect::Yields { .. }) => {
+                self.missed(now, step);
+                self.decide(now, step, now);
+            }
             Some(Expect::Speaks { within }) => {
+                self.missed(now, step);
                 let outcome = self.silence_means();
                 self.vanish_or_end(now, outcome, format!("turn `{id}`: silence for {within:?}"));
             }
             Some(Expect::Responds { within }) => {
+                if let Some(cut_in) = self.only_cut_in(step) {
+                    self.met(cut_in.from, step);
+                    return self.decide(now, step, step.began);
+                }
+                self.missed(now, step);
                 let detail = format!("turn `{id}`: no reply within {within:?}");
                 self.vanish_or_end(now, Outcome::NoAnswer, detail);
             }
-            None | Some(Expect::Ignores) => {}
+            None => {}
         }
     }
 
-    /// Whether the agent took notice of a noise, as far as that is heard; one that had finished by
-    /// itself is only told apart afterwards.
+    /// The agent's only response, which began long before the caller had ended.
+    fn only_cut_in(&self, step: &InStep) -> Option<Speech> {
+        let Part::Said { began, ended } = step.part else { return None };
+        self.response(began, ended).only_cut_in(Span { from: began, until: ended })
+    }
+
+    /// Whether the agent took notice of a noise.
     fn decide_ignored(&mut self, now: Offset, step: &InStep) {
-        let Part::Said { began, ended, .. } = step.part else { return };
-        let stopped = self
-            .speech
-            .silent_since
-            .is_some_and(|end| end >= began && end <= ended.plus(IGNORES_STOP_WINDOW));
-        let spoke = self.speech.began.is_some_and(|speech| speech > began);
-        if stopped || spoke {
+        let Part::Said { began, ended } = step.part else { return };
+        if self.dialogue.disturbance(Span { from: began, until: ended }).is_some() {
             self.missed(now, step);
         } else {
             self.met(now, step);
@@ -159,28 +228,37 @@ impl Script {
     fn due(&self, step: &InStep, start: Start) -> Option<Offset> {
         let after = match start.after {
             Anchor::SessionStart => self.connected,
-            Anchor::AgentJoined => self.ready,
+            Anchor::AgentJoined => self.agent_there(),
             Anchor::PreviousTurn => Some(step.began),
-            Anchor::AgentSpeechStart => self.speech.began_if_audible_after(step.anchor_floor),
+            Anchor::AgentSpeechStart => self.speech_after(step.anchor_floor).map(|s| s.from),
             Anchor::AgentSpeechEnd => {
-                self.speech.began_if_audible_after(step.anchor_floor)?;
-                let end = self.speech.silent_since?;
-                return Some(end.plus(start.delay.max(SPEECH_GAP)));
+                let end = self.speech_after(step.anchor_floor)?.until?;
+                return Some(self.finishes_at()?.max(end.plus(start.delay)));
             }
         };
         Some(after?.plus(start.delay))
     }
 
+    /// The agent's latest speech, if it was audible after `floor`.
+    fn speech_after(&self, floor: Offset) -> Option<Speech> {
+        let speech = self.dialogue.latest_speech()?;
+        speech.until.is_none_or(|end| end > floor).then_some(speech)
+    }
+
     fn say_when_due(&mut self, now: Offset, step: &InStep, start: Start) -> Option<Action> {
         let due = self.due(step, start);
+        let ends_speech = start.after == Anchor::AgentSpeechEnd;
         if let Some(due) = due
             // An end of speech is only known when it has lasted; other moments can be ordered ahead.
-            && (now >= due || start.after != Anchor::AgentSpeechEnd)
+            && (now >= due || !ends_speech)
         {
+            if ends_speech {
+                self.note_if_stuck(step.index);
+            }
             self.phase = Phase::Step(InStep { part: Part::Ordered, ..step.clone() });
             return Some(Action::Say { step: number(step.index), not_before: due.max(now) });
         }
-        if due.is_none() && now >= step.began.plus(ANCHOR_LIMIT) && !self.speech.audible() {
+        if due.is_none() && now >= step.began.plus(ANCHOR_LIMIT) && !self.dialogue.audible() {
             let id = &self.scenario.steps()[step.index].id;
             let detail = format!(
                 "turn `{id}` waits for the agent's speech, which did not come in {ANCHOR_LIMIT:?}"
@@ -194,54 +272,17 @@ impl Script {
         if let Phase::Step(step) = &self.phase { Some(step.clone()) } else { None }
     }
 
-    pub(super) fn voice_began(&mut self, now: Offset, at: Offset) {
-        self.speech.voice_began(at);
-        let Some(step) = self.current().filter(|step| step.decided.is_none()) else { return };
-        let floor = step.began;
-        // Packets that come in a burst make a voice known before its sample would have sounded.
-        let known = now.max(at);
-        match (self.scenario.steps()[step.index].expect, step.part) {
-            (Some(Expect::Speaks { .. }), Part::Waiting)
-            | (Some(Expect::Responds { .. }), Part::Saying { over_agent: false, .. }) => {
-                self.met(at, &step);
-                self.decide(known, &step, floor);
-            }
-            (Some(Expect::Responds { .. }), Part::Said { ended, over_agent, .. })
-                if !over_agent || at >= ended =>
-            {
-                self.met(at, &step);
-                self.decide(known, &step, floor);
-            }
-            _ => {}
-        }
-    }
-
-    pub(super) fn voice_ended(&mut self, now: Offset, at: Offset) {
-        self.speech.voice_ended(at);
-        let Some(step) = self.current().filter(|step| step.decided.is_none()) else { return };
-        let Some(Expect::Yields { within }) = self.scenario.steps()[step.index].expect else {
-            return;
-        };
-        let (Part::Saying { began, .. } | Part::Said { began, .. }) = step.part else { return };
-        if at >= began && at.since(began) <= within {
-            self.met(at, &step);
-            self.decide(now, &step, at);
-        }
-    }
-
     pub(super) fn utterance_began(&mut self, at: Offset) {
         let Some(step) = self.current() else { return };
         self.note(at, Observation::UtteranceBegan { step: number(step.index) });
-        let over_agent =
-            self.speech.began.is_some() && self.speech.silent_since.is_none_or(|end| end > at);
-        self.phase = Phase::Step(InStep { part: Part::Saying { began: at, over_agent }, ..step });
+        self.phase = Phase::Step(InStep { part: Part::Saying { began: at }, ..step });
     }
 
     pub(super) fn utterance_ended(&mut self, at: Offset) {
         let Some(step) = self.current() else { return };
-        let Part::Saying { began, over_agent } = step.part else { return };
+        let Part::Saying { began } = step.part else { return };
         self.note(at, Observation::UtteranceEnded { step: number(step.index) });
-        let part = Part::Said { began, ended: at, over_agent };
+        let part = Part::Said { began, ended: at };
         self.phase = Phase::Step(InStep { part, ..step });
     }
 
@@ -252,11 +293,19 @@ impl Script {
             (Act::Say { start, .. }, Part::Waiting) => {
                 Some(self.due(step, *start).unwrap_or(step.began.plus(ANCHOR_LIMIT)))
             }
-            (Act::Listen | Act::Say { .. }, _) => Self::deadline(step, this),
+            (Act::Listen | Act::Say { .. }, Part::Waiting | Part::Ordered) => {
+                self.deadline(step, this)
+            }
+            (Act::Listen | Act::Say { .. }, Part::Saying { began } | Part::Said { began, .. }) => {
+                let silent = self.dialogue.speech_at(began).and_then(|speech| speech.until);
+                let known = silent.map(|at| at.plus(self.scenario.turn_taking().speech_gap));
+                let yields = matches!(this.expect, Some(Expect::Yields { .. }));
+                [self.deadline(step, this), known.filter(|_| yields)].into_iter().flatten().min()
+            }
         }
     }
 }
 
-fn number(index: usize) -> u32 {
+pub(super) fn number(index: usize) -> u32 {
     u32::try_from(index).expect("a scenario has far fewer than 2^32 steps")
 }

@@ -1,7 +1,10 @@
 use super::*;
+use crate::record::ReportedMetrics;
 use crate::scenario::testing::with_turns;
-use crate::scenario::{ClipRef, Content, Expect};
+use crate::scenario::{ClipRef, Content, Expect, Step};
 use proptest::prelude::*;
+
+mod responses;
 
 /// Length of every clip's voice in these tests.
 const CLIP: Duration = Duration::from_secs(1);
@@ -56,11 +59,13 @@ impl Played {
 /// 40 ms after it begins and 240 ms after it ends.
 fn play(scenario: Arc<Scenario>, mut heard: Vec<(i64, CallEvent)>) -> Played {
     for (known, what) in &mut heard {
-        if let CallEvent::VoiceBegan { at } = what {
-            (*known, *at) = (*known + 40, ms(*known));
-        } else if let CallEvent::VoiceEnded { at } = what {
-            (*known, *at) = (*known + 240, ms(*known));
-        }
+        let CallEvent::Observed(seen) = what else { continue };
+        seen.at = ms(*known);
+        *known += match seen.what {
+            Observation::VoiceBegan => 40,
+            Observation::VoiceEnded => 240,
+            _ => 0,
+        };
     }
     let mut script = Script::new(scenario, ms(0));
     let mut played = Played {
@@ -107,8 +112,28 @@ fn joined() -> Vec<(i64, CallEvent)> {
 }
 
 fn voice(from: i64, until: i64) -> Vec<(i64, CallEvent)> {
-    let at = ms(0);
-    vec![(from, CallEvent::VoiceBegan { at }), (until, CallEvent::VoiceEnded { at })]
+    vec![(from, seen(Observation::VoiceBegan)), (until, seen(Observation::VoiceEnded))]
+}
+
+/// Observed at the moment it is listed for.
+fn seen(what: Observation) -> CallEvent {
+    CallEvent::Observed(Stamped { at: ms(0), what })
+}
+
+fn state(state: &str) -> CallEvent {
+    seen(Observation::AgentState(state.to_owned()))
+}
+
+fn user_turn() -> CallEvent {
+    let metrics = ReportedMetrics::default();
+    let (id, text) = (String::new(), String::new());
+    seen(Observation::Session(SessionEvent::UserMessage { id, text, metrics }))
+}
+
+fn reply() -> CallEvent {
+    let metrics = ReportedMetrics::default();
+    let (id, text) = (String::new(), String::new());
+    seen(Observation::Session(SessionEvent::AgentMessage { id, text, interrupted: false, metrics }))
 }
 
 fn heard(parts: &[Vec<(i64, CallEvent)>]) -> Vec<(i64, CallEvent)> {
@@ -144,7 +169,8 @@ fn a_voice_that_is_known_before_it_sounds_still_comes_before_the_next_step() {
     script.handle(ms(100), CallEvent::Connected);
     script.handle(ms(700), CallEvent::AgentTrackSubscribed);
     assert_eq!(script.poll(ms(700)), None);
-    script.handle(ms(1_000), CallEvent::VoiceBegan { at: ms(1_018) });
+    let voice = Stamped { at: ms(1_018), what: Observation::VoiceBegan };
+    script.handle(ms(1_000), CallEvent::Observed(voice));
     assert_eq!(script.poll(ms(1_000)), None);
     let notes = script.take_notes();
     let began = |step| notes.iter().find(|n| n.what == Observation::StepBegan { step });
@@ -154,8 +180,8 @@ fn a_voice_that_is_known_before_it_sounds_still_comes_before_the_next_step() {
 #[test]
 fn a_late_report_is_waited_for_but_not_for_ever() {
     let script = || scenario(vec![say("hours", Anchor::AgentJoined, 0, responds(8_000))]);
-    let turn = heard(&[joined(), vec![(2_000, CallEvent::UserTurnReported)], voice(3_000, 4_000)]);
-    let p = play(script(), heard(&[turn.clone(), vec![(5_000, CallEvent::ReplyReported)]]));
+    let turn = heard(&[joined(), vec![(2_000, user_turn())], voice(3_000, 4_000)]);
+    let p = play(script(), heard(&[turn.clone(), vec![(5_000, reply())]]));
     assert_eq!(p.end.at, ms(5_000));
     let p = play(script(), turn);
     assert_eq!(p.end.at, ms(4_700).plus(REPORT_GRACE));
@@ -234,9 +260,9 @@ fn a_barge_in_waits_for_silence_and_the_script_goes_on() {
     let p = play(steps(2_000), heard(&[joined(), voice(1_000, 2_600), voice(4_000, 4_500)]));
     assert_eq!(p.said, vec![(1, ms(1_900))]);
     assert_eq!(p.noted(&Observation::ExpectationMet { step: 1 }), Some(ms(2_600)));
-    // The clip is said to its end (2900) before the next step begins.
-    assert_eq!(p.noted(&Observation::StepBegan { step: 2 }), Some(ms(2_900)));
-    assert_eq!((p.end.outcome, p.end.at), (Outcome::Answered, ms(5_200)));
+    // That it does not go on is known after a silence of 700 ms.
+    assert_eq!(p.noted(&Observation::StepBegan { step: 2 }), Some(ms(3_300)));
+    assert_eq!((p.end.outcome, p.end.at), (Outcome::Answered, ms(5_300)));
 
     let p = play(steps(500), heard(&[joined(), voice(1_000, 2_600)]));
     assert_eq!(p.noted(&Observation::ExpectationMissed { step: 1 }), Some(ms(1_900 + 500 + 200)));
@@ -279,10 +305,10 @@ fn after_a_barge_in_the_next_turn_waits_for_the_new_reply() {
 }
 
 #[test]
-fn an_early_reply_counts_before_the_clip_ends_but_running_speech_does_not() {
+fn an_early_reply_counts_but_running_speech_does_not() {
     let early = || scenario(vec![say("hours", Anchor::AgentJoined, 0, responds(3_000))]);
-    let p = play(early(), heard(&[joined(), voice(1_400, 3_000)]));
-    assert_eq!(p.noted(&Observation::ExpectationMet { step: 0 }), Some(ms(1_400)));
+    let p = play(early(), heard(&[joined(), voice(1_600, 3_000)]));
+    assert_eq!(p.noted(&Observation::ExpectationMet { step: 0 }), Some(ms(1_600)));
     // Running speech with a pause in it, then the true reply.
     let s = scenario(vec![greeting(), say("over", Anchor::AgentSpeechStart, 500, responds(3_000))]);
     let p =
@@ -293,7 +319,7 @@ fn an_early_reply_counts_before_the_clip_ends_but_running_speech_does_not() {
 #[test]
 fn max_call_ends_a_call_that_hangs() {
     let s = scenario(vec![greeting(), say("hours", Anchor::AgentSpeechEnd, 0, responds(8_000))]);
-    let p = play(s, heard(&[joined(), vec![(1_000, CallEvent::VoiceBegan { at: ms(0) })]]));
+    let p = play(s, heard(&[joined(), vec![(1_000, seen(Observation::VoiceBegan))]]));
     assert_eq!((p.end.outcome, p.end.at), (Outcome::NoAnswer, ms(90_100)));
     assert_eq!(p.end.detail, "the call reached max_call (90s) in turn `hours`");
 }
@@ -314,21 +340,23 @@ fn leaving_stopping_and_breaking_are_told_apart() {
 
 fn any_heard() -> impl Strategy<Value = (i64, CallEvent)> {
     let at = 0..80_000_i64;
-    let what = (0..15_u8, at.clone()).prop_map(|(kind, at)| {
-        let at = ms(at);
+    let what = (0..18_u8).prop_map(|kind| {
         let reason = String::new();
         match kind {
             0 | 1 => CallEvent::Connected,
             2 => CallEvent::AgentJoined,
             3 => CallEvent::AgentTrackSubscribed,
-            4 | 5 => CallEvent::VoiceBegan { at },
-            6 | 7 => CallEvent::VoiceEnded { at },
+            4 | 5 => seen(Observation::VoiceBegan),
+            6 | 7 => seen(Observation::VoiceEnded),
             8 => CallEvent::MediaStalled,
             9 => CallEvent::MediaResumed,
-            10 => CallEvent::UserTurnReported,
-            11 => CallEvent::ReplyReported,
+            10 => user_turn(),
+            11 => reply(),
             12 => CallEvent::Reconnecting,
             13 => CallEvent::Reconnected,
+            14 => state("thinking"),
+            15 => state("speaking"),
+            16 => state("listening"),
             _ => CallEvent::AgentLeft { reason },
         }
     });

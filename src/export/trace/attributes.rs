@@ -162,7 +162,9 @@ pub(super) fn call_output(call: &CallRecord, turns: &[&Turn]) -> serde_json::Val
                 Reply::DidNotYield { waited_ms } => ("did_not_yield_for_ms", Some(waited_ms)),
                 Reply::Disturbed { after_ms, .. } => ("disturbed_after_ms", Some(after_ms)),
                 Reply::Ignored => ("disturbed", None),
+                Reply::CutIn { early_ms, .. } => ("cut_in_ms", Some(early_ms)),
                 Reply::NotAwaited => ("awaited", None),
+                Reply::NotTested => ("tested", None),
                 Reply::NotReached => ("reached", None),
             };
             let result = ms.map_or(json!(false), |ms| json!(ms.round()));

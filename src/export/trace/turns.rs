@@ -63,6 +63,13 @@ impl Trace<'_> {
                 let text = format!("the agent {what} {after_ms:.0} ms after a noise began");
                 Some((Level::Warning, text))
             }
+            Reply::CutIn { early_ms, .. } => Some((
+                Level::Warning,
+                format!("the agent cut in {early_ms:.0} ms before the caller had ended"),
+            )),
+            Reply::NotTested => {
+                Some((Level::Warning, "the barge-in found the agent silent: not tested".to_owned()))
+            }
             Reply::NotReached => {
                 Some((Level::Warning, "the call ended before this turn was decided".to_owned()))
             }
@@ -158,6 +165,9 @@ fn response(turn: &Turn) -> Option<Response> {
                 audible: Some((voice.from, latency_ms)),
             })
         }
+        Reply::CutIn { voice, .. } => {
+            Some(Response { from: voice.from, until: voice.until, audible: None })
+        }
         Reply::Unanswered { waited_ms } => {
             let from = turn.said?.until;
             Some(Response { from, until: earlier(from, -waited_ms), audible: None })
@@ -167,6 +177,7 @@ fn response(turn: &Turn) -> Option<Response> {
         | Reply::Ignored
         | Reply::Disturbed { .. }
         | Reply::NotAwaited
+        | Reply::NotTested
         | Reply::NotReached => None,
     }
 }

@@ -9,7 +9,7 @@ use super::{micro, path};
 use crate::report::since_start;
 use crate::time::Offset;
 use crate::turn::{
-    Analysis, CallFacts, Disturbance, Part, Path, Rejected, Reply, Span, Turn, stages,
+    Analysis, Answer, CallFacts, Disturbance, Part, Path, Rejected, Reply, Span, Turn, stages,
 };
 
 /// The calls of a run as a list.
@@ -50,6 +50,8 @@ struct TurnJson<'a> {
     reply: &'static str,
     heard_ms: Option<f64>,
     ttfa_ms: Option<f64>,
+    answer: Option<AnswerJson>,
+    cut_in: bool,
     yield_ms: Option<f64>,
     disturbed_ms: Option<f64>,
     censored: bool,
@@ -124,6 +126,15 @@ impl<'a> From<&'a CallFacts> for CallJson<'a> {
     }
 }
 
+/// From the caller's last voiced sample to the answer; `censored`: it had not come when the caller went on.
+#[derive(Debug, Serialize)]
+struct AnswerJson {
+    ms: f64,
+    censored: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filler_gap_ms: Option<f64>,
+}
+
 impl<'a> From<&'a Turn> for TurnJson<'a> {
     fn from(turn: &'a Turn) -> Self {
         let (reply, voice) = reply(turn.reply);
@@ -136,6 +147,8 @@ impl<'a> From<&'a Turn> for TurnJson<'a> {
             reply,
             heard_ms: heard_ms(turn.reply).map(micro),
             ttfa_ms: turn.ttfa_ms.map(micro),
+            answer: turn.answer.map(Into::into),
+            cut_in: turn.cut_in,
             yield_ms: yield_ms(turn.reply).map(micro),
             disturbed_ms: disturbed_ms(turn.reply).map(micro),
             censored: matches!(turn.reply, Reply::Unanswered { .. } | Reply::DidNotYield { .. }),
@@ -171,12 +184,29 @@ fn heard_ms(reply: Reply) -> Option<f64> {
     match reply {
         Reply::Greeted { latency_ms, .. } | Reply::Heard { latency_ms, .. } => Some(latency_ms),
         Reply::Unanswered { waited_ms } => Some(waited_ms),
-        Reply::Yielded { .. }
+        Reply::CutIn { .. }
+        | Reply::Yielded { .. }
         | Reply::DidNotYield { .. }
         | Reply::Ignored
         | Reply::Disturbed { .. }
         | Reply::NotAwaited
+        | Reply::NotTested
         | Reply::NotReached => None,
+    }
+}
+
+impl From<Answer> for AnswerJson {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Heard { latency_ms, filler } => Self {
+                ms: micro(latency_ms),
+                censored: false,
+                filler_gap_ms: filler.map(|filler| micro(filler.gap_ms)),
+            },
+            Answer::Outstanding { waited_ms } => {
+                Self { ms: micro(waited_ms), censored: true, filler_gap_ms: None }
+            }
+        }
     }
 }
 
@@ -187,10 +217,12 @@ fn yield_ms(reply: Reply) -> Option<f64> {
         Reply::DidNotYield { waited_ms } => Some(waited_ms),
         Reply::Greeted { .. }
         | Reply::Heard { .. }
+        | Reply::CutIn { .. }
         | Reply::Unanswered { .. }
         | Reply::Ignored
         | Reply::Disturbed { .. }
         | Reply::NotAwaited
+        | Reply::NotTested
         | Reply::NotReached => None,
     }
 }
@@ -210,7 +242,9 @@ fn reply(reply: Reply) -> (&'static str, Option<Span>) {
         Reply::Disturbed { by: Disturbance::Stopped, .. } => ("stopped_by_noise", None),
         Reply::Disturbed { by: Disturbance::Answered, .. } => ("answered_noise", None),
         Reply::Unanswered { .. } => ("unanswered", None),
+        Reply::CutIn { voice, .. } => ("cut_in", Some(voice)),
         Reply::NotAwaited => ("not_awaited", None),
+        Reply::NotTested => ("not_tested", None),
         Reply::NotReached => ("not_reached", None),
     }
 }

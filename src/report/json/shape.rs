@@ -69,6 +69,7 @@ pub(super) struct ComparisonJson<'a> {
     pub(super) changes: Vec<ChangeJson>,
     pub(super) spread: Option<ChangeJson>,
     pub(super) failures: Option<FailuresJson>,
+    pub(super) cut_ins: Option<FailuresJson>,
     pub(super) attribution: Option<AttributionJson>,
 }
 

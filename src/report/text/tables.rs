@@ -1,5 +1,6 @@
 //! The tables of a terminal report.
 
+use super::counted;
 use super::page::{Page, Tone};
 use crate::record::Calibration;
 use crate::report::counts::loss;
@@ -8,7 +9,7 @@ use crate::scenario::Metric;
 use crate::stats::{Quantile, Statistic};
 use crate::text::{self, clipped};
 use crate::turn::Part;
-use crate::verdict::{Attribution, Basis, Change, Direction, FailureChange};
+use crate::verdict::{Attribution, Basis, Change, Direction};
 
 /// Columns of a metric's name.
 const NAME: usize = 30;
@@ -47,7 +48,14 @@ impl Columns {
 const GROUPS: [(&str, &[Metric]); 5] = [
     (
         "heard by the caller",
-        &[Metric::HeardE2eLatency, Metric::HeardTtfa, Metric::GreetingLatency, Metric::TimeToYield],
+        &[
+            Metric::HeardE2eLatency,
+            Metric::AnswerLatency,
+            Metric::FillerGap,
+            Metric::HeardTtfa,
+            Metric::GreetingLatency,
+            Metric::TimeToYield,
+        ],
     ),
     ("call setup", &[Metric::ConnectDelay, Metric::AgentJoinDelay, Metric::AgentReadyDelay]),
     (
@@ -80,7 +88,10 @@ pub(super) fn metrics(page: &mut Page, report: &Report) {
     page.line(&[(Tone::Faint, &head)]);
     let mut bound = false;
     for (title, metrics) in GROUPS {
-        let rows: Vec<&Summary> = metrics.iter().filter_map(|m| report.summary(*m)).collect();
+        // Without a filler the answer is the reply.
+        let says_more = |m: &&Metric| **m != Metric::AnswerLatency || has_filler(report);
+        let rows: Vec<&Summary> =
+            metrics.iter().filter(says_more).filter_map(|m| report.summary(*m)).collect();
         if rows.is_empty() {
             continue;
         }
@@ -96,6 +107,11 @@ pub(super) fn metrics(page: &mut Page, report: &Report) {
             "≥ lower bound: some turns were unanswered, so the true value is at least this",
         );
     }
+}
+
+/// Whether something bridged the wait for an answer.
+fn has_filler(report: &Report) -> bool {
+    report.events.iter().any(|(metric, share)| *metric == Metric::FillerCount && share.count > 0)
 }
 
 /// Writes the row of a metric; true when it shows a lower bound.
@@ -123,6 +139,9 @@ pub(super) fn turn_taking(page: &mut Page, report: &Report) {
     }
     page.heading("turn taking");
     for (metric, share) in &report.events {
+        if *metric == Metric::FillerCount && share.count == 0 {
+            continue;
+        }
         let tone = if share.count > 0 { Tone::Doubt } else { Tone::Plain };
         let name = format!("  {:<width$}", metric.name(), width = NAME - 2);
         let found = format!("{:>6}", share.count);
@@ -233,9 +252,7 @@ pub(super) fn comparison(page: &mut Page, report: &Report) {
     let footer =
         if with_interval(page) { ", with the 95 % interval of the difference" } else { "" };
     page.paragraph(2, &[(Tone::Faint, "in milliseconds"), (Tone::Faint, footer)], "");
-    if let Some(failures) = &comparison.failures {
-        page.paragraph(2, &[], &calls_that_failed(failures));
-    }
+    counted::calls(page, comparison);
     if let Some(expected) = comparison.changes.first().and_then(expected) {
         page.paragraph(2, &[], &expected);
     }
@@ -316,25 +333,6 @@ fn change_text(change: &Change, with_sides: bool) -> String {
         "  {name:<32}{:>8} → {:>6}{difference:>8}  ",
         number(Quantile { value: change.baseline, lower_bound: change.baseline_is_bound }),
         number(Quantile { value: change.run, lower_bound: change.run_is_bound }),
-    )
-}
-
-fn calls_that_failed(failures: &FailureChange) -> String {
-    let FailureChange { baseline, run, difference, more, .. } = failures;
-    let points = |share: f64| {
-        let text = format!("{:+.1}", share * 100.0).replace('-', "\u{2212}");
-        if text.trim_start_matches(['+', '\u{2212}']) == "0.0" { "0".to_owned() } else { text }
-    };
-    format!(
-        "calls_ok {} of {} → {} of {}: {} points, 95 % interval {} to {}{}",
-        baseline.hits,
-        baseline.n,
-        run.hits,
-        run.n,
-        points(difference.point),
-        points(difference.low),
-        points(difference.high),
-        if *more { ": more calls fail" } else { "" },
     )
 }
 

@@ -107,7 +107,7 @@ pub(in crate::scenario) const SCENARIO: Mapping = Mapping {
             "turn_taking",
             &TURN_TAKING,
             Default("{}"),
-            "How long a silence has to be to count as awkward.",
+            "How long a silence has to be to mean something.",
         ),
         reserved("tags"),
         reserved("userdata"),

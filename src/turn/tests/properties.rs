@@ -15,6 +15,8 @@ fn observation() -> impl Strategy<Value = Stamped> {
         step.clone().prop_map(|step| Observation::UtteranceEnded { step }),
         step.clone().prop_map(|step| Observation::ExpectationMet { step }),
         step.prop_map(|step| Observation::ExpectationMissed { step }),
+        prop::sample::select(vec!["thinking", "speaking", "listening"])
+            .prop_map(|state| Observation::AgentState(state.to_owned())),
         Just(Observation::VoiceBegan),
         Just(Observation::VoiceEnded),
         Just(Observation::SoundBegan),
@@ -55,7 +57,9 @@ fn turn_shifted(mut turn: Turn, us: i64) -> Turn {
         s.until = s.until.plus_micros(us);
     };
     turn.said.as_mut().map(shift);
-    if let Reply::Greeted { voice, .. } | Reply::Heard { voice, .. } = &mut turn.reply {
+    if let Reply::Greeted { voice, .. } | Reply::Heard { voice, .. } | Reply::CutIn { voice, .. } =
+        &mut turn.reply
+    {
         shift(voice);
     }
     turn

@@ -124,5 +124,22 @@ pub(super) const TURN_TAKING: Mapping = Mapping {
             "8s",
             "The same for a turn in which the agent ran a tool.",
         ),
+        key(
+            "speech_gap",
+            ms(200, 30_000),
+            // Longer than the pause between two sentences, and the usual end-of-speech silence of voice testers.
+            Default("700ms"),
+            "3s",
+            "Silence of the agent that ends its speech. An agent that says words of waiting over a slow tool, and \
+             reports neither its state nor its tools, needs a longer one: the caller goes on after it.",
+        ),
+        key(
+            "busy_limit",
+            ms(1_000, 600_000),
+            Default("30s"),
+            "60s",
+            "How long the caller waits for an agent that is silent and says that it thinks, speaks or runs a tool. \
+             After that it counts as stuck, and the caller goes on.",
+        ),
     ],
 };

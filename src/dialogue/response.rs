@@ -1,0 +1,173 @@
+//! What the agent said to a turn of the caller's: cut-in, reply and answer; and how it took a noise.
+
+use std::time::Duration;
+
+use super::{Dialogue, EARLY, Span, Speech};
+use crate::record::SPEECH_GAP;
+use crate::scenario::{IGNORES_ANSWER_WINDOW, IGNORES_STOP_WINDOW};
+use crate::time::Offset;
+
+/// Audio outruns data, and data audio, by no more than this.
+const DATA_LAG: Duration = Duration::from_millis(500);
+/// The state attribute comes before the voice it announces, or this much after it (17 ms was the most that
+/// was seen).
+const STATE_LAG: Duration = Duration::from_millis(100);
+/// How long before and after the end of a speech, as we heard it, the agent's word of it may reach us.
+const REPORT_EARLY_US: i64 = 300_000;
+const REPORT_LATE_US: i64 = 1_000_000;
+
+/// What the agent said to a turn, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Response {
+    /// A speech that began more than [`EARLY`] before the caller had ended.
+    pub cut_in: Option<Speech>,
+    /// The first that did not.
+    pub reply: Option<Speech>,
+}
+
+impl Response {
+    /// The cut-in, when nothing else came and it went on after the caller's end: then it was the response.
+    pub fn only_cut_in(&self, said: Span) -> Option<Speech> {
+        let lasts = |s: &Speech| s.until.is_none_or(|until| until > said.until);
+        if self.reply.is_some() { None } else { self.cut_in.filter(lasts) }
+    }
+}
+
+/// The last thing said in reply to a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// There was no filler: the reply is the answer.
+    Reply,
+    /// It followed a filler: its first audible sample, and how long the agent had been silent before.
+    AfterFiller { from: Offset, gap: Duration },
+    /// It had not come when the caller went on, and the agent was still at work on it.
+    Outstanding,
+}
+
+/// How an agent takes notice of what it should ignore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disturbance {
+    /// It fell silent.
+    Stopped,
+    /// It was silent, and spoke.
+    Answered,
+}
+
+impl Dialogue {
+    /// What the agent said to a turn that the caller said to its end, up to `closed`.
+    pub fn response(&self, said: Span, closed: Option<Offset>) -> Response {
+        let open = |speech: &Speech| closed.is_none_or(|closed| speech.from <= closed);
+        let mut speeches = self.new_speeches(said.from).take_while(open).peekable();
+        speeches.next_if(|first| self.is_owed(said, first.from));
+        let mut response = Response::default();
+        let early =
+            |speech: &Speech| EARLY < said.until.since(speech.from) && speech.from < said.until;
+        while let Some(speech) = speeches.next_if(early) {
+            response.cut_in.get_or_insert(speech);
+        }
+        let first = speeches.next();
+        let committed = self.committed(said);
+        let after = |speech: &Speech| committed.is_none_or(|at| speech.from.plus(DATA_LAG) >= at);
+        response.reply = match first {
+            Some(first) if !after(&first) => speeches.find(after).or(Some(first)),
+            first => first,
+        };
+        response
+    }
+
+    /// When the agent said that it had committed the turn, or its last piece.
+    fn committed(&self, said: Span) -> Option<Offset> {
+        let next = self.next_said(said.from);
+        let of_turn =
+            |at: &&Offset| at.plus(EARLY) >= said.until && next.is_none_or(|next| **at <= next);
+        self.commits.iter().filter(of_turn).min().copied()
+    }
+
+    /// Whether a speech at `at`, the first since the caller began, belongs to the turn before: the agent
+    /// was silent and at work when the caller began, went on with that until it spoke, and did not commit
+    /// the new turn in between.
+    fn is_owed(&self, said: Span, at: Offset) -> bool {
+        let Some(until) = self.activity.working_through(said.from) else { return false };
+        let silent = self.speech_at(said.from).is_none();
+        let worked = until.is_none_or(|until| at <= until.plus(DATA_LAG));
+        let mut commits = self.commits.iter();
+        silent && worked && !commits.any(|c| c.plus(EARLY) >= said.until && *c <= at)
+    }
+
+    /// The answer that came with or after a reply, up to `closed`.
+    pub fn answer(&self, reply: Speech, closed: Offset) -> Answer {
+        if !self.activity.is_known() {
+            return self.answer_by_ear(reply, closed);
+        }
+        let Some(worked) = self.worked(reply, closed) else { return Answer::Reply };
+        let Some(until) = worked else { return Answer::Outstanding };
+        let voice =
+            self.voices.iter().find(|v| v.from.plus(STATE_LAG) >= until && v.from <= closed);
+        let sounding = |v: super::voices::Voice| {
+            v.from < until && v.until.is_none_or(|end| end > until.plus(STATE_LAG))
+        };
+        match voice {
+            Some(voice) => self.after_filler(voice.from),
+            // What sounded while the agent worked goes over into the answer without a gap.
+            None if self.voices.iter().any(sounding) => {
+                Answer::AfterFiller { from: until, gap: Duration::ZERO }
+            }
+            // A tool that nothing more was said about.
+            None => Answer::Reply,
+        }
+    }
+
+    /// When the last work ended that went on into the reply or began after it; `Some(None)` when it had
+    /// not ended at `closed`.
+    #[expect(clippy::option_option, reason = "no work, work without an end and work with one")]
+    fn worked(&self, reply: Speech, closed: Offset) -> Option<Option<Offset>> {
+        let into = reply.from.plus(STATE_LAG);
+        let work = self.activity.iter().filter(|busy| {
+            busy.doing.is_work()
+                && busy.from < closed
+                && busy.until.is_none_or(|until| until > into)
+        });
+        let ends = work.map(|busy| busy.until.filter(|until| *until <= closed));
+        ends.reduce(|last, end| Some(last?.max(end?)))
+    }
+
+    fn answer_by_ear(&self, reply: Speech, closed: Offset) -> Answer {
+        let mut before = reply.from;
+        let mut answer = None;
+        for voice in self.voices.iter().filter(|v| v.from >= reply.from && v.from <= closed) {
+            if voice.from > reply.from && voice.from.since(before) >= SPEECH_GAP {
+                answer = Some(voice.from);
+            }
+            before = voice.until.unwrap_or(closed);
+        }
+        answer.map_or(Answer::Reply, |from| self.after_filler(from))
+    }
+
+    fn after_filler(&self, from: Offset) -> Answer {
+        let before = self.voices.before(from).checked_sub(1).and_then(|i| self.voices.get(i));
+        let ended = before.and_then(|voice| voice.until).unwrap_or(from);
+        Answer::AfterFiller { from, gap: from.since(ended) }
+    }
+
+    /// How the agent took notice of a noise, and when: of one that was said to its end, up to what is known.
+    /// One that had spoken its message to the end did not break off.
+    pub fn disturbance(&self, noise: Span) -> Option<(Disturbance, Offset)> {
+        let stop_limit = noise.until.plus(IGNORES_STOP_WINDOW);
+        if let Some(running) = self.speech_at(noise.from) {
+            match running.until.filter(|until| *until <= stop_limit) {
+                None => return None,
+                Some(until) if !self.finished.iter().any(|at| about(*at, until)) => {
+                    return Some((Disturbance::Stopped, until));
+                }
+                Some(_) => {}
+            }
+        }
+        let answer_limit = noise.until.plus(IGNORES_ANSWER_WINDOW);
+        let answer = self.new_speech(noise.from).filter(|speech| speech.from <= answer_limit);
+        answer.map(|speech| (Disturbance::Answered, speech.from))
+    }
+}
+
+fn about(report: Offset, end: Offset) -> bool {
+    (end.plus_micros(-REPORT_EARLY_US)..=end.plus_micros(REPORT_LATE_US)).contains(&report)
+}

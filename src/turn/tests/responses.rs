@@ -1,0 +1,69 @@
+//! Cut-ins, answers after a filler, and what is not fine in silence.
+
+use super::*;
+
+#[test]
+fn a_reply_that_began_too_early_has_no_latency() {
+    let of = |begins: i64| {
+        let log = [connected(0), began(0, 0), said(0, 1_000, 3_000), voice(begins, 4_000)];
+        let m = measures_of(vec![ask("hours")], &log, 5_000, Outcome::Answered);
+        let reply = turns_of(vec![ask("hours")], &log, 5_000, Outcome::Answered)[0].reply;
+        let count = m.values(Metric::EotMispredictionCount).iter().map(|v| v.value).sum::<f64>();
+        (reply, values(&m, Metric::HeardE2eLatency), count)
+    };
+    let cut_in = Reply::CutIn { voice: span(2_600, 4_000), early_ms: 400.0 };
+    assert_eq!(of(2_600), (cut_in, Vec::new(), 1.0));
+    // Closer to the end it may have been right.
+    let early = Reply::Heard { voice: span(2_850, 4_000), latency_ms: -150.0 };
+    assert_eq!(of(2_850), (early, vec![(0, -150.0, false)], 0.0));
+}
+
+#[test]
+fn an_answer_that_comes_after_a_filler_is_a_figure_of_its_own() {
+    let state = |ms, state: &str| vec![is(ms, Observation::AgentState(state.to_owned()))];
+    let filler = [
+        connected(0),
+        began(0, 0),
+        said(0, 1_000, 2_000),
+        state(2_500, "thinking"),
+        state(3_100, "speaking"),
+        voice(3_130, 4_000),
+        state(4_050, "thinking"),
+    ];
+    let of = |log: &[Vec<Stamped>], outcome| measures_of(vec![ask("hours")], log, 9_000, outcome);
+    let answered =
+        [&filler[..], &[state(6_500, "speaking"), voice(6_530, 8_000), state(8_050, "listening")]]
+            .concat();
+    let m = of(&answered, Outcome::Answered);
+    assert_eq!(values(&m, Metric::HeardE2eLatency), [(0, 1_130.0, false)]);
+    assert_eq!(values(&m, Metric::AnswerLatency), [(0, 4_530.0, false)]);
+    assert_eq!(values(&m, Metric::FillerCount), [(0, 1.0, false)]);
+    assert_eq!(values(&m, Metric::FillerGap), [(0, 2_530.0, false)]);
+    assert_eq!(values(&m, Metric::CallsOk), [(0, 1.0, false)]);
+    // It never came, and the caller gave up on it.
+    let stuck = Observation::AgentStuck { step: 0, doing: "thinking".to_owned() };
+    let m = of(&[&filler[..], &[vec![is(4_050, stuck)]]].concat(), Outcome::Answered);
+    assert_eq!(values(&m, Metric::AnswerLatency), [(0, 7_000.0, true)]);
+    assert_eq!(values(&m, Metric::CallsOk), [(0, 0.0, false)]);
+    // Without a filler both are the same.
+    let plain = [connected(0), began(0, 0), said(0, 1_000, 2_000), voice(3_130, 4_000)];
+    let m = of(&plain, Outcome::Answered);
+    assert_eq!(values(&m, Metric::AnswerLatency), values(&m, Metric::HeardE2eLatency));
+    assert_eq!(values(&m, Metric::FillerCount), [(0, 0.0, false)]);
+}
+
+#[test]
+fn an_expectation_without_a_result_and_a_mute_agent_are_not_fine() {
+    // A barge-in that found the agent silent.
+    let log = [connected(0), began(0, 0), voice(500, 1_900), said(0, 2_000, 3_000)];
+    let m = measures_of(vec![barge("wait")], &log, 6_000, Outcome::Answered);
+    assert_eq!(values(&m, Metric::CallsOk), [(0, 0.0, false)]);
+    // A script that expects nothing.
+    let of = |log: &[Vec<Stamped>]| {
+        let m = measures_of(vec![say("hello", None)], log, 6_000, Outcome::Answered);
+        values(&m, Metric::CallsOk)
+    };
+    let mute = [connected(0), began(0, 0), said(0, 2_000, 3_000)];
+    assert_eq!(of(&mute), [(0, 0.0, false)]);
+    assert_eq!(of(&[&mute[..], &[voice(4_000, 5_000)]].concat()), [(0, 1.0, false)]);
+}
