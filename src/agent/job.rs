@@ -50,6 +50,8 @@ pub struct Job {
     pub voices: Arc<Voices>,
     pub silence: EncodedFrame,
     pub clock: Clock,
+    /// When it may join at the soonest.
+    pub join_at: Offset,
     /// Where the truth goes; what finds it full is lost, and said to be.
     pub truth: Option<mpsc::Sender<Truth>>,
     /// Becomes true when the agent has to leave.
@@ -85,6 +87,7 @@ pub async fn attend(mut job: Job) -> Result<(), JobError> {
         tokio::time::sleep(Duration::from_secs_f64(ms.clamp(0.0, 600_000.0) / 1_000.0)).await;
     }
     make_voices(&job).await?;
+    sleep_until(job.clock.instant(job.join_at).into()).await;
     let (room, events) = Room::connect(&job.url, &job.token, room_options())
         .await
         .map_err(|source| JobError::Join { room: job.room.clone(), source })?;

@@ -64,8 +64,12 @@ pub struct Voice {
 /// The voices that were made so far.
 #[derive(Debug, Default)]
 pub struct Voices {
-    made: Mutex<BTreeMap<(Sound, u32), Arc<Voice>>>,
+    places: Mutex<BTreeMap<(Sound, u32), Arc<Place>>>,
 }
+
+/// Where a voice is kept once it is made. Whoever wants it meanwhile waits: calls that begin together say the same, and
+/// if each of them encoded it, the machine would do nothing else for seconds.
+type Place = Mutex<Option<Arc<Voice>>>;
 
 impl Voices {
     /// The sound with this length; encoding it for the first time takes some 2 % of that.
@@ -73,16 +77,25 @@ impl Voices {
     /// # Errors
     /// As [`opus::encode`].
     pub fn get(&self, sound: Sound, ms: u32) -> Result<Arc<Voice>, CodecError> {
-        let known = |made: &BTreeMap<_, Arc<Voice>>| made.get(&(sound, ms)).cloned();
-        if let Some(voice) = known(&self.made.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(voice);
+        let Some(place) = self.place(sound, ms) else {
+            return Ok(Arc::new(Voice::make(sound, ms)?));
+        };
+        let mut kept = place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(voice) = &*kept {
+            return Ok(Arc::clone(voice));
         }
         let voice = Arc::new(Voice::make(sound, ms)?);
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if made.len() < KEPT {
-            made.insert((sound, ms), Arc::clone(&voice));
-        }
+        *kept = Some(Arc::clone(&voice));
         Ok(voice)
+    }
+
+    /// `None` for one sound too many.
+    fn place(&self, sound: Sound, ms: u32) -> Option<Arc<Place>> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.len() >= KEPT && !places.contains_key(&(sound, ms)) {
+            return None;
+        }
+        Some(Arc::clone(places.entry((sound, ms)).or_default()))
     }
 }
 
@@ -200,6 +213,17 @@ mod tests {
         assert_eq!(voice.last_audible_of(0), None);
         let again = voices.get(Sound::Tone, 400).expect("known");
         assert!(Arc::ptr_eq(&voice, &again), "it is encoded once");
+    }
+
+    #[test]
+    fn calls_that_begin_together_encode_a_voice_once() {
+        let voices = Voices::default();
+        let made: Vec<_> = std::thread::scope(|scope| {
+            let all: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| voices.get(Sound::Noise, 2_000))).collect();
+            all.into_iter().map(|one| one.join().expect("no panic").expect("encodes")).collect()
+        });
+        assert!(made.iter().all(|voice| Arc::ptr_eq(voice, &made[0])));
     }
 
     /// What an ear makes of it when it came through the codec, the first `frames` packets of it: how far its first

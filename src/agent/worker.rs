@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::room::endpoint::Endpoint;
 use crate::room::packets::packet;
 use crate::room::registration::{Registered, RegistrationError};
+use crate::time::Offset;
 use livekit::webrtc::encoded::EncodedFrame;
 use livekit_protocol as proto;
 use proto::server_message::Message as FromServer;
@@ -25,6 +26,10 @@ const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Calls at a time; one more is declined, and goes to another worker.
 const JOBS: usize = 500;
+/// How long after the agent joined one room it joins the next at the soonest. A server that is asked for many agents at a
+/// time may hand out their jobs together (livekit-server does when its answers to "is there such an agent?" are due to be
+/// renewed: 33 jobs after four seconds without any), and joining costs far more CPU time than talking.
+const APART: Duration = Duration::from_millis(50);
 /// How long the calls may take to end when the agent is stopped.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -66,6 +71,22 @@ struct Jobs {
     ids: HashMap<Id, String>,
     /// By job; sending true lets the agent leave.
     stops: HashMap<String, watch::Sender<bool>>,
+    /// When the next one may join at the soonest.
+    not_before: Offset,
+}
+
+impl Jobs {
+    fn none() -> Self {
+        let (tasks, ids, stops) = (JoinSet::new(), HashMap::new(), HashMap::new());
+        Self { tasks, ids, stops, not_before: Offset::default() }
+    }
+
+    /// When one that is assigned now may join.
+    fn join_at(&mut self, now: Offset) -> Offset {
+        let at = now.max(self.not_before);
+        self.not_before = at.plus(APART);
+        at
+    }
 }
 
 impl Worker {
@@ -81,8 +102,7 @@ impl Worker {
     ) -> Result<(), WorkerError> {
         let voices = Arc::new(Voices::default());
         let silence = packet(&opus::silence()?);
-        let (tasks, ids, stops) = (JoinSet::new(), HashMap::new(), HashMap::new());
-        let mut jobs = Jobs { tasks, ids, stops };
+        let mut jobs = Jobs::none();
         let mut socket = self.register().await?;
         registered.send_replace(true);
         let served = loop {
@@ -215,6 +235,7 @@ impl Worker {
             return Some(status(job.id, proto::JobStatus::JsFailed, why));
         }
         let (stop, stopped) = watch::channel(false);
+        let join_at = jobs.join_at(self.clock.now());
         let url = assignment.url.filter(|url| !url.is_empty());
         let task = jobs.tasks.spawn(Box::pin(job::attend(Job {
             url: url.unwrap_or_else(|| self.endpoint.url.clone()),
@@ -225,6 +246,7 @@ impl Worker {
             voices: Arc::clone(voices),
             silence: silence.clone(),
             clock: self.clock,
+            join_at,
             truth: self.truth.clone(),
             stop: stopped,
         })));
@@ -294,12 +316,19 @@ mod tests {
             truth: None,
             say: |_| {},
         };
-        let (tasks, ids, stops) = (JoinSet::new(), HashMap::new(), HashMap::new());
-        let mut jobs = Jobs { tasks, ids, stops };
+        let mut jobs = Jobs::none();
         let silence = packet(&opus::silence().unwrap());
         let answer = worker.begin(assignment(metadata), &mut jobs, &Arc::default(), &silence);
         let Some(ToServer::UpdateJob(update)) = answer else { panic!("{answer:?}") };
         (update.status(), jobs.tasks.len())
+    }
+
+    #[test]
+    fn jobs_that_come_together_join_one_after_another() {
+        let mut jobs = Jobs::none();
+        let at = |ms: i64| Offset::from_micros(ms * 1_000);
+        let joins = [10, 10, 11, 400].map(|now| jobs.join_at(at(now)));
+        assert_eq!(joins, [10, 60, 110, 400].map(at));
     }
 
     #[tokio::test]

@@ -41,7 +41,8 @@ pub async fn place(
             sink.take(&event);
         }
     };
-    let mut queue = Queue::new(plan.calls(), plan.schedule.at_a_time());
+    let schedule = plan.schedule;
+    let mut queue = Queue::new(plan.calls(), schedule.at_a_time(), schedule.apart());
     let mut under_way: HashMap<Id, Dialled> = HashMap::new();
     let mut tasks = JoinSet::new();
     let mut stopped = false;

@@ -5,8 +5,8 @@
 //! nor too early (the agent would be charged for us).
 //! - A call that the schedule gives a moment is due at that moment. When all slots are taken by then it
 //!   waits, and that counts.
-//! - A call without one is due when it may be placed: once a slot is free and [`APART`] has passed since the
-//!   call before. Slots and pauses are how the load is meant to be, so neither is a delay of the agent's.
+//! - A call without one is due when it may be placed: once a slot is free and the schedule's pause has
+//!   passed since the call before. Slots and pauses are how the load is meant to be, so neither is a delay of the agent's.
 
 use crate::plan::{PlannedCall, TargetId};
 use crate::record::Outcome;
@@ -18,10 +18,6 @@ use std::time::Duration;
 /// After this many calls to an agent (and no fewer than are placed at a time), from the first on, that all
 /// reached none, no more are placed.
 const GIVE_UP_AFTER: usize = 3;
-/// How long after a call one without a moment of its own is placed at the soonest. Joining costs far more CPU
-/// time than talking: fifty joins at once on two cores make whoever is measured meanwhile look slower by
-/// 20 to 90 ms, which would say nothing of the agent.
-pub(super) const APART: Duration = Duration::from_millis(50);
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +36,8 @@ pub(super) enum Next {
 pub(super) struct Queue<I: Iterator<Item = PlannedCall>> {
     calls: Peekable<I>,
     at_a_time: usize,
+    /// How long after a call one without a moment of its own is placed at the soonest.
+    apart: Duration,
     in_progress: usize,
     not_before: Offset,
     tallies: BTreeMap<TargetId, Tally>,
@@ -54,10 +52,11 @@ struct Tally {
 }
 
 impl<I: Iterator<Item = PlannedCall>> Queue<I> {
-    pub(super) fn new(calls: I, at_a_time: usize) -> Self {
+    pub(super) fn new(calls: I, at_a_time: usize, apart: Duration) -> Self {
         Self {
             calls: calls.peekable(),
             at_a_time,
+            apart,
             in_progress: 0,
             not_before: Offset::default(),
             tallies: BTreeMap::new(),
@@ -80,7 +79,7 @@ impl<I: Iterator<Item = PlannedCall>> Queue<I> {
         }
         self.calls.next();
         self.in_progress += 1;
-        self.not_before = now.plus(APART);
+        self.not_before = now.plus(self.apart);
         Next::Place(call, call.due.unwrap_or(now))
     }
 

@@ -11,13 +11,20 @@ fn ms(ms: i64) -> Offset {
     Offset::from_micros(ms * 1_000)
 }
 
-fn slots(calls: u32, slots: u16, targets: Targets) -> Queue<PlannedCalls> {
-    let load = Load::Repeat {
+fn repeat(calls: u32, slots: u16) -> Load {
+    Load::Repeat {
         calls: NonZeroU32::new(calls).expect("not zero"),
         concurrency: NonZeroU16::new(slots).expect("not zero"),
-    };
-    let plan = Plan { schedule: Schedule::new(load), targets, seed: 1 };
-    Queue::new(plan.calls(), plan.schedule.at_a_time())
+    }
+}
+
+fn queue(schedule: Schedule, targets: Targets) -> Queue<PlannedCalls> {
+    let plan = Plan { schedule, targets, seed: 1 };
+    Queue::new(plan.calls(), plan.schedule.at_a_time(), plan.schedule.apart())
+}
+
+fn slots(calls: u32, slots: u16, targets: Targets) -> Queue<PlannedCalls> {
+    queue(Schedule::new(repeat(calls, slots)), targets)
 }
 
 /// Calls to one agent with moments of their own.
@@ -28,7 +35,7 @@ fn scheduled(due: &[i64], at_a_time: usize) -> Queue<std::vec::IntoIter<PlannedC
         due: Some(ms(*due)),
     };
     let calls: Vec<PlannedCall> = (0..).zip(due).map(call).collect();
-    Queue::new(calls.into_iter(), at_a_time)
+    Queue::new(calls.into_iter(), at_a_time, Duration::from_millis(50))
 }
 
 /// The number of the call that is placed at this moment and when it was due.
@@ -39,6 +46,14 @@ fn placed<I: Iterator<Item = PlannedCall>>(queue: &mut Queue<I>, now: i64) -> (u
             panic!("at {now}: {other:?}")
         }
     }
+}
+
+#[test]
+fn calls_are_as_far_apart_as_the_schedule_wants() {
+    let schedule = Schedule::apart_by(100, repeat(2, 2));
+    let mut queue = queue(schedule, Targets::ONE);
+    assert_eq!(placed(&mut queue, 10), (0, 10));
+    assert_eq!(queue.next(ms(70)), Next::Wait(ms(110)));
 }
 
 #[test]
