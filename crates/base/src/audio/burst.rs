@@ -118,6 +118,17 @@ impl Bursts {
         self.open.as_ref().is_some_and(|open| !open.is_voice)
     }
 
+    /// Whether there is a burst that may go on.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Forgets the burst that is open, as the threshold was too low for it. The last voice by itself ended here.
+    pub(super) fn restart(&mut self, voice_end: Option<u64>) {
+        self.open = None;
+        self.voice_end = voice_end;
+    }
+
     /// Puts the block behind the one before, or behind silence where it does not follow.
     fn shift(&mut self, at: u64, pcm: &[i16]) {
         if at != self.next {

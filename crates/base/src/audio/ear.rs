@@ -29,13 +29,15 @@
 //! may be several voices here. Whether a reply is over is for the script to decide.
 
 mod timeline;
+mod bed;
 
 use std::time::Duration;
 
+use bed::{BED_MAX, Beds, COMFORT, LASTING};
 use timeline::{Edge, Timeline};
 
 use super::burst::{Burst, Bursts, HOLE_BLOCKS};
-use super::level::{BLOCK, FULL_POWER, Noise, Threshold, power};
+use super::level::{BLOCK, FULL_POWER, Noise, Threshold, dbfs, power};
 
 /// Silence after which a voice has ended. Longer than the closure of a plosive (120 ms) and the gaps
 /// between words of fluent speech, shorter than a pause between sentences.
@@ -51,8 +53,23 @@ pub const SOUND_DBFS: f64 = -60.0;
 /// Its mean square, written out because it is needed for each packet.
 const SOUND: f64 = FULL_POWER * 1e-6;
 
-/// Samples whose moment may still be asked for: a burst is decided on within 80 ms.
-const HISTORY: u64 = 10 * BLOCK as u64;
+/// Samples whose moment may still be asked for: beds are looked back at for 4 s.
+const HISTORY: u64 = 4_100 * 48;
+
+/// A quiet sound with which packets set in may be a bed or comfort noise. It is told once it was not at one level for
+/// so long: 300 ms.
+const DOUBT: u64 = 300 * 48;
+/// Packets have set in with a sound that begins so soon after the first: 100 ms.
+const SET_IN: u64 = 100 * 48;
+
+/// What stands out of a bed that is recognised later begins a voice of its own when the bed alone was heard for so
+/// long before: 150 ms.
+const BED_ALONE: u64 = 150 * 48;
+/// An edge that was found to the sample stays, where looking back to the block finds it this near: 30 ms.
+const SAME_EDGE: u64 = 30 * 48;
+
+/// A voice that did not pause for so long is one for whose end nobody should wait.
+const ENDLESS: u64 = 30 * 48_000;
 
 /// Blocks the noise has to be known for before it decides where a voice began.
 const NOISE_KNOWN_BLOCKS: u64 = 4;
@@ -70,8 +87,9 @@ pub struct Heard<'a> {
     pub pcm: &'a [i16],
 }
 
-/// What was heard. Beginnings and ends alternate, a beginning first, and their times never go back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What was heard. Each voice that started ends or is retracted before the next one starts, and the times of these
+/// events never go back.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event {
     /// A voice began.
     VoiceStarted {
@@ -86,6 +104,20 @@ pub enum Event {
         /// The moment of its last audible sample.
         at: Duration,
     },
+    /// What was told as a voice was the beginning of a bed and no voice. Comes in the place of its end; where a voice
+    /// stood out of the bed meanwhile, its beginning follows.
+    VoiceRetracted {
+        /// The moment that was told as its beginning.
+        at: Duration,
+    },
+    /// This stream is never silent: silence of it cannot be waited for. Comes once. Voices that stand out of what is
+    /// always there are told as ever; one that does not cannot be heard.
+    NeverSilent {
+        /// Since when it has been so.
+        since: Duration,
+        /// The mean level of what is always there.
+        level_dbfs: f64,
+    },
 }
 
 /// The ear, between two packets.
@@ -93,15 +125,31 @@ pub enum Event {
 pub struct Ear {
     bursts: Bursts,
     noise: Noise,
+    beds: Beds,
     timeline: Timeline,
     /// The block that is not full yet, and the position of its first sample.
     block: Vec<i16>,
     block_at: u64,
-    is_speaking: bool,
+    /// Where packets set in after the last hole.
+    set_in: u64,
+    is_after_loss: bool,
+    voice: Option<Voice>,
     last_audible: Option<Edge>,
     sound: Option<Sound>,
+    said_never_silent: bool,
     /// The time of the last event, before which none can be.
     last_event: Duration,
+}
+
+/// A voice that has begun.
+#[derive(Clone, Copy, Debug)]
+struct Voice {
+    first: Edge,
+    sound_at: Duration,
+    /// Mean square of its loudest block.
+    loudest: f64,
+    /// Whether its beginning was told.
+    is_told: bool,
 }
 
 /// A row of packets that are not silent.
@@ -125,12 +173,16 @@ impl Ear {
         Self {
             bursts: Bursts::new(),
             noise: Noise::new(),
+            beds: Beds::new(),
             timeline: Timeline::new(),
             block: Vec::with_capacity(BLOCK),
             block_at: 0,
-            is_speaking: false,
+            set_in: 0,
+            is_after_loss: false,
+            voice: None,
             last_audible: None,
             sound: None,
+            said_never_silent: false,
             last_event: Duration::ZERO,
         }
     }
@@ -144,8 +196,10 @@ impl Ear {
         let mut events = Vec::new();
         let arrival = self.timeline.arrive(&heard);
         if arrival.hole > 0 {
-            self.pass_hole(arrival.position, &mut events);
+            let why = if self.is_after_loss { Hole::Unknown } else { Hole::OfSender };
+            self.pass_hole(arrival.position, why, &mut events);
         }
+        self.is_after_loss = false;
         let mut pcm = heard.pcm.get(arrival.skip..).unwrap_or_default();
         self.listen_for_sound(heard.at, arrival.position, pcm);
         while !pcm.is_empty() {
@@ -159,11 +213,17 @@ impl Ear {
         events
     }
 
+    /// Packets were lost in front of the next one: a hole there is none that the sender made.
+    pub fn lose(&mut self) {
+        self.is_after_loss = true;
+    }
+
     /// Notes when packets that are not silent set in. A voice keeps its row going to its own end.
     fn listen_for_sound(&mut self, at: Duration, position: u64, pcm: &[i16]) {
         let power = power(pcm);
         let above_noise = Threshold::above_from(self.noise.power(), SOUND);
-        if pcm.is_empty() || !above_noise.reached_by(power) {
+        let threshold = self.beds.threshold().map_or(above_noise, |bed| bed.max(above_noise));
+        if pcm.is_empty() || !threshold.reached_by(power) {
             return;
         }
         let until = position + pcm.len() as u64;
@@ -179,16 +239,23 @@ impl Ear {
         let mut events = Vec::new();
         if self.timeline.last_heard().is_some_and(|last| now >= last.saturating_add(NO_PACKETS)) {
             let position = self.timeline.pause();
-            self.pass_hole(position, &mut events);
+            self.pass_hole(position, Hole::Unknown, &mut events);
         }
         events
     }
 
     /// Silence that was not sent: ends the block before it and lets any burst end, then goes on at
     /// `position`.
-    fn pass_hole(&mut self, position: u64, events: &mut Vec<Event>) {
+    fn pass_hole(&mut self, position: u64, why: Hole, events: &mut Vec<Event>) {
         if !self.block.is_empty() {
             self.finish_block(events);
+        }
+        if why == Hole::OfSender {
+            let is_comfort = self.block_at.saturating_sub(self.set_in) <= COMFORT;
+            self.voice.take_if(|voice| is_comfort && !voice.is_told);
+            if self.beds.hole(self.set_in) {
+                self.look_back(events);
+            }
         }
         // So many blocks of silence close a burst; more would change nothing.
         for _ in 0..=HOLE_BLOCKS {
@@ -199,6 +266,7 @@ impl Ear {
         }
         self.noise.hole();
         self.block_at = position;
+        self.set_in = position;
         self.end_if_silent(events);
     }
 
@@ -206,21 +274,31 @@ impl Ear {
     fn finish_block(&mut self, events: &mut Vec<Event>) {
         let block_at = self.block_at;
         let is_full = self.block.len() == BLOCK;
-        let noise = &mut self.noise;
+        let (noise, bed) = (&mut self.noise, self.beds.threshold());
+        let mut of_block = 0.0;
         let found = self.bursts.block(block_at, &self.block, |power| {
+            of_block = power;
             if is_full {
                 noise.learn(power);
             }
+            let over = |threshold: Threshold| bed.map_or(threshold, |bed| bed.max(threshold));
             let threshold = Threshold::above(noise.power());
             // What is known of the noise from the beginning of a voice only would set its edge too late.
             let is_known = noise.learned() > NOISE_KNOWN_BLOCKS;
-            (threshold, if is_known { threshold } else { Threshold::lowest() })
+            (over(threshold), over(if is_known { threshold } else { Threshold::lowest() }))
         });
         self.block.clear();
         if let Some(burst) = found {
             self.voice(burst, events);
         }
         self.block_at += BLOCK as u64;
+        if is_full {
+            if self.beds.block(block_at, of_block, !self.bursts.is_open()) {
+                self.look_back(events);
+            }
+            self.tell_if_certain(of_block, events);
+            self.notice_what_never_ends(events);
+        }
         self.end_if_silent(events);
         self.timeline.forget_before(self.block_at.saturating_sub(HISTORY));
     }
@@ -229,19 +307,46 @@ impl Ear {
         let is_apart = self
             .last_audible
             .is_some_and(|edge| burst.first.saturating_sub(edge.position) >= END_SILENCE_SAMPLES);
-        if self.is_speaking && is_apart {
+        if self.voice.is_some() && is_apart {
             self.end(events);
         }
-        if !self.is_speaking {
-            self.is_speaking = true;
-            let at = self.timeline.moment(burst.first).max(self.last_event);
-            self.last_event = at;
-            let sound_at = self.sound.map_or(at, |sound| sound.at.min(at));
-            events.push(Event::VoiceStarted { at, sound_at });
+        if self.voice.is_none() {
+            self.begin(burst.first);
         }
         if self.last_audible.is_none_or(|edge| edge.position < burst.last) {
-            let at = self.timeline.moment(burst.last).max(self.last_event);
-            self.last_audible = Some(Edge { position: burst.last, at });
+            self.last_audible = Some(self.edge(burst.last));
+        }
+    }
+
+    fn begin(&mut self, position: u64) {
+        let first = self.edge(position);
+        self.last_event = first.at;
+        let sound_at = self.sound.map_or(first.at, |sound| sound.at.min(first.at));
+        self.voice = Some(Voice { first, sound_at, loudest: 0.0, is_told: false });
+    }
+
+    fn edge(&self, position: u64) -> Edge {
+        Edge { position, at: self.timeline.moment(position).max(self.last_event) }
+    }
+
+    /// Tells that a voice has begun: at once, but when it may be a bed or comfort noise with which packets set in.
+    fn tell_if_certain(&mut self, power: f64, events: &mut Vec<Event>) {
+        let Some(voice) = self.voice.as_mut().filter(|voice| !voice.is_told) else { return };
+        voice.loudest = voice.loudest.max(power);
+        let from = voice.first.position;
+        let is_set_in = from.saturating_sub(self.set_in) <= SET_IN;
+        let is_doubtful = is_set_in
+            && voice.loudest < BED_MAX
+            && (self.block_at.saturating_sub(from) < DOUBT || self.beds.is_steady_since(from));
+        if !is_doubtful {
+            self.tell(events);
+        }
+    }
+
+    fn tell(&mut self, events: &mut Vec<Event>) {
+        if let Some(voice) = self.voice.as_mut().filter(|voice| !voice.is_told) {
+            voice.is_told = true;
+            events.push(Event::VoiceStarted { at: voice.first.at, sound_at: voice.sound_at });
         }
     }
 
@@ -255,12 +360,73 @@ impl Ear {
     }
 
     fn end(&mut self, events: &mut Vec<Event>) {
-        if let (true, Some(edge)) = (self.is_speaking, self.last_audible) {
-            self.is_speaking = false;
+        self.tell(events);
+        if let (Some(_), Some(edge)) = (self.voice.take(), self.last_audible) {
             self.last_event = self.last_event.max(edge.at);
             events.push(Event::VoiceEnded { at: self.last_event });
         }
     }
+
+    /// Judges the voice that goes on once more, as a bed has been recognised.
+    fn look_back(&mut self, events: &mut Vec<Event>) {
+        let Some(voice) = self.voice else {
+            self.bursts.restart(None);
+            return;
+        };
+        let from = voice.first.position;
+        let Some(above) = self.beds.voices_since(from) else {
+            // It has gone on for longer than can be looked back at.
+            return;
+        };
+        let Some(first) = above.first() else {
+            self.retract(events);
+            self.bursts.restart(None);
+            return;
+        };
+        if first.first.saturating_sub(from) > BED_ALONE {
+            self.retract(events);
+            self.sound = None;
+            self.begin(first.first);
+        }
+        self.last_audible = self.last_audible.filter(|edge| edge.position < first.first);
+        for burst in above {
+            self.voice(burst, events);
+            self.tell(events);
+        }
+        self.bursts.restart(self.last_audible.map(|edge| edge.position));
+    }
+
+    fn retract(&mut self, events: &mut Vec<Event>) {
+        if let Some(voice) = self.voice.take()
+            && voice.is_told
+        {
+            events.push(Event::VoiceRetracted { at: voice.first.at });
+        }
+    }
+
+    fn notice_what_never_ends(&mut self, events: &mut Vec<Event>) {
+        if self.said_never_silent {
+            return;
+        }
+        let endless =
+            self.voice.filter(|v| self.block_at.saturating_sub(v.first.position) >= ENDLESS);
+        let endless = endless.map(|voice| (voice.first.at, dbfs(self.beds.mean())));
+        let bed = self.beds.lasting(self.block_at);
+        let bed = bed.map(|(since, level)| (self.timeline.moment(since), level));
+        if let Some((since, level_dbfs)) = bed.or(endless) {
+            self.said_never_silent = true;
+            events.push(Event::NeverSilent { since, level_dbfs });
+        }
+    }
+}
+
+/// Why samples are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hole {
+    /// The sender left them out (DTX).
+    OfSender,
+    /// They may have been lost, or be late.
+    Unknown,
 }
 
 #[cfg(test)]

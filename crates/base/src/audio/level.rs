@@ -181,6 +181,16 @@ impl Threshold {
         Self::above(quietest.min(loudest * power_of(-NOISE_DISTANCE_DB) / FULL_POWER))
     }
 
+    /// The threshold at this mean square.
+    pub(super) fn of_power(power: f64) -> Self {
+        Self { power }
+    }
+
+    /// The higher of two.
+    pub(super) fn max(self, other: Self) -> Self {
+        Self { power: self.power.max(other.power) }
+    }
+
     /// Whether a mean square reaches it.
     pub(super) fn reached_by(self, power: f64) -> bool {
         power >= self.power

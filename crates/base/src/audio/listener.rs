@@ -62,6 +62,7 @@ impl Listener {
         {
             return self.ear.hear(Heard { at, rtp_time, pcm });
         }
+        self.ear.lose();
         Vec::new()
     }
 

@@ -23,10 +23,12 @@ fn packets(pcm: &[i16], start: Duration) -> Vec<Packet> {
         .collect()
 }
 
+/// What is heard, but for what is said of noise that never ends.
 fn hear(ear: &mut Ear, packets: &[Packet]) -> Vec<Event> {
     packets
         .iter()
         .flat_map(|p| ear.hear(Heard { at: p.at, rtp_time: p.rtp_time, pcm: &p.pcm }))
+        .filter(|event| !matches!(event, Event::NeverSilent { .. }))
         .collect()
 }
 
@@ -50,6 +52,7 @@ fn rounded(events: &[Event]) -> Vec<(bool, u128)> {
         .map(|event| match event {
             Event::VoiceStarted { at, .. } => (true, at.as_nanos().div_ceil(1000)),
             Event::VoiceEnded { at } => (false, at.as_nanos().div_ceil(1000)),
+            Event::VoiceRetracted { .. } | Event::NeverSilent { .. } => panic!("{events:?}"),
         })
         .collect()
 }
@@ -155,15 +158,31 @@ fn a_soft_consonant_before_a_vowel_belongs_to_the_voice() {
 }
 
 #[test]
-fn noise_that_sets_in_is_a_sound_for_four_seconds() {
+fn noise_that_sets_in_is_a_sound_until_it_is_known_to_be_none() {
     let mut pcm = noise(48 * 10_000, -45.0, 1);
     pcm[..48_000].fill(0);
-    let events = hear_all(&packets(&pcm, MS(0)));
-    let [Event::VoiceStarted { at: first, .. }, Event::VoiceEnded { at: last }] = events[..] else {
+    let all = packets(&pcm, MS(0));
+    let mut ear = Ear::new();
+    let events: Vec<(Duration, Event)> = all
+        .iter()
+        .flat_map(|p| {
+            let events = ear.hear(Heard { at: p.at, rtp_time: p.rtp_time, pcm: &p.pcm });
+            events.into_iter().map(|event| (p.at, event))
+        })
+        .collect();
+    let [
+        (_, Event::VoiceStarted { at: first, .. }),
+        (known, Event::VoiceRetracted { at: none }),
+        (_, Event::NeverSilent { since, level_dbfs }),
+    ] = events[..]
+    else {
         panic!("{events:?}")
     };
     assert!(first.abs_diff(MS(1000)) < MS(2), "{first:?}");
-    assert!(last < MS(5200), "{last:?}");
+    assert_eq!(none, first);
+    assert!(known < MS(3_700), "{known:?}");
+    assert!(since.abs_diff(MS(1000)) < MS(100), "{since:?}");
+    assert!((level_dbfs + 45.0).abs() < 1.0, "{level_dbfs}");
 }
 
 #[test]
@@ -262,7 +281,7 @@ fn a_stream_that_stops_is_silent_in_the_end() {
     let all = packets(&[silence(200), burst(300, -20.0)].concat(), MS(0));
     assert_events(&hear(&mut ear, &all), &[started(200)]);
     assert_eq!(ear.advance(MS(899)), []);
-    assert!(ear.is_speaking);
+    assert!(ear.voice.is_some());
     assert_events(&ear.advance(MS(900)), &[ended(500)]);
     assert_events(&ear.advance(MS(5000)), &[]);
     // It goes on where it stopped, but later.

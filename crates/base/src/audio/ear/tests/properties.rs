@@ -39,7 +39,10 @@ fn anything(seed: u64) -> Vec<i16> {
 
 fn moment(event: &Event) -> Duration {
     match event {
-        Event::VoiceStarted { at, .. } | Event::VoiceEnded { at } => *at,
+        Event::VoiceStarted { at, .. }
+        | Event::VoiceEnded { at }
+        | Event::VoiceRetracted { at } => *at,
+        Event::NeverSilent { since, .. } => *since,
     }
 }
 
