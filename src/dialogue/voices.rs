@@ -45,10 +45,26 @@ impl Voices {
             take(&mut self.all, at, begins);
         } else {
             // Known later than one that came after it.
-            self.all.clear();
-            for (at, begins) in &self.edges {
-                take(&mut self.all, *at, *begins);
-            }
+            self.rebuild();
+        }
+    }
+
+    /// What began at `at` was no voice, and what led up to it no sound of one.
+    pub(super) fn retract(&mut self, at: Offset) {
+        let begin = self.edges.iter().rposition(|edge| *edge == (at, true));
+        if let Some(begin) = begin {
+            self.edges.remove(begin);
+            self.rebuild();
+        }
+        if let Some(sound) = self.sounds.partition_point(|sound| *sound <= at).checked_sub(1) {
+            self.sounds.remove(sound);
+        }
+    }
+
+    fn rebuild(&mut self) {
+        self.all.clear();
+        for (at, begins) in &self.edges {
+            take(&mut self.all, *at, *begins);
         }
     }
 

@@ -148,6 +148,14 @@ pub enum Observation {
     VoiceBegan,
     /// The last audible sample of the agent before silence.
     VoiceEnded,
+    /// The `VoiceBegan` before it in the log, of the same moment, was the beginning of noise or music under the voice
+    /// and no voice; neither was the `SoundBegan` that belongs to it. Comes in the place of its `VoiceEnded`.
+    VoiceRetracted,
+    /// From this moment on the agent's audio was never silent. Noted once, when it is known.
+    NeverSilent {
+        /// The level of what is always there.
+        level_dbfs: f64,
+    },
 
     /// `lk.transcription`: what the agent understood (`caller`) or says (`agent`).
     Transcript {

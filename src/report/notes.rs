@@ -36,6 +36,7 @@ pub(super) fn notes(run: &Analysis) -> Vec<String> {
     if seen.stalled > 0 {
         notes.push(format!("the agent's audio stalled for two seconds in {}", calls(seen.stalled)));
     }
+    never_silent(&mut notes, run);
     named(&mut notes, "the agent reported an error:", &seen.errors, "");
     named(&mut notes, "a tool of the agent failed:", &seen.failed_tools, "");
     named(&mut notes, "a limit was reached:", &seen.limits, "; later data was left out");
@@ -96,6 +97,18 @@ fn unanswered(notes: &mut Vec<String>, run: &Analysis) {
         notes.push(format!(
             "the agent kept speaking after {spoke_on} {} as a lower bound (the waiting time)",
             if spoke_on == 1 { "barge-in, which counts" } else { "barge-ins, which count" },
+        ));
+    }
+}
+
+fn never_silent(notes: &mut Vec<String>, run: &Analysis) {
+    let seen = run.seen.never_silent;
+    if let Some(level) = seen.loudest_dbfs() {
+        notes.push(format!(
+            "the agent's track is never silent ({level:.0} dBFS in {} of {}): a voice counts where it stands out of what is \
+             always there, and what does not stand out is not heard",
+            seen.calls,
+            calls(run.calls.len()),
         ));
     }
 }

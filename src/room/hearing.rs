@@ -161,6 +161,12 @@ impl Hearing {
                     self.heard.push(stamped(at, Observation::VoiceBegan));
                 }
                 Event::VoiceEnded { at } => self.heard.push(stamped(at, Observation::VoiceEnded)),
+                Event::VoiceRetracted { at } => {
+                    self.heard.push(stamped(at, Observation::VoiceRetracted));
+                }
+                Event::NeverSilent { since, level_dbfs } => {
+                    self.heard.push(stamped(since, Observation::NeverSilent { level_dbfs }));
+                }
             }
         }
     }

@@ -33,6 +33,30 @@ pub struct Seen {
     pub without_session: usize,
     /// Calls in which the agent's audio stalled.
     pub stalled: usize,
+    /// Calls in which the agent's audio was never silent.
+    pub never_silent: NeverSilent,
+}
+
+/// Calls with noise or music that never ends, and its level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NeverSilent {
+    pub calls: usize,
+    /// The loudest, in tenths of dBFS.
+    loudest_tenths: Option<i32>,
+}
+
+impl NeverSilent {
+    fn add(&mut self, level_dbfs: f64) {
+        #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+        let tenths = (level_dbfs * 10.0).round() as i32;
+        self.calls += 1;
+        self.loudest_tenths = self.loudest_tenths.max(Some(tenths));
+    }
+
+    /// The level in the call in which it was loudest.
+    pub fn loudest_dbfs(&self) -> Option<f64> {
+        self.loudest_tenths.map(|tenths| f64::from(tenths) / 10.0)
+    }
 }
 
 impl Seen {
@@ -44,6 +68,9 @@ impl Seen {
                 Observation::AgentJoined { .. } => of_call.joined = true,
                 Observation::AgentMediaStalled => of_call.stalled = true,
                 Observation::AgentStuck { doing, .. } => note(&mut of_call.stuck, doing),
+                Observation::NeverSilent { level_dbfs } => {
+                    of_call.never_silent.get_or_insert(*level_dbfs);
+                }
                 Observation::LimitReached { what } => note(&mut of_call.limits, what),
                 Observation::Session(event) => {
                     of_call.session = true;
@@ -54,6 +81,7 @@ impl Seen {
         }
         self.without_session += usize::from(of_call.joined && !of_call.session);
         self.stalled += usize::from(of_call.stalled);
+        of_call.never_silent.into_iter().for_each(|level| self.never_silent.add(level));
         for (into, texts) in [
             (&mut self.sdks, of_call.sdks),
             (&mut self.errors, of_call.errors),
@@ -95,6 +123,7 @@ struct OfCall {
     joined: bool,
     session: bool,
     stalled: bool,
+    never_silent: Option<f64>,
     sdks: BTreeSet<String>,
     errors: BTreeSet<String>,
     failed_tools: BTreeSet<String>,

@@ -288,6 +288,8 @@ fn mark(what: &Observation) -> Option<(u32, Place)> {
         | Observation::SoundBegan
         | Observation::VoiceBegan
         | Observation::VoiceEnded
+        | Observation::VoiceRetracted
+        | Observation::NeverSilent { .. }
         | Observation::Transcript { .. }
         | Observation::Session(_)
         | Observation::LimitReached { .. } => None,

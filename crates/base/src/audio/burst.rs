@@ -22,6 +22,12 @@ const RELEASE_WITHIN: u64 = 120 * MS as u64;
 /// The shortest release; what is shorter is a click.
 const RELEASE_MIN: u64 = 5 * MS as u64;
 
+/// Where clicks go on in the pauses of a voice, as of a keyboard, one behind it is none of its releases: the last so
+/// many within 5 s, each 300 ms and more behind a voice.
+const CLICKS: usize = 4;
+const CLICKS_WITHIN: u64 = 5_000 * MS as u64;
+const CLICK_APART: u64 = 300 * MS as u64;
+
 /// A stretch of voice, by the positions of its first and its last audible sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Burst {
@@ -39,6 +45,8 @@ pub(super) struct Bursts {
     open: Option<Open>,
     /// The last audible sample of the last burst that was voice by itself.
     voice_end: Option<u64>,
+    /// The last clicks apart from voices, newest last.
+    clicks: [Option<u64>; CLICKS],
 }
 
 /// A burst that may go on.
@@ -71,7 +79,13 @@ impl Open {
 
 impl Bursts {
     pub(super) fn new() -> Self {
-        Self { window: Window::silent(), next: 0, open: None, voice_end: None }
+        Self {
+            window: Window::silent(),
+            next: 0,
+            open: None,
+            voice_end: None,
+            clicks: [None; CLICKS],
+        }
     }
 
     /// Takes in the block that begins at position `at`; samples come in the order of their positions. A
@@ -150,7 +164,10 @@ impl Bursts {
         let burst = Burst { first: open.first.or(overdue).unwrap_or(open.last), last: open.last };
         let length = burst.last.saturating_sub(burst.first);
         let long = open.active >= VOICE_MIN_BLOCKS && length >= VOICE_MIN;
+        let clicks_go_on =
+            self.clicks[0].is_some_and(|first| burst.first.saturating_sub(first) <= CLICKS_WITHIN);
         let release = length >= RELEASE_MIN
+            && !clicks_go_on
             && self.voice_end.is_some_and(|end| burst.first.saturating_sub(end) <= RELEASE_WITHIN);
         open.is_voice |= long || release;
         if long {
@@ -158,6 +175,12 @@ impl Bursts {
         }
         let found = open.is_voice.then_some(burst);
         if open.quiet > HOLE_BLOCKS {
+            let is_apart =
+                self.voice_end.is_none_or(|end| burst.first.saturating_sub(end) >= CLICK_APART);
+            if !open.is_voice && is_apart {
+                self.clicks.rotate_left(1);
+                self.clicks[CLICKS - 1] = Some(burst.first);
+            }
             self.open = None;
         }
         found

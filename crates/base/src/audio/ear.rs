@@ -15,9 +15,9 @@
 //! # What is voice
 //!
 //! The rules of the [module](super), with the noise learned as the stream goes on: the quietest 30 ms
-//! of the last 4 s, at most −40 dBFS. Comfort noise is learned within a block and stays silent; a
-//! noise that sets in later is heard as a sound for up to 4 s, as a person would. Where nothing
-//! was sent (DTX, loss, mute) nothing is learned.
+//! of the last 4 s, at most −40 dBFS, and the **bed** under the voice (`bed`), at most −26 dBFS. Both stay as they are
+//! where nothing was sent (DTX, loss, mute): nothing is learned there. A bed that sets in later is heard as a sound until
+//! it is known to be none, and is then retracted.
 //!
 //! A packet is **not silent** from [`SOUND_DBFS`] on, or from 10 dB above the noise where that is
 //! louder: audible to nobody yet, but no longer the silence that a sender makes up.
@@ -33,7 +33,7 @@ mod bed;
 
 use std::time::Duration;
 
-use bed::{BED_MAX, Beds, COMFORT, LASTING};
+use bed::{BED_MAX, Beds, COMFORT};
 use timeline::{Edge, Timeline};
 
 use super::burst::{Burst, Bursts, HOLE_BLOCKS};
@@ -59,6 +59,9 @@ const HISTORY: u64 = 4_100 * 48;
 /// A quiet sound with which packets set in may be a bed or comfort noise. It is told once it was not at one level for
 /// so long: 300 ms.
 const DOUBT: u64 = 300 * 48;
+/// What was at one level until now is judged after it has changed for so long, when a bed has been told from a voice on it:
+/// 150 ms.
+const CHANGE: u64 = 150 * 48;
 /// Packets have set in with a sound that begins so soon after the first: 100 ms.
 const SET_IN: u64 = 100 * 48;
 
@@ -115,7 +118,7 @@ pub enum Event {
     NeverSilent {
         /// Since when it has been so.
         since: Duration,
-        /// The mean level of what is always there.
+        /// The level (median) of what is always there.
         level_dbfs: f64,
     },
 }
@@ -150,6 +153,8 @@ struct Voice {
     loudest: f64,
     /// Whether its beginning was told.
     is_told: bool,
+    /// Until where it is doubted for having been at one level.
+    doubted_until: u64,
 }
 
 /// A row of packets that are not silent.
@@ -252,7 +257,9 @@ impl Ear {
         }
         if why == Hole::OfSender {
             let is_comfort = self.block_at.saturating_sub(self.set_in) <= COMFORT;
-            self.voice.take_if(|voice| is_comfort && !voice.is_told);
+            if self.voice.take_if(|voice| is_comfort && !voice.is_told).is_some() {
+                self.bursts.restart(None);
+            }
             if self.beds.hole(self.set_in) {
                 self.look_back(events);
             }
@@ -322,7 +329,8 @@ impl Ear {
         let first = self.edge(position);
         self.last_event = first.at;
         let sound_at = self.sound.map_or(first.at, |sound| sound.at.min(first.at));
-        self.voice = Some(Voice { first, sound_at, loudest: 0.0, is_told: false });
+        self.voice =
+            Some(Voice { first, sound_at, loudest: 0.0, is_told: false, doubted_until: 0 });
     }
 
     fn edge(&self, position: u64) -> Edge {
@@ -333,12 +341,14 @@ impl Ear {
     fn tell_if_certain(&mut self, power: f64, events: &mut Vec<Event>) {
         let Some(voice) = self.voice.as_mut().filter(|voice| !voice.is_told) else { return };
         voice.loudest = voice.loudest.max(power);
-        let from = voice.first.position;
+        let (from, now) = (voice.first.position, self.block_at);
         let is_set_in = from.saturating_sub(self.set_in) <= SET_IN;
-        let is_doubtful = is_set_in
-            && voice.loudest < BED_MAX
-            && (self.block_at.saturating_sub(from) < DOUBT || self.beds.is_steady_since(from));
-        if !is_doubtful {
+        let is_new = now.saturating_sub(from) < DOUBT;
+        if is_set_in && !is_new && self.beds.is_steady_since(from) {
+            voice.doubted_until = now + CHANGE;
+        }
+        let is_doubtful = if is_new { voice.loudest < BED_MAX } else { now < voice.doubted_until };
+        if !(is_set_in && is_doubtful) {
             self.tell(events);
         }
     }
@@ -360,6 +370,13 @@ impl Ear {
     }
 
     fn end(&mut self, events: &mut Vec<Event>) {
+        // Nothing has ended where the silence is as loud as the voice.
+        if let (Some(voice), Some(last)) = (self.voice, self.last_audible)
+            && self.beds.goes_on_behind(voice.first.position, last.position)
+        {
+            self.retract(events);
+            return;
+        }
         self.tell(events);
         if let (Some(_), Some(edge)) = (self.voice.take(), self.last_audible) {
             self.last_event = self.last_event.max(edge.at);
@@ -373,25 +390,32 @@ impl Ear {
             self.bursts.restart(None);
             return;
         };
-        let from = voice.first.position;
-        let Some(above) = self.beds.voices_since(from) else {
-            // It has gone on for longer than can be looked back at.
-            return;
-        };
-        let Some(first) = above.first() else {
-            self.retract(events);
-            self.bursts.restart(None);
-            return;
-        };
-        if first.first.saturating_sub(from) > BED_ALONE {
-            self.retract(events);
-            self.sound = None;
-            self.begin(first.first);
+        let from = voice.first.position.max(self.beds.oldest());
+        let is_all = from == voice.first.position;
+        let above = self.beds.voices_since(from);
+        let exact = self.last_audible;
+        match above.first() {
+            None if is_all => self.retract(events),
+            None => {
+                self.last_audible = Some(self.edge(from));
+                self.end(events);
+            }
+            Some(first) => {
+                if is_all && first.first.saturating_sub(from) > BED_ALONE {
+                    self.retract(events);
+                    self.sound = None;
+                    self.begin(first.first);
+                }
+                self.last_audible = None;
+            }
         }
-        self.last_audible = self.last_audible.filter(|edge| edge.position < first.first);
-        for burst in above {
-            self.voice(burst, events);
+        for burst in &above {
+            self.voice(*burst, events);
             self.tell(events);
+        }
+        let end = self.last_audible.map_or(0, |edge| edge.position);
+        if let Some(exact) = exact.filter(|edge| edge.position.abs_diff(end) <= SAME_EDGE) {
+            self.last_audible = Some(exact);
         }
         self.bursts.restart(self.last_audible.map(|edge| edge.position));
     }
@@ -410,7 +434,7 @@ impl Ear {
         }
         let endless =
             self.voice.filter(|v| self.block_at.saturating_sub(v.first.position) >= ENDLESS);
-        let endless = endless.map(|voice| (voice.first.at, dbfs(self.beds.mean())));
+        let endless = endless.map(|voice| (voice.first.at, dbfs(self.beds.level())));
         let bed = self.beds.lasting(self.block_at);
         let bed = bed.map(|(since, level)| (self.timeline.moment(since), level));
         if let Some((since, level_dbfs)) = bed.or(endless) {

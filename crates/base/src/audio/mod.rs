@@ -22,6 +22,26 @@
 //!    sample** is the mirror image: the last one that ends such milliseconds and is not masked by one
 //!    more than 11 dB louder in the 30 ms before.
 //!
+//! # Beds
+//!
+//! What goes on under an agent's voice is no voice: the noise of a room, a fan, music, comfort noise. Noise up to −40 dBFS
+//! is known from the quietest 30 ms of four seconds. An [`ear::Ear`] also learns what is up to −26 dBFS and does not change
+//! as speech does (`ear/bed.rs` has the evidence), and then:
+//!
+//! - The threshold is 4 dB above the upper level of the bed, where that is more than rule 1 gives. It stays in the holes of
+//!   a sender that leaves silence out (DTX), and falls two seconds after the bed has stopped.
+//! - A sound that is as loud as the silence behind it is not a voice, and one of 80 ms alone between two such holes is comfort
+//!   noise.
+//! - What was told before that was known is judged once more: the beginning that was none is retracted, what stood out of
+//!   the bed begins then, and what fell back to it has ended. Edges found so are exact to 10 ms.
+//! - A quiet sound (below −26 dBFS) with which packets set in, at the beginning or behind a hole, is told when it has
+//!   changed or ended, within 300 ms as a rule.
+//! - Once a bed that is audible has lasted for 2.5 s, or a voice did not pause for 30 s, the ear says that the stream is
+//!   never silent.
+//! - Clicks that go on in the pauses (keys) are not taken for the final "t" of a word.
+//!
+//! # Why masking
+//!
 //! Masking is what the ear does, and here it also makes the two ends of a call comparable: the clip is
 //! judged as recorded, the agent after a codec that smears every edge.
 //!

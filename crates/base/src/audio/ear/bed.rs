@@ -22,6 +22,9 @@ pub(super) const BED_MAX: f64 = FULL_POWER * 2.511_886e-3;
 /// The quietest, −50 dBFS: what is below is not audible.
 const BED_MIN: f64 = FULL_POWER * 1e-5;
 
+/// No bed ends in less, −60 dBFS.
+const SOUND: f64 = FULL_POWER * 1e-6;
+
 /// How far the levels (30 ms) of a steady half second are apart, from the 10 % to the 90 % quantile: 7 dB. A chord that
 /// beats has 4 dB, the noise of a room 3 dB; the steadiest half second of the clips has 9 dB.
 const SPREAD: f64 = 5.011_872;
@@ -37,6 +40,8 @@ const LOUD_BLOCKS: usize = 6;
 const STEADY_BLOCKS: usize = 50;
 /// Blocks of the noise that an encoder sends before it stops: Opus sends 200 ms.
 const TAIL_BLOCKS: usize = 15;
+/// Blocks behind an end that show whether anything has ended.
+const BEHIND_BLOCKS: usize = 10;
 /// Samples of comfort noise between two holes at most: WebRTC sends a packet of 20 ms and one that says "I rest".
 pub(super) const COMFORT: u64 = 80 * 48;
 
@@ -52,8 +57,12 @@ const LOOKED: u64 = LOOK as u64 * BLOCK as u64;
 const BEFORE: u64 = 1_000 * 48;
 const BEHIND: u64 = 300 * 48;
 
-/// Blocks the level of a known bed is taken from: 2 s.
+/// Blocks the level of a known bed is taken from: 2 s; and so many that show whether it is always there.
 const UNDER_BLOCKS: usize = 200;
+const ALWAYS_BLOCKS: usize = 30;
+/// A block of a bed is at most 13 dB below its upper level; after 300 ms of quieter ones it has stopped.
+const GAP: f64 = 0.05;
+const GONE_BLOCKS: u32 = 30;
 
 /// Active blocks that make a voice when looked back at, that may become one, and that belong to one which ended within
 /// 120 ms.
@@ -74,9 +83,9 @@ struct Sent {
 struct Steady {
     since: u64,
     until: u64,
-    /// The 90 % quantile of its blocks, and their mean.
+    /// The 90 % quantile of its blocks, and their median: a few are of a voice.
     top: f64,
-    mean: f64,
+    level: f64,
 }
 
 /// A bed that is there.
@@ -84,10 +93,12 @@ struct Steady {
 struct Bed {
     since: u64,
     top: f64,
-    mean: f64,
+    level: f64,
     /// The blocks under the threshold, newest last.
     under: VecDeque<f64>,
     unread: u32,
+    /// How many of the last ones were too quiet for it.
+    missing: u32,
 }
 
 /// Looks for beds, between two blocks.
@@ -119,13 +130,17 @@ impl Beds {
 
     /// Since which position there has been a bed, and its level, once it has gone on for [`LASTING`].
     pub(super) fn lasting(&self, now: u64) -> Option<(u64, f64)> {
-        let bed = self.bed.as_ref().filter(|bed| bed.mean >= BED_MIN)?;
-        (now.saturating_sub(bed.since) >= LASTING).then(|| (bed.since, dbfs(bed.mean)))
+        let bed = self.bed.as_ref().filter(|bed| bed.level >= BED_MIN)?;
+        if now.saturating_sub(bed.since) < LASTING || bed.under.len() < ALWAYS_BLOCKS {
+            return None;
+        }
+        let mut levels: Vec<f64> = bed.under.iter().copied().collect();
+        (quantile(&mut levels, 1) >= bed.top * GAP).then(|| (bed.since, dbfs(bed.level)))
     }
 
-    /// The mean square of the last half second.
-    pub(super) fn mean(&self) -> f64 {
-        mean(&self.last(STEADY_BLOCKS).map(|sent| sent.power).collect::<Vec<_>>())
+    /// The median mean square of the last half second.
+    pub(super) fn level(&self) -> f64 {
+        self.measured(STEADY_BLOCKS).map_or(0.0, |last| last.level)
     }
 
     /// Takes in a block that was sent, and whether it is under the threshold and in no burst. The answer is whether a
@@ -159,11 +174,11 @@ impl Beds {
             let now = self.measured(run);
             let alike = |a: f64, b: f64| a <= b * SPREAD && b <= a * SPREAD;
             let before = std::mem::replace(&mut self.comfort, now);
-            now.zip(before).filter(|(now, before)| alike(now.mean, before.mean)).map(
+            now.zip(before).filter(|(now, before)| alike(now.level, before.level)).map(
                 |(now, before)| Steady {
                     since: before.since,
                     top: now.top.max(before.top),
-                    mean: now.mean.max(before.mean),
+                    level: now.level.max(before.level),
                     ..now
                 },
             )
@@ -179,12 +194,26 @@ impl Beds {
         self.steady_in(blocks.min(STEADY_BLOCKS)).is_some()
     }
 
-    /// What stands out of the bed from a position on, to the block; `None` where that is too long ago.
-    pub(super) fn voices_since(&self, from: u64) -> Option<Vec<Burst>> {
-        let threshold = self.threshold()?;
-        if self.sent.front().is_none_or(|first| first.at > from) {
-            return None;
-        }
+    /// Whether what follows the last audible sample is about as loud as what was between a position and that.
+    pub(super) fn goes_on_behind(&self, from: u64, last: u64) -> bool {
+        let levels = |within: std::ops::RangeInclusive<u64>| -> Vec<f64> {
+            let newest = self.sent.iter().rev().filter(|sent| within.contains(&sent.at));
+            newest.take(STEADY_BLOCKS).map(|sent| sent.power).collect()
+        };
+        let (mut voice, mut behind) = (levels(from..=last), levels(last + 1..=u64::MAX));
+        behind.len() >= BEHIND_BLOCKS
+            && !voice.is_empty()
+            && quantile(&mut voice, 9) <= quantile(&mut behind, 5) * SPREAD
+    }
+
+    /// How far can be looked back.
+    pub(super) fn oldest(&self) -> u64 {
+        self.sent.front().map_or(0, |sent| sent.at)
+    }
+
+    /// What stands out of the bed from a position on, to the block.
+    pub(super) fn voices_since(&self, from: u64) -> Vec<Burst> {
+        let Some(threshold) = self.threshold() else { return Vec::new() };
         let mut bursts: Vec<(Burst, u32)> = Vec::new();
         for sent in
             self.sent.iter().filter(|s| s.at + BLOCK as u64 > from && threshold.reached_by(s.power))
@@ -212,7 +241,7 @@ impl Beds {
                 voices.push(burst);
             }
         }
-        Some(voices)
+        voices
     }
 
     /// The level of the bed follows what is heard under the threshold.
@@ -222,13 +251,18 @@ impl Beds {
         if bed.under.len() > UNDER_BLOCKS {
             bed.under.pop_front();
         }
+        bed.missing = if power < bed.top * GAP { bed.missing + 1 } else { 0 };
+        if bed.missing >= GONE_BLOCKS {
+            self.bed = None;
+            return;
+        }
         bed.unread += 1;
         if bed.unread < 2 * LOOK || bed.under.len() < TAIL_BLOCKS {
             return;
         }
         bed.unread = 0;
         let mut levels: Vec<f64> = bed.under.iter().copied().collect();
-        bed.mean = mean(&levels);
+        bed.level = quantile(&mut levels, 5);
         bed.top = quantile(&mut levels, 9);
         if !Threshold::lowest().reached_by(bed.top) {
             self.bed = None;
@@ -237,7 +271,9 @@ impl Beds {
 
     /// A bed, where what was heard lately shows one.
     fn look(&mut self, now: u64) -> Option<Steady> {
-        if let Some(new) = self.steady_in(STEADY_BLOCKS).filter(Steady::can_be_bed) {
+        let is_sound = self.sent.back().is_some_and(|sent| sent.power >= SOUND);
+        let new = if is_sound { self.steady_in(STEADY_BLOCKS) } else { None };
+        if let Some(new) = new.filter(Steady::can_be_bed) {
             // One that was steady at the last look goes on.
             let goes_on = self.steady.filter(|old| self.place_of(old.until) <= LOOK as usize);
             let steady = Steady { since: goes_on.map_or(new.since, |old| old.since), ..new };
@@ -287,12 +323,11 @@ impl Beds {
     fn measured(&self, blocks: usize) -> Option<Steady> {
         let mut levels: Vec<f64> = self.last(blocks).map(|sent| sent.power).collect();
         let (since, until) = (self.last(blocks).next()?.at, self.sent.back()?.at);
-        let mean = mean(&levels);
         (levels.len() == blocks).then(|| Steady {
             since,
             until,
+            level: quantile(&mut levels, 5),
             top: quantile(&mut levels, 9),
-            mean,
         })
     }
 
@@ -312,20 +347,16 @@ impl Beds {
         let under = under.map(|s| s.power).filter(|power| *power <= found.top * MARGIN);
         let under: Vec<f64> = under.collect();
         let under = under[under.len().saturating_sub(STEADY_BLOCKS)..].iter().copied().collect();
-        self.bed = Some(Bed { since, top: found.top, mean: found.mean, under, unread: 0 });
+        self.bed =
+            Some(Bed { since, top: found.top, level: found.level, under, unread: 0, missing: 0 });
         true
     }
 }
 
 impl Steady {
     fn can_be_bed(&self) -> bool {
-        (BED_MIN..=BED_MAX).contains(&self.mean)
+        (BED_MIN..=BED_MAX).contains(&self.level)
     }
-}
-
-fn mean(levels: &[f64]) -> f64 {
-    let (sum, count) = levels.iter().fold((0.0, 0.0_f64), |(s, c), level| (s + level, c + 1.0));
-    sum / count.max(1.0)
 }
 
 /// A quantile in tenths, of at least one.

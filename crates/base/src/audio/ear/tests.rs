@@ -49,10 +49,12 @@ fn ended(ms: u64) -> Event {
 fn rounded(events: &[Event]) -> Vec<(bool, u128)> {
     events
         .iter()
-        .map(|event| match event {
-            Event::VoiceStarted { at, .. } => (true, at.as_nanos().div_ceil(1000)),
-            Event::VoiceEnded { at } => (false, at.as_nanos().div_ceil(1000)),
-            Event::VoiceRetracted { .. } | Event::NeverSilent { .. } => panic!("{events:?}"),
+        .filter_map(|event| match event {
+            Event::VoiceStarted { at, .. } => Some((true, at.as_nanos().div_ceil(1000))),
+            Event::VoiceEnded { at } | Event::VoiceRetracted { at } => {
+                Some((false, at.as_nanos().div_ceil(1000)))
+            }
+            Event::NeverSilent { .. } => None,
         })
         .collect()
 }
