@@ -333,7 +333,7 @@ impl<'a> Attending<'a> {
             RoomEvent::TrackSubscribed {
                 track: RemoteTrack::Audio(track), participant, ..
             } if self.caller == Some(participant.identity()) => {
-                self.hearing.listen_to(EncodedAudioStream::new(track.rtc_track()));
+                self.hearing.listen_to(0, EncodedAudioStream::new(track.rtc_track()), true);
             }
             RoomEvent::ByteStreamOpened { reader, topic, .. } => {
                 if topic == SESSION_TOPIC

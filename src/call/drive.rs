@@ -122,10 +122,11 @@ struct Drive<'a> {
 impl<'a> Drive<'a> {
     fn new(
         config: &'a CallConfig,
-        line: Line,
+        mut line: Line,
         read: mpsc::Receiver<Stamped>,
         dialled: Offset,
     ) -> Self {
+        line.look_around(config.scenario.agent().listening.clone());
         let mut script = Script::new(Arc::clone(&config.scenario), dialled);
         let now = config.clock.now();
         script.handle(now, CallEvent::Connected);
@@ -146,6 +147,7 @@ impl<'a> Drive<'a> {
             let now = clock.now();
             self.hearing.look_at_the_clock(now);
             self.pass_on_what_is_heard(now);
+            self.line.look_at_the_clock(now);
             self.end_utterance_when_due(now);
             while let Some(action) = self.script.poll(now) {
                 match action {
@@ -164,7 +166,7 @@ impl<'a> Drive<'a> {
                 biased;
                 frame = self.hearing.next_packet() => self.hearing.take(&frame),
                 Some(Some(at)) = started => self.started(at),
-                news = self.line.news() => self.take_news(news),
+                news = self.line.news(clock) => self.take_news(news),
                 Some(stamped) = self.read.recv() => self.take_read(stamped),
                 _ = &mut stopped, if !stopping => {
                     stopping = true;
@@ -178,7 +180,7 @@ impl<'a> Drive<'a> {
     /// The next moment at which time alone changes something.
     fn wake_at(&self, now: Offset) -> Offset {
         let ends = self.saying.as_ref().and_then(|saying| saying.ends);
-        [self.script.wake_at(), ends, self.hearing.wake_at()]
+        [self.script.wake_at(), ends, self.hearing.wake_at(), self.line.wake_at()]
             .into_iter()
             .flatten()
             // A moment that has passed without effect waits for something else.
@@ -234,7 +236,10 @@ impl<'a> Drive<'a> {
         for stamped in self.hearing.take_heard() {
             let event = if stamped.what == Observation::AgentMediaStalled {
                 CallEvent::MediaStalled
-            } else if stamped.what == Observation::AgentMediaResumed {
+            } else if matches!(
+                stamped.what,
+                Observation::AgentMediaResumed | Observation::AgentMediaWasSilent
+            ) {
                 CallEvent::MediaResumed
             } else {
                 CallEvent::Observed(stamped.clone())
@@ -246,19 +251,27 @@ impl<'a> Drive<'a> {
 
     fn take_news(&mut self, news: News) {
         let now = self.config.clock.now();
-        let stamped = Stamped { at: now, what: observation(&news) };
-        self.script.handle(now, CallEvent::Observed(stamped.clone()));
-        self.note(stamped);
+        if let Some(what) = observation(&news) {
+            let at = if let News::AgentLeft { at, .. } = news { at } else { now };
+            let stamped = Stamped { at, what };
+            self.script.handle(now, CallEvent::Observed(stamped.clone()));
+            self.note(stamped);
+        }
         match news {
             News::AgentJoined { .. } => self.script.handle(now, CallEvent::AgentJoined),
-            News::Audio(stream) => {
-                self.hearing.listen_to(stream);
+            News::Audio { track, stream, surely } => {
+                self.hearing.listen_to(track, stream, surely);
                 self.script.handle(now, CallEvent::AgentTrackSubscribed);
             }
-            News::AgentState(_) => {}
+            News::TurnAway { track } => self.hearing.turn_away(track),
+            News::TrackEnded { track } => self.hearing.ended(track),
+            News::TrackMuted { track, muted } => self.hearing.mute(track, muted),
+            News::AgentState(_) | News::Noted(_) => {}
             News::Reconnecting => self.script.handle(now, CallEvent::Reconnecting),
             News::Reconnected => self.script.handle(now, CallEvent::Reconnected),
-            News::AgentLeft { reason } => self.script.handle(now, CallEvent::AgentLeft { reason }),
+            News::AgentLeft { reason, .. } => {
+                self.script.handle(now, CallEvent::AgentLeft { reason })
+            }
             News::Lost { reason } => self.script.handle(now, CallEvent::ConnectionLost { reason }),
         }
     }
@@ -292,6 +305,10 @@ impl<'a> Drive<'a> {
 
     /// Ends the call on both sides and gives what was recorded.
     async fn hang_up(mut self, room: &str) -> (Vec<Stamped>, MediaFacts) {
+        self.hearing.hang_up(self.config.clock.now());
+        for stamped in self.hearing.take_heard() {
+            self.note(stamped);
+        }
         self.ask_what_the_agent_is(room).await;
         let pacing = self.line.microphone.pacing();
         let media = MediaFacts {
@@ -331,7 +348,7 @@ impl<'a> Drive<'a> {
                     self.take_read(stamped);
                 }
                 // Opened streams only reach the readers through the line.
-                news = self.line.news() => {
+                news = self.line.news(self.config.clock) => {
                     if matches!(news, News::AgentLeft { .. } | News::Lost { .. }) {
                         return;
                     }

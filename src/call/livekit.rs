@@ -1,21 +1,29 @@
 //! The line over a LiveKit room: joining it with the agent dispatched, the microphone, and everything
 //! that comes out of the room as [`News`].
 
+use super::party::{Change, Party};
 use super::readers::Readers;
-use crate::record::{Observation, Speaker};
+use crate::clock::Clock;
+use crate::record::{
+    Heard, Kind, Observation, Participant as Guest, Source, Speaker, Track as AudioTrack,
+};
 use crate::room::connection::{self, STATE_ATTRIBUTE, error_chain};
 use crate::room::endpoint::{Dial, Endpoint};
 use crate::room::streams::{SESSION_TOPIC, TRANSCRIPTION_TOPIC};
+use crate::scenario::Listening;
+use crate::time::Offset;
 use livekit::SendByteOptions;
 use livekit::participant::ParticipantKind;
 use livekit::prelude::*;
 use livekit::webrtc::encoded::{EncodedAudioSource, EncodedAudioStream, EncodedFrame};
 use livekit_api::access_token::AccessTokenError;
 use livekit_protocol as proto;
+use std::collections::VecDeque;
 use tokio::sync::mpsc;
 
-/// Track name of livekit-agents' background music and thinking sounds: not the agent's voice.
-const BACKGROUND_TRACK: &str = "background_audio";
+/// Attributes by which a participant says whose voice it is, and as what an agent has registered.
+const ON_BEHALF_ATTRIBUTE: &str = "lk.publish_on_behalf";
+const NAME_ATTRIBUTE: &str = "lk.agent.name";
 
 /// Packets of a call that are dealt with together, both ways: 60 ms. What is heard carries the time of its arrival, so no
 /// measured time depends on when it is looked at; only what the caller does next does, by less than a person hesitates.
@@ -44,12 +52,31 @@ pub enum News {
     AgentJoined {
         identity: String,
     },
-    /// The agent's voice, from now on.
-    Audio(EncodedAudioStream),
+    /// A track of the agent's voice, from now on. `surely`: it will not turn out to be something else.
+    Audio {
+        track: u32,
+        stream: EncodedAudioStream,
+        surely: bool,
+    },
+    /// It has turned out to be ambience.
+    TurnAway {
+        track: u32,
+    },
+    TrackEnded {
+        track: u32,
+    },
+    TrackMuted {
+        track: u32,
+        muted: bool,
+    },
     AgentState(String),
+    /// Nobody of the agent's side is there any more, since that moment.
     AgentLeft {
+        at: Offset,
         reason: String,
     },
+    /// For the record alone.
+    Noted(Observation),
     Reconnecting,
     Reconnected,
     Lost {
@@ -63,9 +90,11 @@ pub struct Line {
     room: Room,
     events: mpsc::UnboundedReceiver<RoomEvent>,
     identity: String,
-    agent: Option<ParticipantIdentity>,
+    party: Party,
+    /// The audio tracks of the room by their number.
+    tracks: Vec<(u32, RemoteAudioTrack)>,
     /// Initial participants' news, before the room's own.
-    waiting: Vec<News>,
+    waiting: VecDeque<News>,
     pub microphone: EncodedAudioSource,
     /// What is read from the room's data streams.
     pub readers: Readers,
@@ -92,12 +121,17 @@ impl Line {
             return Err(DialError::Microphone(error_chain(&e)));
         }
         let identity = dial.identity.clone();
-        let waiting = Vec::new();
-        let mut line = Self { room, events, identity, agent: None, waiting, microphone, readers };
-        for (_, participant) in line.room.remote_participants() {
-            line.joined(&participant);
+        let (party, tracks, waiting) = (Party::default(), Vec::new(), VecDeque::new());
+        Ok(Self { room, events, identity, party, tracks, waiting, microphone, readers })
+    }
+
+    /// Looks who is in the room, and for whom to listen.
+    pub fn look_around(&mut self, listening: Listening) {
+        self.party = Party::new(listening);
+        for (_, participant) in self.room.remote_participants() {
+            self.came(&participant);
         }
-        Ok(line)
+        self.follow();
     }
 
     pub fn room_sid(&self) -> String {
@@ -105,23 +139,34 @@ impl Line {
     }
 
     /// The next news. Cancelling loses nothing.
-    pub async fn news(&mut self) -> News {
+    pub async fn news(&mut self, clock: Clock) -> News {
         loop {
-            if !self.waiting.is_empty() {
-                return self.waiting.remove(0);
+            if let Some(news) = self.waiting.pop_front() {
+                return news;
             }
             match self.events.recv().await {
-                Some(event) => self.take(event),
+                Some(event) => self.take(event, clock),
                 None => return News::Lost { reason: "the room's events ended".into() },
             }
         }
     }
 
+    /// When time alone is news.
+    pub fn wake_at(&self) -> Option<Offset> {
+        self.party.wake_at()
+    }
+
+    /// Notices that an agent which has left has no successor.
+    pub fn look_at_the_clock(&mut self, now: Offset) {
+        self.party.look_at_the_clock(now);
+        self.follow();
+    }
+
     /// Sends the agent a message of its session protocol.
     pub async fn ask(&self, message: Vec<u8>) {
-        let Some(agent) = self.agent.clone() else { return };
+        let Some(agent) = self.party.agent() else { return };
         let mut options = SendByteOptions::new_with_topic(SESSION_TOPIC);
-        options.destination_identities = vec![agent];
+        options.destination_identities = vec![agent.to_owned().into()];
         if let Err(e) = self.room.local_participant().send_bytes(message, options).await {
             log::debug!("a question to the agent was not sent: {e}");
         }
@@ -132,66 +177,76 @@ impl Line {
         connection::leave(&self.room).await;
     }
 
-    fn is_agent(&self, identity: &ParticipantIdentity) -> bool {
-        self.agent.as_ref() == Some(identity)
+    fn came(&mut self, participant: &RemoteParticipant) {
+        let state = participant.attributes().get(STATE_ATTRIBUTE).cloned();
+        let joined_ms = (self.room.local_participant().joined_at(), participant.joined_at());
+        self.party.came(guest(participant, joined_ms), state);
     }
 
-    /// The first agent in the room is the one that is called.
-    fn joined(&mut self, participant: &RemoteParticipant) {
-        if participant.kind() == ParticipantKind::Agent {
-            self.adopt(participant);
+    /// Makes news of what the party decides.
+    fn follow(&mut self) {
+        for change in self.party.take_changes() {
+            let news = match change {
+                Change::Noted(what) => News::Noted(what),
+                Change::Joined { identity } => News::AgentJoined { identity },
+                Change::Listen { track, surely } => {
+                    let Some((_, audio)) = self.tracks.iter().find(|(n, _)| *n == track) else {
+                        continue;
+                    };
+                    let stream = EncodedAudioStream::batched(audio.rtc_track(), BATCH);
+                    News::Audio { track, stream, surely }
+                }
+                Change::TurnAway { track } => News::TurnAway { track },
+                Change::Ended { track } => {
+                    self.tracks.retain(|(number, _)| *number != track);
+                    News::TrackEnded { track }
+                }
+                Change::Muted { track, muted } => News::TrackMuted { track, muted },
+                Change::State(state) => News::AgentState(state),
+                Change::Left { at, reason } => News::AgentLeft { at, reason },
+            };
+            self.waiting.push_back(news);
         }
     }
 
-    fn adopt(&mut self, participant: &RemoteParticipant) {
-        if self.agent.is_some() {
-            return;
-        }
-        let identity = participant.identity();
-        self.agent = Some(identity.clone());
-        self.waiting.push(News::AgentJoined { identity: short(identity.as_str()) });
-        if let Some(state) = participant.attributes().get(STATE_ATTRIBUTE) {
-            self.waiting.push(News::AgentState(short(state)));
-        }
+    fn take(&mut self, event: RoomEvent, clock: Clock) {
+        self.take_in(event, clock);
+        self.follow();
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "a large enum of which a caller needs few")]
-    fn take(&mut self, event: RoomEvent) {
+    fn take_in(&mut self, event: RoomEvent, clock: Clock) {
         match event {
-            RoomEvent::ParticipantConnected(participant) => self.joined(&participant),
+            RoomEvent::ParticipantConnected(participant)
+            | RoomEvent::ParticipantAttributesChanged {
+                participant: Participant::Remote(participant),
+                ..
+            } => self.came(&participant),
             // While our own connection is broken everybody seems to leave.
             RoomEvent::ParticipantDisconnected(p)
-                if self.is_agent(&p.identity())
-                    && self.room.connection_state() == ConnectionState::Connected =>
+                if self.room.connection_state() == ConnectionState::Connected =>
             {
                 let reason = why_left(p.disconnect_reason());
-                self.waiting.push(News::AgentLeft { reason });
+                self.party.left(p.identity().as_str(), clock.now(), reason);
             }
-            RoomEvent::ParticipantAttributesChanged {
-                participant: Participant::Remote(p),
-                changed_attributes,
-            } if self.is_agent(&p.identity()) => {
-                if let Some(state) = changed_attributes.get(STATE_ATTRIBUTE) {
-                    self.waiting.push(News::AgentState(short(state)));
-                }
+            RoomEvent::TrackSubscribed {
+                track: RemoteTrack::Audio(audio),
+                publication,
+                participant,
+            } => self.subscribed(audio, &publication, &participant),
+            RoomEvent::TrackUnsubscribed { publication, .. }
+            | RoomEvent::TrackUnpublished { publication, .. } => {
+                self.party.ended(publication.sid().as_str());
             }
-            RoomEvent::TrackSubscribed { track, publication, participant } => {
-                if let RemoteTrack::Audio(track) = track
-                    && publication.name() != BACKGROUND_TRACK
-                {
-                    // Whoever else speaks in the caller's room is an agent, even one that joins as
-                    // an ordinary participant.
-                    self.adopt(&participant);
-                    if self.is_agent(&participant.identity()) {
-                        let stream = EncodedAudioStream::batched(track.rtc_track(), BATCH);
-                        self.waiting.push(News::Audio(stream));
-                    }
-                }
+            RoomEvent::TrackMuted { publication, participant: Participant::Remote(_) } => {
+                self.party.muted(publication.sid().as_str(), true);
+            }
+            RoomEvent::TrackUnmuted { publication, participant: Participant::Remote(_) } => {
+                self.party.muted(publication.sid().as_str(), false);
             }
             RoomEvent::ByteStreamOpened { reader, topic, participant_identity } => {
-                let from_agent = self.is_agent(&participant_identity);
                 if topic == SESSION_TOPIC
-                    && from_agent
+                    && self.party.reports(participant_identity.as_str())
                     && let Some(reader) = reader.take()
                 {
                     self.readers.session(reader);
@@ -206,10 +261,74 @@ impl Line {
                     self.readers.transcription(reader, speaker);
                 }
             }
-            RoomEvent::Reconnecting => self.waiting.push(News::Reconnecting),
-            RoomEvent::Reconnected => self.waiting.push(News::Reconnected),
-            RoomEvent::Disconnected { reason } => self.waiting.push(disconnected(reason)),
+            RoomEvent::Reconnecting => self.waiting.push_back(News::Reconnecting),
+            RoomEvent::Reconnected => self.waiting.push_back(News::Reconnected),
+            RoomEvent::Disconnected { reason } => {
+                self.waiting.push_back(disconnected(reason, clock.now()));
+            }
             _ => {}
+        }
+    }
+
+    fn subscribed(
+        &mut self,
+        audio: RemoteAudioTrack,
+        publication: &RemoteTrackPublication,
+        participant: &RemoteParticipant,
+    ) {
+        self.came(participant);
+        let publications = participant.track_publications();
+        let is_microphone = |p: &RemoteTrackPublication| {
+            p.kind() == TrackKind::Audio && p.source() == TrackSource::Microphone
+        };
+        let track = AudioTrack {
+            track: 0,
+            identity: participant.identity().to_string(),
+            name: publication.name(),
+            source: source(publication.source()),
+            heard: Heard::Not,
+        };
+        let microphone = publications.values().any(is_microphone);
+        let sid = publication.sid();
+        if let Some(number) = self.party.subscribed(sid.as_str(), track, microphone) {
+            self.tracks.retain(|(known, _)| *known != number);
+            self.tracks.push((number, audio));
+        }
+    }
+}
+
+/// A participant as it is recorded; `joined_ms`: the caller's and its own moment of joining, by the server's clock.
+fn guest(participant: &RemoteParticipant, joined_ms: (i64, i64)) -> Guest {
+    let attributes = participant.attributes();
+    let attribute = |name: &str| attributes.get(name).cloned().unwrap_or_default();
+    let (ours, theirs) = joined_ms;
+    Guest {
+        identity: participant.identity().to_string(),
+        name: participant.name(),
+        kind: kind(participant.kind()),
+        agent_name: attribute(NAME_ATTRIBUTE),
+        on_behalf_of: attribute(ON_BEHALF_ATTRIBUTE),
+        joined_after_ms: (ours > 0 && theirs > 0).then(|| theirs.saturating_sub(ours)),
+    }
+}
+
+fn kind(kind: ParticipantKind) -> Kind {
+    match kind {
+        ParticipantKind::Standard => Kind::Standard,
+        ParticipantKind::Agent => Kind::Agent,
+        ParticipantKind::Sip => Kind::Sip,
+        ParticipantKind::Ingress => Kind::Ingress,
+        ParticipantKind::Egress => Kind::Egress,
+        ParticipantKind::Connector | ParticipantKind::Bridge => Kind::Other,
+    }
+}
+
+fn source(source: TrackSource) -> Source {
+    match source {
+        TrackSource::Microphone => Source::Microphone,
+        TrackSource::Unknown => Source::Unknown,
+        TrackSource::Camera | TrackSource::Screenshare | TrackSource::ScreenshareAudio => {
+            Source::Other
         }
     }
 }
@@ -223,16 +342,11 @@ fn why_left(reason: DisconnectReason) -> String {
     }
 }
 
-/// What others call themselves, at a length that is kept.
-fn short(name: &str) -> String {
-    name.chars().take(100).collect()
-}
-
 /// A room that somebody else closed was closed by the agent's side; else the connection broke.
-fn disconnected(reason: proto::DisconnectReason) -> News {
+fn disconnected(reason: proto::DisconnectReason, at: Offset) -> News {
     use proto::DisconnectReason as Why;
     if matches!(reason, Why::RoomDeleted | Why::RoomClosed | Why::ParticipantRemoved) {
-        News::AgentLeft { reason: format!("the agent's side ended the call ({reason:?})") }
+        News::AgentLeft { at, reason: format!("the agent's side ended the call ({reason:?})") }
     } else {
         News::Lost { reason: format!("{reason:?}") }
     }
@@ -248,15 +362,17 @@ fn dial_error(error: &RoomError) -> DialError {
     }
 }
 
-/// What is written in the log of a call for news without further effect.
-pub fn observation(news: &News) -> Observation {
-    match news {
+/// What is written in the log of a call for news, if anything.
+pub fn observation(news: &News) -> Option<Observation> {
+    Some(match news {
         News::AgentJoined { identity } => Observation::AgentJoined { identity: identity.clone() },
-        News::Audio(_) => Observation::AgentTrackSubscribed,
+        News::Audio { .. } => Observation::AgentTrackSubscribed,
         News::AgentState(state) => Observation::AgentState(state.clone()),
-        News::AgentLeft { reason } => Observation::AgentLeft { reason: reason.clone() },
+        News::AgentLeft { reason, .. } => Observation::AgentLeft { reason: reason.clone() },
+        News::Noted(what) => what.clone(),
         News::Reconnecting => Observation::Reconnecting,
         News::Reconnected => Observation::Reconnected,
         News::Lost { reason } => Observation::ConnectionLost { reason: reason.clone() },
-    }
+        News::TurnAway { .. } | News::TrackEnded { .. } | News::TrackMuted { .. } => return None,
+    })
 }

@@ -1,7 +1,8 @@
 //! One simulated caller: [`script`] decides what to do next, [`livekit`] is the line it speaks and
-//! listens on, [`session`] reads what the agent reports, [`drive`] joins them and stamps every
+//! listens on, [`party`] decides who on it is the agent, [`session`] reads what the agent reports, [`drive`] joins them and stamps every
 //! observation.
 
+pub mod party;
 pub mod readers;
 pub mod livekit;
 pub mod script;

@@ -88,6 +88,7 @@ impl Dialogue {
         match &seen.what {
             Observation::VoiceBegan => self.voices.edge(at, true),
             Observation::VoiceEnded => self.voices.edge(at, false),
+            Observation::VoiceRetracted => self.voices.retract(at),
             Observation::SoundBegan => self.voices.sound_began(at),
             Observation::UtteranceBegan { step } => {
                 self.said.entry(*step).or_default().from.get_or_insert(at);

@@ -5,11 +5,13 @@
 mod arm;
 mod calibration;
 mod metadata;
+mod party;
 pub mod store;
 
 pub use arm::{Arm, Side};
 pub use calibration::{Calibration, CalibrationError};
 pub use metadata::{KeyChange, MetadataDigest};
+pub use party::{Heard, KEPT, Kind, Participant, Source, Track};
 
 use crate::time::Offset;
 use serde::{Deserialize, Serialize};
@@ -107,6 +109,30 @@ pub enum Observation {
     /// No packet of the agent's audio for two seconds.
     AgentMediaStalled,
     AgentMediaResumed,
+    /// What had looked like a stall was silence that the agent did not send: its RTP clock had stood still.
+    AgentMediaWasSilent,
+
+    /// Another participant is in the room.
+    Participant(Participant),
+    ParticipantLeft {
+        identity: String,
+    },
+    /// An audio track of another participant reaches the caller.
+    Track(Track),
+    /// The same track is something else to the caller from now on, because of what came or went beside it.
+    TrackChanged {
+        track: u32,
+        heard: Heard,
+    },
+    TrackEnded {
+        track: u32,
+    },
+    /// This track was audible from the stamped moment until then. Only written once there are two tracks to tell apart,
+    /// then for what went before, too.
+    TrackSpoke {
+        track: u32,
+        until: Offset,
+    },
     /// Our connection broke, and the client tries to mend it.
     Reconnecting,
     Reconnected,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::scenario::Metric;
 use crate::text::count;
-use crate::turn::{Analysis, Measures, Reply, Tally, Why};
+use crate::turn::{Analysis, Measures, Parties, Reply, Tally, Twins, Why};
 
 /// Different texts of one kind that are named; the rest is counted.
 const NAMED: usize = 3;
@@ -28,6 +28,7 @@ pub(super) fn notes(run: &Analysis) -> Vec<String> {
             if seen.without_session == 1 { "it" } else { "them" },
         ));
     }
+    parties(&mut notes, run);
     unanswered(&mut notes, run);
     stuck(&mut notes, &seen.stuck);
     rejected(&mut notes, run);
@@ -62,6 +63,45 @@ fn stuck(notes: &mut Vec<String>, stuck: &Tally) {
             calls(*n)
         ));
     }
+}
+
+/// Who was there beside one agent with one voice.
+fn parties(notes: &mut Vec<String>, run: &Analysis) {
+    let all = || run.calls.iter().map(|call| &call.parties);
+    let twins: Vec<&Twins> = all().filter_map(|parties| parties.twins.as_ref()).collect();
+    if let Some(first) = twins.first() {
+        let at_once = twins.iter().map(|twins| twins.at_once_ms).fold(0.0, f64::max);
+        let who: Vec<String> = first.who.iter().map(|who| format!("`{who}`")).collect();
+        notes.push(format!(
+            "{} agents are in the call: {}, speaking at the same time for {}{:.1} s ({}); what is heard is all of them",
+            first.who.len(),
+            who.join(", "),
+            if twins.len() > 1 { "up to " } else { "" },
+            at_once / 1_000.0,
+            calls(twins.len()),
+        ));
+    }
+    let handed: Vec<_> = all().filter_map(|parties| parties.handed_over.as_ref()).collect();
+    if let Some((from, to)) = handed.first() {
+        let n = calls(handed.len());
+        notes.push(format!(
+            "the call was handed to another participant, from `{from}` to `{to}` ({n})"
+        ));
+    }
+    let tally = |of: fn(&Parties) -> &[String]| {
+        let mut tally = Tally::new();
+        for text in all().flat_map(of) {
+            *tally.entry(text.clone()).or_default() += 1;
+        }
+        tally
+    };
+    let not_heard = tally(|p| &p.not_heard);
+    let after = ", not the agent's voice unless `agent: {tracks: …}` says so";
+    named(notes, "not heard: track", &not_heard, after);
+    let after = "; until a microphone track came it was taken for the agent's voice";
+    named(notes, "heard in error: track", &tally(|p| &p.heard_in_error), after);
+    let silent = "no agent joined, but a participant without audio was there:";
+    named(notes, silent, &tally(|p| &p.silent), "");
 }
 
 fn unanswered(notes: &mut Vec<String>, run: &Analysis) {

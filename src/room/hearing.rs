@@ -1,149 +1,189 @@
-//! What the caller hears: packets of the agent's voice → samples → edges of speech, each at the
-//! moment its sample could first be heard, which is the arrival of its packet plus its place in it.
+//! What the caller hears: packets of the agent's voice, of one track or of several → samples → edges of speech, each at
+//! the moment its sample could first be heard, which is the arrival of its packet plus its place in it. One ear a track;
+//! `VoiceBegan` and `VoiceEnded` are the edges of what all of them hear together.
 
-use super::sequence::{Arrival, Sequence};
+use super::track::{Counts, Flow, Stopped, Track};
+use super::union::{Edge, Union};
 use crate::audio::ear::Event;
-use crate::audio::listener::{Listener, Packet};
 use crate::clock::Clock;
 use crate::record::{MediaFacts, Observation, Stamped};
 use crate::time::Offset;
 use futures_util::{FutureExt as _, StreamExt as _};
 use livekit::webrtc::encoded::{EncodedAudioStream, ReceivedFrame as Frame};
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
-/// How long no packet may come before the agent's audio counts as stopped. Silence that is not sent
-/// (DTX) still gives a packet each 400 ms.
-const STALL: Duration = Duration::from_secs(2);
 /// How long the ear may go without being asked whether silence has lasted long enough: longer than a batch of packets takes
 /// to come, so that the clock is looked at only when none does.
 const LOOK: Duration = Duration::from_millis(100);
 /// All calls look in such steps of the clock, because a thread that wakes for many of them is cheaper.
 const LOOK_STEP_US: i64 = 20_000;
+/// How long a track that may yet turn out to be ambience is listened to before what it says counts.
+const DOUBT: Duration = Duration::from_secs(1);
 
 /// The listening half of a call.
 pub struct Hearing {
     clock: Clock,
-    stream: Option<EncodedAudioStream>,
-    listener: Listener,
+    /// Few: who listens limits them.
+    tracks: Vec<Track>,
+    union: Union,
+    /// How many tracks were ever listened to.
+    listened: u32,
     heard: Vec<Stamped>,
-    last: Option<Last>,
-    stalled: bool,
+    stalled: Option<Stalled>,
     looked: Offset,
+    /// Of tracks that are over.
     counts: Counts,
 }
 
-/// The latest packet.
+/// The agent's audio has stopped.
 #[derive(Debug, Clone, Copy)]
-struct Last {
-    ssrc: u32,
-    sequence: Sequence,
-    rtp_time: u32,
-    at: Offset,
+struct Stalled {
+    track: u32,
+    /// Others go on, so only its own packets end it.
+    others_go_on: bool,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Counts {
-    received: u64,
-    /// In streams that have ended.
-    lost: u64,
-    largest_gap: Duration,
+/// A packet and the track it is of.
+#[derive(Debug)]
+pub struct Heard {
+    track: u32,
+    frame: Frame,
 }
 
 impl Hearing {
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
-            stream: None,
-            listener: Listener::new(),
+            tracks: Vec::new(),
+            union: Union::default(),
+            listened: 0,
             heard: Vec::new(),
-            last: None,
-            stalled: false,
+            stalled: None,
             looked: Offset::default(),
             counts: Counts::default(),
         }
     }
 
-    /// Listens to this track from now on; one that was listened to before has been replaced.
-    pub fn listen_to(&mut self, stream: EncodedAudioStream) {
-        self.stream = Some(stream);
-        self.stream_ended();
+    /// Listens to this track from now on. What it says counts at once when it is `surely` a voice; else only after a
+    /// second, and not at all if it is turned away by then.
+    pub fn listen_to(&mut self, number: u32, stream: EncodedAudioStream, surely: bool) {
+        if self.track(number).is_none() {
+            self.listened = self.listened.saturating_add(1);
+            let mut track = Track::new(number);
+            if !surely {
+                track.doubt_until(self.clock.now().plus(DOUBT));
+            }
+            self.tracks.push(track);
+        }
+        if let Some(track) = self.track(number) {
+            track.listen_to(stream);
+        }
+    }
+
+    /// The track was taken back: what it has said is heard to its end, and no packet is missed.
+    pub fn ended(&mut self, number: u32) {
+        self.take_waiting();
+        let now = self.clock.now();
+        let flow = self.track(number).map(Track::end);
+        self.note_flow(now, flow.unwrap_or(Flow::Steady));
+    }
+
+    /// The track has turned out to be ambience: its voice ends now, and what is still in doubt never was.
+    pub fn turn_away(&mut self, number: u32) {
+        let Some(place) = self.tracks.iter().position(|track| track.number == number) else {
+            return;
+        };
+        let track = self.tracks.swap_remove(place);
+        self.counts.add(track.counts());
+        let now = self.clock.now();
+        self.fall_silent(number, now);
+    }
+
+    pub fn mute(&mut self, number: u32, muted: bool) {
+        if let Some(track) = self.track(number) {
+            track.mute(muted);
+        }
     }
 
     /// The next packet; never, while there is no track. Cancelling loses nothing.
-    pub async fn next_packet(&mut self) -> Frame {
-        if let Some(stream) = &mut self.stream
-            && let Some(frame) = stream.next().await
-        {
-            return frame;
-        }
-        // The track has ended or not begun; another may come.
-        self.stream = None;
-        std::future::pending().await
+    pub async fn next_packet(&mut self) -> Heard {
+        let tracks = &mut self.tracks;
+        poll_fn(|context| {
+            for track in tracks.iter_mut() {
+                let Some(stream) = &mut track.stream else { continue };
+                match stream.poll_next_unpin(context) {
+                    Poll::Ready(Some(frame)) => {
+                        return Poll::Ready(Heard { track: track.number, frame });
+                    }
+                    Poll::Ready(None) => track.drop_stream(),
+                    Poll::Pending => {}
+                }
+            }
+            // The tracks have ended or not begun; others may come.
+            Poll::Pending
+        })
+        .await
     }
 
     /// Hears the packets that wait. Before the clock is looked at, or it would seem that none came.
     pub fn take_waiting(&mut self) {
-        while let Some(frame) = self.next_packet().now_or_never() {
-            self.take(&frame);
+        while let Some(heard) = self.next_packet().now_or_never() {
+            self.take(&heard);
         }
     }
 
     /// Hears a packet.
-    pub fn take(&mut self, frame: &Frame) {
+    pub fn take(&mut self, Heard { track: number, frame }: &Heard) {
         let at = self.clock.offset(frame.arrival);
-        self.counts.received += 1;
-        if self.stalled {
-            self.stalled = false;
-            let now = self.clock.now();
-            self.heard.push(Stamped { at: now, what: Observation::AgentMediaResumed });
+        if self.stalled.is_some_and(|s| s.track == *number || !s.others_go_on) {
+            self.stalled = None;
+            self.note(self.clock.now(), Observation::AgentMediaResumed);
         }
-        let mut sequence = Sequence::starting_with(frame.seq);
-        if let Some(last) = self.last.as_mut().filter(|last| last.ssrc == frame.ssrc) {
-            let Arrival::Next { missing } = last.sequence.take(frame.seq) else { return };
-            sequence = last.sequence;
-            // An agent that sends little in silence is no gap: only what the packets' own clock does
-            // not explain is one.
-            let explained = frame.rtp_time.wrapping_sub(last.rtp_time);
-            let gap = at.since(last.at).saturating_sub(ticks(explained));
-            self.counts.largest_gap = self.counts.largest_gap.max(gap);
-            if missing > 0 {
-                let events = self.listener.lost(missing, at.since_start());
-                self.note(&events);
-            }
-        } else if self.last.is_some() {
-            self.stream_ended();
-        }
-        let Frame { ssrc, rtp_time, .. } = *frame;
-        let packet = Packet { at: at.since_start(), rtp_time, payload: &frame.payload };
-        let events = self.listener.hear(packet);
-        self.note(&events);
-        self.last = Some(Last { ssrc, sequence, rtp_time, at });
-    }
-
-    /// Another stream follows, whose numbers have nothing to do with this one's.
-    fn stream_ended(&mut self) {
-        self.counts.lost += self.last.take().map_or(0, |last| last.sequence.lost());
-        self.listener.begin_stream();
+        let mut events = Vec::new();
+        let Some(track) = self.track(*number) else { return };
+        let flow = track.hear(frame, at, &mut events);
+        self.note_events(*number, &events);
+        self.note_flow(at, flow);
     }
 
     /// Notices silence by the absence of packets.
     pub fn look_at_the_clock(&mut self, now: Offset) {
         self.looked = now;
-        let events = self.listener.advance(now.since_start());
-        self.note(&events);
-        if let Some(last) = self.last
-            && !self.stalled
-            && now.since(last.at) >= STALL
-        {
-            self.stalled = true;
-            self.heard.push(Stamped { at: last.at, what: Observation::AgentMediaStalled });
+        let flows = self.tracks.iter().any(|track| track.flows(now));
+        let mut all = Vec::new();
+        for track in &mut self.tracks {
+            let mut events = Vec::new();
+            let stopped = track.look_at_the_clock(now, &mut events);
+            if !events.is_empty() || stopped.is_some() {
+                all.push((track.number, events, stopped));
+            }
         }
+        for (track, events, stopped) in all {
+            self.note_events(track, &events);
+            // While another track is there, nobody misses one that has stopped in silence.
+            if let Some(Stopped { since, cut_off }) = stopped
+                && (cut_off || !flows)
+                && self.stalled.is_none()
+            {
+                self.stalled = Some(Stalled { track, others_go_on: flows });
+                self.note(since, Observation::AgentMediaStalled);
+            }
+        }
+        let counts = &mut self.counts;
+        self.tracks.retain(|track| {
+            if track.is_over() {
+                counts.add(track.counts());
+            }
+            !track.is_over()
+        });
     }
 
     /// When the clock has to be looked at next.
     pub fn wake_at(&self) -> Option<Offset> {
-        let last = self.last?;
-        let steps = self.looked.max(last.at).plus(LOOK).micros() / LOOK_STEP_US + 1;
+        let last = self.tracks.iter().filter_map(Track::last_packet).max()?;
+        let steps = self.looked.max(last).plus(LOOK).micros() / LOOK_STEP_US + 1;
         Some(Offset::from_micros(steps * LOOK_STEP_US))
     }
 
@@ -152,39 +192,81 @@ impl Hearing {
         std::mem::take(&mut self.heard)
     }
 
-    fn note(&mut self, events: &[Event]) {
-        let stamped = |at, what| Stamped { at: Offset::default().plus(at), what };
+    /// Tells which tracks are still audible, when nothing more will be heard.
+    pub fn hang_up(&mut self, now: Offset) {
+        for track in self.union.audible() {
+            self.fall_silent(track, now);
+        }
+        // What the caller does not wait for has no end.
+        self.heard.retain(|heard| heard.what != Observation::VoiceEnded);
+    }
+
+    /// What the received media was like; the other half is the microphone's.
+    pub fn facts(&self) -> MediaFacts {
+        let mut counts = self.counts;
+        self.tracks.iter().for_each(|track| counts.add(track.counts()));
+        MediaFacts {
+            packets_received: counts.received,
+            packets_lost: counts.lost,
+            packets_unread: counts.unread,
+            largest_gap_ms: counts.largest_gap.as_secs_f64() * 1_000.0,
+            ..MediaFacts::default()
+        }
+    }
+
+    fn track(&mut self, number: u32) -> Option<&mut Track> {
+        self.tracks.iter_mut().find(|track| track.number == number)
+    }
+
+    fn note(&mut self, at: Offset, what: Observation) {
+        self.heard.push(Stamped { at, what });
+    }
+
+    fn note_flow(&mut self, at: Offset, flow: Flow) {
+        if flow == Flow::WasSilent {
+            self.stalled = None;
+            self.note(at, Observation::AgentMediaWasSilent);
+        }
+    }
+
+    fn note_events(&mut self, track: u32, events: &[Event]) {
+        let moment = |at| Offset::default().plus(at);
         for event in events {
             match *event {
                 Event::VoiceStarted { at, sound_at } => {
-                    self.heard.push(stamped(sound_at, Observation::SoundBegan));
-                    self.heard.push(stamped(at, Observation::VoiceBegan));
+                    let edge = self.union.began(track, moment(at), moment(sound_at));
+                    self.note_edge(edge);
                 }
-                Event::VoiceEnded { at } => self.heard.push(stamped(at, Observation::VoiceEnded)),
-                Event::VoiceRetracted { at } => {
-                    self.heard.push(stamped(at, Observation::VoiceRetracted));
+                Event::VoiceEnded { at } => self.fall_silent(track, moment(at)),
+                Event::VoiceRetracted { .. } => {
+                    for edge in self.union.retracted(track) {
+                        self.note_edge(Some(edge));
+                    }
                 }
                 Event::NeverSilent { since, level_dbfs } => {
-                    self.heard.push(stamped(since, Observation::NeverSilent { level_dbfs }));
+                    self.note(moment(since), Observation::NeverSilent { level_dbfs });
                 }
             }
         }
     }
 
-    /// What the received media was like; the other half is the microphone's.
-    pub fn facts(&self) -> MediaFacts {
-        let overflowed = self.stream.as_ref().map_or(0, EncodedAudioStream::overflowed);
-        MediaFacts {
-            packets_received: self.counts.received,
-            packets_lost: self.counts.lost + self.last.map_or(0, |last| last.sequence.lost()),
-            packets_unread: overflowed + self.listener.undecodable(),
-            largest_gap_ms: self.counts.largest_gap.as_secs_f64() * 1_000.0,
-            ..MediaFacts::default()
+    fn fall_silent(&mut self, track: u32, at: Offset) {
+        let Some((from, edge)) = self.union.ended(track, at) else { return };
+        if self.listened > 1 {
+            self.note(from, Observation::TrackSpoke { track, until: at.max(from) });
+        }
+        self.note_edge(edge);
+    }
+
+    fn note_edge(&mut self, edge: Option<Edge>) {
+        match edge {
+            Some(Edge::Began { at, sound_at }) => {
+                self.note(sound_at, Observation::SoundBegan);
+                self.note(at, Observation::VoiceBegan);
+            }
+            Some(Edge::Ended { at }) => self.note(at, Observation::VoiceEnded),
+            Some(Edge::Retracted { at }) => self.note(at, Observation::VoiceRetracted),
+            None => {}
         }
     }
-}
-
-/// A difference of RTP times as time; a jump to another stream is none.
-fn ticks(rtp: u32) -> Duration {
-    Duration::from_micros(u64::from(rtp) * 1_000 / 48)
 }

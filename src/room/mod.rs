@@ -7,5 +7,8 @@ pub mod connection;
 pub mod packets;
 pub mod streams;
 mod sequence;
+mod pause;
+mod union;
+mod track;
 pub mod hearing;
 pub mod registration;

@@ -11,8 +11,8 @@ use super::field::Field;
 use super::fields::Fields;
 use super::file::{self, Node, Value};
 use super::grammar::{EXECUTORS, Executor, table};
-use super::values::{duration, integer, name, one_of, text};
-use super::{Act, Agent, Load, Scenario, Step, limits, metadata, turns};
+use super::values::{duration, integer, name, one_of, text, texts};
+use super::{Act, Agent, Listening, Load, Scenario, Step, Wildcard, limits, metadata, turns};
 
 impl Scenario {
     /// Reads a scenario file. Never panics and reads nothing but `text`, whatever `text` is.
@@ -119,8 +119,17 @@ fn agent(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<Agent>
         Ok(text)
     });
     let join_timeout = fields.value("join_timeout", diagnostics, duration);
+    let identity = fields.optional("identity", diagnostics, text);
+    let tracks = fields.optional("tracks", diagnostics, texts);
     fields.finish(diagnostics)?;
-    Ok(Agent { name: name?, metadata: metadata?.unwrap_or_default(), join_timeout: join_timeout? })
+    let tracks = tracks?.unwrap_or_default().into_iter().map(Wildcard::new).collect();
+    let listening = Listening { identity: identity?.map(Wildcard::new), tracks };
+    Ok(Agent {
+        name: name?,
+        metadata: metadata?.unwrap_or_default(),
+        join_timeout: join_timeout?,
+        listening,
+    })
 }
 
 /// The longest call, and where the file says so.

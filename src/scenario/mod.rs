@@ -19,6 +19,7 @@ mod limits;
 mod threshold;
 mod metric;
 mod content;
+mod listening;
 pub mod metadata;
 mod duration;
 mod schema;
@@ -31,6 +32,7 @@ mod tests;
 
 pub use content::{Content, Pattern};
 pub use fault::{Fault, Faults, Style};
+pub use listening::{Listening, Wildcard};
 pub use metric::{Definition, Kind, Metric, Source};
 pub use schema::schema;
 
@@ -59,6 +61,8 @@ pub struct Agent {
     pub metadata: String,
     /// How long a call waits for the agent to join and subscribe before it gives up.
     pub join_timeout: Duration,
+    /// Whom the caller listens to.
+    pub listening: Listening,
 }
 
 /// One entry of the script, in the order it is performed. Becomes one `turn` of a report.

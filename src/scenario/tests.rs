@@ -68,6 +68,7 @@ fn every_part_of_a_scenario_is_read() {
             name: "demo-agent".to_owned(),
             metadata: r#"{"stages":{"llm":0.4,"tts":[1,true,null]},"a":"x"}"#.to_owned(),
             join_timeout: ms(20_000),
+            listening: Listening::default(),
         },
         steps: vec![
             step("greeting", Act::Listen, Some(Expect::Speaks { within: ms(5_000) })),
@@ -148,6 +149,7 @@ fn what_is_left_out_has_a_default() {
         name: String::new(),
         metadata: String::new(),
         join_timeout: Duration::from_secs(20),
+        listening: Listening::default(),
     };
     assert_eq!(scenario.agent(), &agent);
     assert_eq!(scenario.max_call(), Duration::from_secs(300));

@@ -66,7 +66,8 @@ impl Seen {
             #[expect(clippy::wildcard_enum_match_arm, reason = "five facts of many are wanted")]
             match &stamped.what {
                 Observation::AgentJoined { .. } => of_call.joined = true,
-                Observation::AgentMediaStalled => of_call.stalled = true,
+                Observation::AgentMediaStalled => of_call.stalls += 1,
+                Observation::AgentMediaWasSilent => of_call.stalls -= 1,
                 Observation::AgentStuck { doing, .. } => note(&mut of_call.stuck, doing),
                 Observation::NeverSilent { level_dbfs } => {
                     of_call.never_silent.get_or_insert(*level_dbfs);
@@ -80,7 +81,7 @@ impl Seen {
             }
         }
         self.without_session += usize::from(of_call.joined && !of_call.session);
-        self.stalled += usize::from(of_call.stalled);
+        self.stalled += usize::from(of_call.stalls > 0);
         of_call.never_silent.into_iter().for_each(|level| self.never_silent.add(level));
         for (into, texts) in [
             (&mut self.sdks, of_call.sdks),
@@ -122,7 +123,8 @@ impl Seen {
 struct OfCall {
     joined: bool,
     session: bool,
-    stalled: bool,
+    /// Less those that turned out to be silence.
+    stalls: i64,
     never_silent: Option<f64>,
     sdks: BTreeSet<String>,
     errors: BTreeSet<String>,

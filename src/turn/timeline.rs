@@ -278,6 +278,13 @@ fn mark(what: &Observation) -> Option<(u32, Place)> {
         | Observation::AgentLeft { .. }
         | Observation::AgentMediaStalled
         | Observation::AgentMediaResumed
+        | Observation::AgentMediaWasSilent
+        | Observation::Participant(_)
+        | Observation::ParticipantLeft { .. }
+        | Observation::Track(_)
+        | Observation::TrackChanged { .. }
+        | Observation::TrackEnded { .. }
+        | Observation::TrackSpoke { .. }
         | Observation::Reconnecting
         | Observation::Reconnected
         | Observation::ConnectionLost { .. }

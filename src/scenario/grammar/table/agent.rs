@@ -1,6 +1,6 @@
 //! The agent under test.
 
-use super::super::Kind::{Metadata, Text, Variable};
+use super::super::Kind::{Metadata, Text, Texts, Variable};
 use super::super::Mapping;
 use super::super::Need::{Default, Optional, Required};
 use super::{MAX_METADATA, key, ms, reserved};
@@ -32,6 +32,22 @@ pub(super) const AGENT: Mapping = Mapping {
             Default("20s"),
             "20s",
             "How long a call waits for the agent to join and publish its audio.",
+        ),
+        key(
+            "identity",
+            Text { min: 1, max: 256 },
+            Optional,
+            "\"agent-*\"",
+            "The identity of the participant that is the agent, where it cannot be told from who is in the room; `*` \
+             stands for any text. Who publishes on its behalf (an avatar) is heard, too.",
+        ),
+        key(
+            "tracks",
+            Texts { max_items: 8, max: 256 },
+            Optional,
+            "[voice]",
+            "The names of the tracks that are the agent's voice; `*` stands for any text. Without it: its microphone \
+             tracks, or all but `background_audio` where it has none.",
         ),
         reserved("userdata"),
     ],
