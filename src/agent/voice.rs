@@ -243,6 +243,9 @@ mod tests {
                 match event {
                     Event::VoiceStarted { at, .. } => began = began.or(Some(at)),
                     Event::VoiceEnded { at } => ended = Some(at),
+                    Event::VoiceRetracted { .. } | Event::NeverSilent { .. } => {
+                        panic!("no voice of these is a bed")
+                    }
                 }
             }
         }

@@ -221,6 +221,8 @@ impl Track {
                     self.audible = false;
                     self.voice_ended = Some(Offset::default().plus(at));
                 }
+                Event::VoiceRetracted { .. } => self.audible = false,
+                Event::NeverSilent { .. } => {}
             }
             let to = if self.doubtful_until.is_some() { &mut self.kept_back } else { &mut *events };
             to.push(event);

@@ -25,7 +25,7 @@ pub struct Parties {
     pub handed_over: Option<(String, String)>,
     /// Tracks that reached the caller and were not heard, in words.
     pub not_heard: Vec<String>,
-    /// Tracks that were heard as a voice for a while and turned out to be ambience.
+    /// Tracks that were heard as a voice and turned out to be ambience.
     pub heard_in_error: Vec<String>,
     /// Nobody joined as an agent, but these were there and published no audio.
     pub silent: Vec<String>,
@@ -113,6 +113,9 @@ impl<'a> Fold<'a> {
 
     fn finish(mut self) -> Parties {
         self.utterances.sort_by_key(|(_, from, _)| *from);
+        // One that was silent until it was turned away misled nobody.
+        let utterances = &self.utterances;
+        self.in_error.retain(|track| utterances.iter().any(|(spoke, ..)| spoke == track));
         let mut spoke: Vec<&str> = Vec::new();
         let mut said: Vec<(&str, Offset, Offset)> = Vec::new();
         for (track, from, until) in &self.utterances {

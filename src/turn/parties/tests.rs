@@ -97,12 +97,26 @@ fn two_that_answer_at_once_are_twins() {
 
 #[test]
 fn a_track_that_was_heard_in_error_is_named() {
-    let of = parties(&[
-        came(100, "agent-1"),
-        track(200, 0, "agent-1", "hold-music", Heard::Voice),
-        vec![is(900, Observation::TrackChanged { track: 0, heard: Heard::Ambience })],
-        track(900, 1, "agent-1", "voice", Heard::Voice),
-    ]);
-    assert_eq!(of.heard_in_error, ["`hold-music` (microphone)"]);
-    assert!(of.not_heard.is_empty());
+    let music = |heard: &[Stamped]| {
+        parties(&[
+            came(100, "agent-1"),
+            track(200, 0, "agent-1", "hold-music", Heard::Voice),
+            heard.to_vec(),
+            vec![is(900, Observation::TrackChanged { track: 0, heard: Heard::Ambience })],
+            track(900, 1, "agent-1", "voice", Heard::Voice),
+        ])
+    };
+    let loud = music(&voice(500, 800));
+    assert_eq!(loud.heard_in_error, ["`hold-music` (microphone)"]);
+    assert!(loud.not_heard.is_empty());
+    let silent = music(&[]);
+    assert_eq!(silent.not_heard, ["`hold-music` (microphone)"]);
+    assert!(silent.heard_in_error.is_empty());
+}
+
+#[test]
+fn who_sat_in_the_room_without_a_word_is_named() {
+    let bot = vec![is(300, Observation::Participant(guest("bot", Kind::Standard, "")))];
+    assert_eq!(parties(std::slice::from_ref(&bot)).silent, ["bot"]);
+    assert!(parties(&[bot, joined(400)]).silent.is_empty());
 }
