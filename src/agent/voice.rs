@@ -244,7 +244,7 @@ mod tests {
                     Event::VoiceStarted { at, .. } => began = began.or(Some(at)),
                     Event::VoiceEnded { at } => ended = Some(at),
                     Event::VoiceRetracted { .. } | Event::NeverSilent { .. } => {
-                        panic!("no voice of these is a bed")
+                        panic!("{event:?}")
                     }
                 }
             }

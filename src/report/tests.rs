@@ -178,6 +178,23 @@ fn without_the_agents_session() {
 }
 
 #[test]
+fn an_agent_that_is_never_silent_is_said_to_be() {
+    let (mut run, turns) = answered();
+    let note = |run: &Run| {
+        let lines = report(run, &turns).notes;
+        lines.into_iter().find(|note| note.contains("never silent"))
+    };
+    assert_eq!(note(&run), None);
+    for (call, level_dbfs) in run.calls.iter_mut().zip([-52.0, -44.6]) {
+        let what = Observation::NeverSilent { level_dbfs };
+        call.log.push(crate::record::Stamped { at: at(500_000), what });
+    }
+    let expected = "the agent's track is never silent (-45 dBFS in 2 of 4 calls): a voice counts \
+                    where it stands out of what is always there, and what does not stand out is not heard";
+    assert_eq!(note(&run).as_deref(), Some(expected));
+}
+
+#[test]
 fn stopped_by_the_user() {
     assert_snapshot!(text(&stopped()));
 }

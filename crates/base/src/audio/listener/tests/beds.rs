@@ -4,6 +4,11 @@ use super::sounds::{beats, cafe, chord, fan, murmur, shaped, typing, voice, whit
 use super::*;
 use crate::audio::FRAME;
 
+/// A bed by its length in ms and its level in dBFS.
+type Bed = fn(usize, f64) -> Vec<i16>;
+/// A gain by the time in seconds.
+type Shape = fn(f64) -> f64;
+
 /// How an agent's encoder is set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Encoder {
@@ -135,7 +140,7 @@ const LENGTH: usize = 11_000;
 
 #[test]
 fn voices_are_found_over_a_bed() {
-    let beds: [(&str, fn(usize, f64) -> Vec<i16>, f64); 17] = [
+    let beds: [(&str, Bed, f64); 17] = [
         ("white noise", white, -55.0),
         ("white noise", white, -45.0),
         ("white noise", white, -32.0),
@@ -177,14 +182,14 @@ fn voices_are_found_over_a_bed() {
 
 #[test]
 fn a_bed_may_begin_grow_and_stop_at_any_time() {
-    let shapes: [(&str, fn(f64) -> f64); 5] = [
+    let shapes: [(&str, Shape); 5] = [
         ("grows over three seconds", |t| (t / 3.0).min(1.0)),
         ("comes after the first reply", |t| if t < 6.6 { 0.0 } else { 1.0 }),
         ("comes in the pause before", |t| if t < 3.0 { 0.0 } else { 1.0 }),
         ("stops before the last reply", |t| if t < 7.0 { 1.0 } else { 0.0 }),
         ("fades out", |t| (1.0 - (t - 2.0) / 4.0).clamp(0.0, 1.0)),
     ];
-    let beds: [(&str, fn(usize, f64) -> Vec<i16>, f64); 4] = [
+    let beds: [(&str, Bed, f64); 4] = [
         ("white", white, -45.0),
         ("a room", murmur, -38.0),
         ("chord", chord, -34.0),

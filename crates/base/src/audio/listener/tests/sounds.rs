@@ -1,5 +1,10 @@
 //! Sounds of agents: voices, and what goes on under them.
-#![expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "tests")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "small numbers in tests"
+)]
 
 use std::f64::consts::TAU;
 
