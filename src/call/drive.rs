@@ -270,7 +270,7 @@ impl<'a> Drive<'a> {
             News::Reconnecting => self.script.handle(now, CallEvent::Reconnecting),
             News::Reconnected => self.script.handle(now, CallEvent::Reconnected),
             News::AgentLeft { reason, .. } => {
-                self.script.handle(now, CallEvent::AgentLeft { reason })
+                self.script.handle(now, CallEvent::AgentLeft { reason });
             }
             News::Lost { reason } => self.script.handle(now, CallEvent::ConnectionLost { reason }),
         }

@@ -178,9 +178,10 @@ impl Line {
     }
 
     fn came(&mut self, participant: &RemoteParticipant) {
-        let state = participant.attributes().get(STATE_ATTRIBUTE).cloned();
+        let attributes = participant.attributes();
+        let state = attributes.get(STATE_ATTRIBUTE).map(String::as_str);
         let joined_ms = (self.room.local_participant().joined_at(), participant.joined_at());
-        self.party.came(guest(participant, joined_ms), state);
+        self.party.came(&guest(participant, joined_ms), state);
     }
 
     /// Makes news of what the party decides.
@@ -290,7 +291,7 @@ impl Line {
         };
         let microphone = publications.values().any(is_microphone);
         let sid = publication.sid();
-        if let Some(number) = self.party.subscribed(sid.as_str(), track, microphone) {
+        if let Some(number) = self.party.subscribed(sid.as_str(), &track, microphone) {
             self.tracks.retain(|(known, _)| *known != number);
             self.tracks.push((number, audio));
         }

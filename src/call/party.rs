@@ -91,7 +91,8 @@ struct Guest {
     /// It has had a track of the source microphone.
     had_microphone: bool,
     state: Option<String>,
-    state_told: bool,
+    /// The state that was told last.
+    told: Option<String>,
 }
 
 #[derive(Debug)]
@@ -119,13 +120,13 @@ impl Party {
     }
 
     /// A participant is in the room, or its attributes have changed.
-    pub fn came(&mut self, is: Participant, state: Option<String>) {
+    pub fn came(&mut self, is: &Participant, state: Option<&str>) {
         let is = Participant {
             identity: short(&is.identity),
             name: short(&is.name),
             agent_name: short(&is.agent_name),
             on_behalf_of: short(&is.on_behalf_of),
-            ..is
+            ..*is
         };
         let known = self.guests.iter().position(|guest| guest.is.identity == is.identity);
         if known.is_none() && self.guests.len() == GUESTS {
@@ -135,10 +136,9 @@ impl Party {
         if news {
             self.changes.push(Change::Noted(Observation::Participant(is.clone())));
         }
-        let state = state.map(|state| short(&state));
+        let state = state.map(short);
         if let Some(at) = known {
             let guest = &mut self.guests[at];
-            guest.state_told &= guest.state == state;
             (guest.is, guest.present, guest.state) = (is, true, state);
         } else {
             self.guests.push(Guest {
@@ -147,7 +147,7 @@ impl Party {
                 spoke_up: false,
                 had_microphone: false,
                 state,
-                state_told: false,
+                told: None,
             });
         }
         self.settle();
@@ -159,12 +159,14 @@ impl Party {
         let guest = self.guests.iter_mut().find(|g| g.is.identity == identity && g.present);
         let Some(guest) = guest else { return };
         guest.present = false;
-        guest.state_told = false;
+        guest.told = None;
         let left = Observation::ParticipantLeft { identity: identity.clone() };
         self.changes.push(Change::Noted(left));
         let of_it = |entry: &&Entry| entry.live && entry.is.identity == identity;
         let ended: Vec<String> = self.tracks.iter().filter(of_it).map(|e| e.sid.clone()).collect();
-        ended.iter().for_each(|sid| self.ended(sid));
+        for sid in &ended {
+            self.ended(sid);
+        }
         self.settle();
         if self.joined && self.leaving.is_none() && !self.agent_is_there() {
             self.leaving = Some(Leaving { at, reason });
@@ -173,8 +175,8 @@ impl Party {
 
     /// An audio track of a participant reaches the caller. `microphone`: the participant has published a track of the
     /// source microphone, be it this one or another that is still on its way. Gives the track's number in the call.
-    pub fn subscribed(&mut self, sid: &str, track: Track, microphone: bool) -> Option<u32> {
-        let track = Track { identity: short(&track.identity), name: short(&track.name), ..track };
+    pub fn subscribed(&mut self, sid: &str, track: &Track, microphone: bool) -> Option<u32> {
+        let track = Track { identity: short(&track.identity), name: short(&track.name), ..*track };
         let background = track.name == BACKGROUND_TRACK;
         if let Some(guest) = self.guests.iter_mut().find(|g| g.is.identity == track.identity) {
             guest.spoke_up |= !background;
@@ -336,11 +338,12 @@ impl Party {
     }
 
     fn tell_states(&mut self) {
-        let untold = |guest: &Guest| guest.present && !guest.state_told && guest.state.is_some();
         for index in 0..self.guests.len() {
-            if untold(&self.guests[index]) && self.of_agent(&self.guests[index]) {
+            let guest = &self.guests[index];
+            let news = guest.present && guest.state.is_some() && guest.state != guest.told;
+            if news && self.of_agent(guest) {
                 let guest = &mut self.guests[index];
-                guest.state_told = true;
+                guest.told.clone_from(&guest.state);
                 self.changes.extend(guest.state.clone().map(Change::State));
             }
         }

@@ -49,7 +49,7 @@ struct Stalled {
 #[derive(Debug)]
 pub struct Heard {
     track: u32,
-    frame: Frame,
+    pub frame: Frame,
 }
 
 impl Hearing {

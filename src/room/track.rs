@@ -20,12 +20,7 @@ pub(super) struct Track {
     pub(super) stream: Option<EncodedAudioStream>,
     listener: Listener,
     last: Option<Last>,
-    /// Muted, so that no packets are due.
-    muted: bool,
-    /// It was, since the last packet.
-    was_muted: bool,
-    /// Taken back; only its last voice has to end.
-    gone: bool,
+    due: Due,
     audible: bool,
     voice_ended: Option<Offset>,
     stalled: bool,
@@ -36,6 +31,18 @@ pub(super) struct Track {
     doubtful_until: Option<Offset>,
     kept_back: Vec<Event>,
     pub(super) counts: Counts,
+}
+
+/// Which packets are due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Packets,
+    /// None while it is muted.
+    Muted,
+    /// They are again; it was muted when the last one came.
+    Unmuted,
+    /// None any more: it was taken back, and only its last voice has to end.
+    Gone,
 }
 
 /// The latest packet.
@@ -88,9 +95,7 @@ impl Track {
             stream: None,
             listener: Listener::new(),
             last: None,
-            muted: false,
-            was_muted: false,
-            gone: false,
+            due: Due::Packets,
             audible: false,
             voice_ended: None,
             stalled: false,
@@ -106,7 +111,7 @@ impl Track {
     pub(super) fn listen_to(&mut self, stream: EncodedAudioStream) {
         self.drop_stream();
         self.stream = Some(stream);
-        self.gone = false;
+        self.due = Due::Packets;
         self.stream_ended();
     }
 
@@ -115,13 +120,14 @@ impl Track {
     }
 
     pub(super) fn mute(&mut self, muted: bool) {
-        self.muted = muted;
-        self.was_muted = true;
+        if self.due != Due::Gone {
+            self.due = if muted { Due::Muted } else { Due::Unmuted };
+        }
     }
 
     /// No packet is due any more. A hole before that was no stall unless a voice was cut off.
     pub(super) fn end(&mut self) -> Flow {
-        self.gone = true;
+        self.due = Due::Gone;
         self.drop_stream();
         let was_silent = self.stalled && !self.cut_off();
         self.stalled = false;
@@ -136,7 +142,7 @@ impl Track {
 
     /// Whether nothing is to be expected of it any more.
     pub(super) fn is_over(&self) -> bool {
-        self.gone && !self.audible && self.kept_back.is_empty()
+        self.due == Due::Gone && !self.audible && self.kept_back.is_empty()
     }
 
     pub(super) fn last_packet(&self) -> Option<Offset> {
@@ -145,7 +151,7 @@ impl Track {
 
     /// Whether its packets come.
     pub(super) fn flows(&self, now: Offset) -> bool {
-        !self.gone && self.last.is_some_and(|last| now.since(last.at) < STALL)
+        self.due != Due::Gone && self.last.is_some_and(|last| now.since(last.at) < STALL)
     }
 
     /// Hears a packet.
@@ -158,12 +164,14 @@ impl Track {
             let last = *last;
             sequence = last.sequence;
             flow = self.judge_pause(frame, at);
-            if !std::mem::replace(&mut self.was_muted, self.muted) {
+            if self.due == Due::Packets {
                 self.measure_gap(last, frame, at, missing);
+            } else if self.due == Due::Unmuted {
+                self.due = Due::Packets;
             }
             if missing > 0 {
-                let lost = self.listener.lost(missing, at.since_start());
-                self.take_in(lost, events);
+                let concealed = self.listener.lost(missing, at.since_start());
+                self.take_in(concealed, events);
             }
         } else if self.last.is_some() {
             self.stream_ended();
@@ -190,7 +198,8 @@ impl Track {
         }
         let last = self.last.filter(|last| now.since(last.at) >= STALL)?;
         let cut_off = self.cut_off();
-        let expected = !self.muted && !self.gone && (cut_off || !self.sends_no_silence);
+        let due = matches!(self.due, Due::Packets | Due::Unmuted);
+        let expected = due && (cut_off || !self.sends_no_silence);
         let news = expected && !std::mem::replace(&mut self.stalled, true);
         news.then_some(Stopped { since: last.at, cut_off })
     }

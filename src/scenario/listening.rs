@@ -52,8 +52,12 @@ mod tests {
             ("a*a", vec!["aa", "aba"], vec!["a"]),
         ] {
             let pattern = Wildcard::new(pattern);
-            yes.iter().for_each(|text| assert!(pattern.matches(text), "{pattern:?} {text}"));
-            no.iter().for_each(|text| assert!(!pattern.matches(text), "{pattern:?} {text}"));
+            for text in yes {
+                assert!(pattern.matches(text), "{pattern:?} {text}");
+            }
+            for text in no {
+                assert!(!pattern.matches(text), "{pattern:?} {text}");
+            }
         }
     }
 

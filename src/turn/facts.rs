@@ -129,7 +129,7 @@ fn joined(
     connected: Offset,
     told: &[(Offset, &Participant)],
 ) -> Option<Offset> {
-    let us = |guest: &Participant| Some(guest.joined_after_ms?.checked_mul(1_000)?);
+    let us = |guest: &Participant| guest.joined_after_ms?.checked_mul(1_000);
     let after = us(participant)?;
     let told_by = told.iter().find(|(_, guest)| guest.identity == participant.identity)?.0;
     let latest = told.iter().filter_map(|(at, guest)| Some(at.micros().saturating_sub(us(guest)?)));

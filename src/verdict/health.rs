@@ -168,8 +168,12 @@ fn why_nothing(run: &Analysis) -> String {
         return "no call was placed".to_owned();
     };
     let remedy = match outcome {
-        CallOutcome::NoAgent | CallOutcome::AgentLate => {
-            "; check that the agent is running, registered with this server, and named as in the scenario"
+        CallOutcome::AgentLate => {
+            "; check that the agent publishes its audio, and its own log for why it does not"
+        }
+        CallOutcome::NoAgent => {
+            "; check that the agent is running, registered with this server, and named as in the scenario; whether its job \
+             began and failed only its own log says, as the server lists a dispatch alike in both cases"
         }
         CallOutcome::Refused => {
             "; check LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET against the server's"

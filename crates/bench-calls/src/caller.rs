@@ -18,6 +18,7 @@ use loadcall::{
         endpoint::{Dial, Endpoint},
         hearing::Hearing,
     },
+    scenario::Listening,
 };
 use tokio::{
     sync::{Semaphore, mpsc, watch},
@@ -98,6 +99,7 @@ async fn call(shared: &Shared, n: u32, stop: watch::Receiver<bool>) -> Result<()
     let line = Line::dial(&shared.endpoint, &dial, silence, readers).await;
     drop(permit);
     let mut line = line.map_err(|error| Error::Call { room, reason: error.to_string() })?;
+    line.look_around(Listening::default());
     let meter = Arc::new(Meter::new(line.microphone.clone()));
     if let Ok(mut meters) = shared.meters.lock() {
         meters.push(Arc::clone(&meter));
@@ -122,9 +124,9 @@ async fn converse(
     let mut stopped = pin!(stop.wait_for(|stop| *stop));
     let mut timer = pin!(sleep_until(clock.instant(speak_at).into()));
     loop {
-        while let Some(frame) = hearing.next_packet().now_or_never() {
-            meter.packet(&mut stream, &frame);
-            hearing.take(&frame);
+        while let Some(heard) = hearing.next_packet().now_or_never() {
+            meter.packet(&mut stream, &heard.frame);
+            hearing.take(&heard);
         }
         let now = clock.now();
         hearing.look_at_the_clock(now);
@@ -139,21 +141,27 @@ async fn converse(
         timer.as_mut().reset(clock.instant(wake).into());
         tokio::select! {
             biased;
-            frame = hearing.next_packet() => {
+            heard = hearing.next_packet() => {
                 if !std::mem::replace(&mut is_up, true) {
                     shared.up.send_modify(|up| *up += 1);
                 }
-                meter.packet(&mut stream, &frame);
-                hearing.take(&frame);
+                meter.packet(&mut stream, &heard.frame);
+                hearing.take(&heard);
             }
-            news = line.news() => match news {
-                News::Audio(audio) => hearing.listen_to(audio),
+            news = line.news(clock) => match news {
+                News::Audio { track, stream, surely } => hearing.listen_to(track, stream, surely),
                 News::AgentLeft { .. } | News::Lost { .. } => {
                     meter.broke();
                     return;
                 }
                 News::Reconnecting => meter.broke(),
-                News::AgentJoined { .. } | News::AgentState(_) | News::Reconnected => {}
+                News::AgentJoined { .. }
+                | News::AgentState(_)
+                | News::TurnAway { .. }
+                | News::TrackEnded { .. }
+                | News::TrackMuted { .. }
+                | News::Noted(_)
+                | News::Reconnected => {}
             },
             Some(_) = read.recv() => {}
             _ = &mut stopped => return,

@@ -31,13 +31,13 @@ impl Told {
     }
 
     fn came(&mut self, identity: &str, kind: Kind, on_behalf_of: &str) -> Vec<Change> {
-        self.0.came(guest(identity, kind, on_behalf_of), None);
+        self.0.came(&guest(identity, kind, on_behalf_of), None);
         self.decided()
     }
 
     fn publishes(&mut self, sid: &str, identity: &str, name: &str, source: Source) -> Vec<Change> {
         let microphone = source == Source::Microphone;
-        self.0.subscribed(sid, track(identity, name, source), microphone);
+        self.0.subscribed(sid, &track(identity, name, source), microphone);
         self.decided()
     }
 
@@ -88,7 +88,7 @@ fn an_agent_with_a_microphone_is_heard_and_its_hold_music_is_not() {
 fn a_microphone_that_was_announced_decides_before_it_comes() {
     let mut room = Told::new();
     room.came("agent-1", Kind::Agent, "");
-    room.0.subscribed("TR_2", track("agent-1", "hold-music", Source::Unknown), true);
+    room.0.subscribed("TR_2", &track("agent-1", "hold-music", Source::Unknown), true);
     assert_eq!(room.decided(), []);
 }
 
@@ -190,30 +190,29 @@ fn the_scenario_chooses_whom_and_what_to_hear() {
 #[test]
 fn states_are_those_of_the_agents_side() {
     let mut room = Told::new();
-    let state = |state: &str| Some(state.to_owned());
-    room.0.came(guest("bot", Kind::Standard, ""), state("listening"));
+    room.0.came(&guest("bot", Kind::Standard, ""), Some("listening"));
     assert_eq!(room.decided(), [], "nobody knows yet that it is the agent");
     let heard = room.publishes("TR_1", "bot", "voice", Source::Microphone);
     assert_eq!(heard, [joined("bot"), Change::State("listening".to_owned()), listen(0)]);
-    room.0.came(guest("bot", Kind::Standard, ""), state("speaking"));
-    room.0.came(guest("bot", Kind::Standard, ""), state("speaking"));
+    room.0.came(&guest("bot", Kind::Standard, ""), Some("speaking"));
+    room.0.came(&guest("bot", Kind::Standard, ""), Some("speaking"));
     assert_eq!(room.decided(), [Change::State("speaking".to_owned())]);
 }
 
 #[test]
 fn limits_are_said_once_and_texts_are_short() {
     let mut room = Told::new();
-    room.0.came(guest(&"x".repeat(5_000), Kind::Agent, ""), Some("y".repeat(5_000)));
+    room.0.came(&guest(&"x".repeat(5_000), Kind::Agent, ""), Some(&"y".repeat(5_000)));
     for n in 0..EARS + 2 {
         let name = "z".repeat(5_000);
         room.0.subscribed(
             &n.to_string(),
-            track(&"x".repeat(5_000), &name, Source::Microphone),
+            &track(&"x".repeat(5_000), &name, Source::Microphone),
             true,
         );
     }
     for n in 0..2 * GUESTS {
-        room.0.came(guest(&n.to_string(), Kind::Agent, ""), None);
+        room.0.came(&guest(&n.to_string(), Kind::Agent, ""), None);
     }
     let changes = room.0.take_changes();
     let limits = changes
@@ -264,12 +263,12 @@ proptest! {
             match said {
                 Said::Came(who, agent) => {
                     let kind = if agent { Kind::Agent } else { Kind::Standard };
-                    party.came(guest(&who.to_string(), kind, ""), None);
+                    party.came(&guest(&who.to_string(), kind, ""), None);
                 }
                 Said::Left(who) => party.left(&who.to_string(), now, String::new()),
                 Said::Subscribed(sid, who, source) => {
                     let track = track(&who.to_string(), "t", source);
-                    party.subscribed(&sid.to_string(), track, source == Source::Microphone);
+                    party.subscribed(&sid.to_string(), &track, source == Source::Microphone);
                 }
                 Said::Ended(sid) => party.ended(&sid.to_string()),
                 Said::Waited => now = now.plus(HANDOVER),
