@@ -1,24 +1,16 @@
 //! `loadcall check`: every error in scenario files, and facts about their clips.
 
 use super::clips::{self, Loaded, Outside};
+use super::documents::terminal_width;
 use super::exit;
 use super::failure::Failure;
 use super::files;
 use super::terminal::{eprint_line, eprint_styled, print_result, report_error};
-use crate::audio::ClipFacts;
 use crate::scenario::{Faults, Load, Scenario, Style};
 use crate::text::safe;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-/// A handful of samples at full scale is nothing.
-const CLIPPED_MAX: u64 = 5;
-/// Shorter pauses are within what endpointing bears with.
-const LONG_PAUSE: Duration = Duration::from_millis(400);
-
-/// An edge of speech is certain when it stands out from the noise by this much.
-const NOISY_BELOW_DB: f64 = 5.0;
+mod clip;
 
 /// Checks every file, and shows the faults of all.
 pub(super) fn check(paths: &[PathBuf], outside: Outside) -> Result<u8, Failure> {
@@ -38,8 +30,9 @@ pub(super) fn check(paths: &[PathBuf], outside: Outside) -> Result<u8, Failure> 
 fn check_one(path: &Path, outside: Outside) -> Result<String, Failure> {
     let text = files::read_scenario(path)?;
     let scenario = parse(path, &text)?;
-    let loaded = load_clips(path, &text, &scenario, outside)?;
-    Ok(summary(path, &scenario, &loaded))
+    let loaded =
+        clips::load(&scenario, path, outside).map_err(|faults| show(path, &text, &faults))?;
+    Ok(summary(path, &scenario, &loaded, terminal_width()))
 }
 
 /// The scenario in a text; its faults are shown when it has any.
@@ -47,14 +40,21 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Scenario, Failure> {
     Scenario::parse(text).map_err(|faults| show(path, text, &faults))
 }
 
-/// A scenario's clips; their faults are shown when they have any.
+/// A scenario's clips, for a run. Their faults are shown when they have any, and what is missing of them.
 pub(super) fn load_clips(
     path: &Path,
     text: &str,
     scenario: &Scenario,
     outside: Outside,
 ) -> Result<Vec<Option<Loaded>>, Failure> {
-    clips::load(scenario, path, outside).map_err(|faults| show(path, text, &faults))
+    let loaded =
+        clips::load(scenario, path, outside).map_err(|faults| show(path, text, &faults))?;
+    for Loaded { clip, reference } in loaded.iter().flatten() {
+        for loss in clip.facts().oddities.iter().filter(|oddity| oddity.is_loss()) {
+            eprint_line(&format!("warning: clip `{}`: {loss}", reference.file));
+        }
+    }
+    Ok(loaded)
 }
 
 fn show(path: &Path, text: &str, faults: &Faults) -> Failure {
@@ -66,7 +66,7 @@ fn show(path: &Path, text: &str, faults: &Faults) -> Failure {
     Failure::shown(exit::USAGE)
 }
 
-fn summary(path: &Path, scenario: &Scenario, loaded: &[Option<Loaded>]) -> String {
+fn summary(path: &Path, scenario: &Scenario, loaded: &[Option<Loaded>], width: usize) -> String {
     let load = match scenario.load() {
         Load::Once => "1 call".to_owned(),
         Load::Repeat { calls, concurrency } => format!("{calls} calls, {concurrency} concurrent"),
@@ -78,28 +78,8 @@ fn summary(path: &Path, scenario: &Scenario, loaded: &[Option<Loaded>]) -> Strin
     let path = path.display().to_string();
     let mut out = format!("{}: ok, {steps}, {load}\n", safe(&path));
     for (step, loaded) in scenario.steps().iter().zip(loaded) {
-        let Some(Loaded { clip, reference }) = loaded else { continue };
-        let facts = clip.facts();
-        let _ = writeln!(out, "  {}: {}: {facts}", step.id, safe(&reference.file));
-        for doubt in doubts(facts) {
-            let _ = writeln!(out, "    note: {doubt}");
-        }
+        let Some(Loaded { clip: loaded, reference }) = loaded else { continue };
+        out += &clip::lines(&step.id, &reference.file, loaded.facts(), width);
     }
     out
-}
-
-/// What may make a clip a bad measure.
-fn doubts(facts: &ClipFacts) -> Vec<String> {
-    let mut doubts = Vec::new();
-    if facts.clipped > CLIPPED_MAX {
-        doubts.push("clipped: record it at a lower level".to_owned());
-    }
-    if facts.longest_pause > LONG_PAUSE {
-        let ms = facts.longest_pause.as_millis();
-        doubts.push(format!("the agent may mistake the {ms} ms pause for the end of the turn"));
-    }
-    if facts.threshold_dbfs - facts.noise_dbfs < NOISY_BELOW_DB {
-        doubts.push("too noisy to find the end of speech reliably: record it again".to_owned());
-    }
-    doubts
 }

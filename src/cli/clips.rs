@@ -1,8 +1,8 @@
 //! Loads the clips a scenario names. Faults look like those of the scenario file, at the place that
 //! names the clip.
 
-use crate::audio::Clip;
 use crate::audio::opus::{self, EncodedClip};
+use crate::audio::{Channel, Clip, Take};
 use crate::files;
 use crate::record::ClipFact;
 use crate::scenario::{Act, ClipRef, Fault, Faults, Scenario};
@@ -45,11 +45,17 @@ impl Loaded {
             sha256: self.clip.facts().sha256.clone(),
             text: self.reference.text.clone(),
             voiced_ms,
+            end_given_ms: self.reference.take.end.map(|end| end.as_secs_f64() * 1_000.0),
+            channel: self.reference.take.channel.map(|channel| match channel {
+                Channel::Only(side) => side.to_string(),
+                Channel::Mix => "mix".to_owned(),
+            }),
+            source: Some(self.clip.facts().source()),
         }
     }
 }
 
-/// The clip of every step, in the order of the script; one that several steps say is read once.
+/// The clip of every step, in the order of the script; one that several steps say alike is read once.
 /// Clip names are relative to the scenario at `scenario_path`.
 pub(super) fn load(
     scenario: &Scenario,
@@ -57,7 +63,7 @@ pub(super) fn load(
     outside: Outside,
 ) -> Result<Vec<Option<Loaded>>, Faults> {
     let folder = scenario_path.parent().unwrap_or(Path::new(""));
-    let mut known: HashMap<&str, Arc<Clip>> = HashMap::new();
+    let mut known: HashMap<(&str, Take), Arc<Clip>> = HashMap::new();
     let mut faults = Vec::new();
     let mut loaded = Vec::new();
     for step in scenario.steps() {
@@ -65,7 +71,8 @@ pub(super) fn load(
             loaded.push(None);
             continue;
         };
-        let clip = match known.get(reference.file.as_str()) {
+        let key = (reference.file.as_str(), reference.take);
+        let clip = match known.get(&key) {
             Some(clip) => Arc::clone(clip),
             None => match read(folder, reference, outside) {
                 Ok(clip) => Arc::new(clip),
@@ -75,7 +82,7 @@ pub(super) fn load(
                 }
             },
         };
-        known.insert(&reference.file, Arc::clone(&clip));
+        known.insert(key, Arc::clone(&clip));
         loaded.push(Some(Loaded { clip, reference: reference.clone() }));
     }
     match Faults::from_vec(faults) {
@@ -116,7 +123,7 @@ fn read(folder: &Path, reference: &ClipRef, outside: Outside) -> Result<Clip, Fa
             Fault::bad_clip(reference, &e.to_string())
         }
     })?;
-    Clip::from_wav(&bytes).map_err(|e| Fault::bad_clip(reference, &e.to_string()))
+    Clip::read(&bytes, reference.take).map_err(|e| Fault::bad_clip(reference, &e.to_string()))
 }
 
 /// Whether a clip lies outside the scenario's folder; for one whose folder does not exist, whether its name

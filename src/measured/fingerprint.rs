@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{MetadataDigest, RunHead};
+use crate::record::{ClipFact, MetadataDigest, RunHead};
 use crate::scenario::{Act, Anchor, Expect, Load, Scenario};
 use crate::turn::Analysis;
 
@@ -52,7 +52,7 @@ pub struct StepPrint {
     /// For people; the audio is what counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip: Option<String>,
-    /// SHA-256 of the clip.
+    /// SHA-256 of the clip, and the channel and the end that were chosen of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio: Option<String>,
     /// `agent_speech_end + 400 ms`.
@@ -146,7 +146,7 @@ impl StepPrint {
                 id: step.id.clone(),
                 act,
                 clip: clip.map(|c| c.file.clone()),
-                audio: clip.map(|c| c.sha256.clone()),
+                audio: clip.map(ClipFact::said),
                 start,
                 expect: expect.map(str::to_owned),
                 within_ms: within.map(|w| u64::try_from(w.as_millis()).unwrap_or(u64::MAX)),
@@ -179,5 +179,18 @@ mod tests {
         ] {
             assert_eq!(host(url), expected);
         }
+    }
+
+    #[test]
+    fn a_clip_of_which_something_else_is_said_is_another() {
+        let old = r#"{"file": "a.wav", "sha256": "00ff", "text": null, "voiced_ms": 1500.0}"#;
+        let old: ClipFact = serde_json::from_str(old).unwrap();
+        assert_eq!(old.said(), "00ff");
+        let ended = ClipFact { end_given_ms: Some(2_400.0), ..old.clone() };
+        assert_eq!(ended.said(), "00ff, end 2400 ms");
+        let left = ClipFact { channel: Some("left".to_owned()), ..ended };
+        assert_eq!(left.said(), "00ff, channel left, end 2400 ms");
+        let again: ClipFact = serde_json::from_str(&serde_json::to_string(&left).unwrap()).unwrap();
+        assert_eq!(again, left);
     }
 }

@@ -63,6 +63,24 @@ pub struct ClipFact {
     pub text: Option<String>,
     /// From the first to the last voiced sample.
     pub voiced_ms: f64,
+    /// Where the scenario says that the voice ends, from the beginning of the file; `None` where it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_given_ms: Option<f64>,
+    /// Which of two channels is said, where that was chosen: `left`, `right` or `mix`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// How the file is written, such as `22050 Hz mono 16-bit`; `None` in recordings of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+impl ClipFact {
+    /// What is the same for clips that say the same: the SHA-256 of the file, and what was chosen of it.
+    pub fn said(&self) -> String {
+        let channel = self.channel.iter().map(|channel| format!(", channel {channel}"));
+        let end = self.end_given_ms.iter().map(|ms| format!(", end {ms} ms"));
+        [self.sha256.clone()].into_iter().chain(channel).chain(end).collect()
+    }
 }
 
 /// What a LiveKit server says of itself.

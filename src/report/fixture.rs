@@ -168,6 +168,9 @@ pub(crate) fn run(calls: Vec<CallRecord>) -> Run {
             sha256: "00ff".to_owned(),
             text: text.map(str::to_owned),
             voiced_ms: 1_500.0,
+            end_given_ms: None,
+            channel: None,
+            source: None,
         })
     };
     Run {

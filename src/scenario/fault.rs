@@ -49,7 +49,7 @@ impl Fault {
             message: format!("clip {} does not exist", quoted(&clip.file)),
             label: "not found".to_owned(),
             help: Some(similar.map_or_else(
-                || "write the path of a WAV file, relative to the scenario file".to_owned(),
+                || "write the path of a file of audio, relative to the scenario file".to_owned(),
                 |name| format!("a clip with a similar name exists: {}", quoted(name)),
             )),
         }

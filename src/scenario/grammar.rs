@@ -9,7 +9,9 @@ use super::duration;
 mod choices;
 pub(super) mod table;
 
-pub(super) use choices::{ANCHORS, Awaits, Choice, EXECUTORS, EXPECTATIONS, Executor, Word};
+pub(super) use choices::{
+    ANCHORS, Awaits, CHANNELS, Choice, EXECUTORS, EXPECTATIONS, Executor, Word,
+};
 
 /// The keys of one mapping.
 #[derive(Debug)]

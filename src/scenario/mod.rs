@@ -6,6 +6,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::audio::Take;
+
 mod grammar;
 mod syntax;
 mod ambiguous;
@@ -93,6 +95,8 @@ pub struct ClipRef {
     pub file: String,
     /// What is spoken in it, for reports.
     pub text: Option<String>,
+    /// What of the file is said.
+    pub take: Take,
     /// Where the file name stands in the scenario text (bytes), for faults found while loading it.
     pub span: Range<usize>,
 }

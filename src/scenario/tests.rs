@@ -53,6 +53,7 @@ fn every_part_of_a_scenario_is_read() {
     let clip = |file: &str, text: Option<&str>| ClipRef {
         file: file.to_owned(),
         text: text.map(str::to_owned),
+        take: Take::default(),
         span: span(GREETING, file),
     };
     let step = |id: &str, act, expect| Step {
@@ -271,4 +272,24 @@ fn a_start_can_name_every_anchor() {
         let Act::Say { start, .. } = parsed(&text).steps[0].act.clone() else { panic!("spoken") };
         assert_eq!(start, Start { after: anchor, delay: Duration::ZERO });
     }
+}
+
+#[test]
+fn what_of_a_file_is_said_may_be_chosen() {
+    use crate::audio::{Channel, Side};
+    let take = |written: &str| {
+        let text = format!(
+            "version: 1\nname: a\nagent: {{name: a}}\nturns: [{{id: a, say: {{file: a.wav{written}}}, \
+             expect: {{agent: responds, within: 8s}}}}]\n"
+        );
+        let Act::Say { clip, .. } = parsed(&text).steps()[0].act.clone() else { panic!("{text}") };
+        clip.take
+    };
+    let channel = |channel| Take { channel: Some(channel), end: None };
+    assert_eq!(take(""), Take::default());
+    assert_eq!(take(", channel: left"), channel(Channel::Only(Side::Left)));
+    assert_eq!(take(", channel: right"), channel(Channel::Only(Side::Right)));
+    assert_eq!(take(", channel: mix"), channel(Channel::Mix));
+    let end = Some(Duration::from_millis(2_400));
+    assert_eq!(take(", end: 2.40s"), Take { channel: None, end });
 }

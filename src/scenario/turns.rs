@@ -8,9 +8,10 @@ use super::fault::quoted;
 use super::field::Field;
 use super::fields::Fields;
 use super::file::Node;
-use super::grammar::{ANCHORS, Awaits, EXPECTATIONS};
+use super::grammar::{ANCHORS, Awaits, CHANNELS, EXPECTATIONS};
 use super::values::{duration, list, one_of, pattern, text, texts};
 use super::{Act, Anchor, ClipRef, Content, Expect, Pattern, Start, Step};
+use crate::audio::Take;
 
 /// The turns of the scenario; every fault of each is reported.
 pub(super) fn turns(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<Vec<Step>> {
@@ -155,9 +156,13 @@ fn clip(say: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<ClipRef> 
         Ok((text(field, diagnostics)?, field.value.span.clone()))
     });
     let text = fields.optional("text", diagnostics, text);
+    let channel = fields.optional("channel", diagnostics, |field, diagnostics| {
+        one_of(field, CHANNELS, diagnostics)
+    });
+    let end = fields.optional("end", diagnostics, duration);
     fields.finish(diagnostics)?;
     let (file, span) = file?;
-    Ok(ClipRef { file, text: text?, span })
+    Ok(ClipRef { file, text: text?, take: Take { channel: channel?, end: end? }, span })
 }
 
 fn begin(field: &Field<'_>, default: Anchor, diagnostics: &mut Diagnostics<'_>) -> Checked<Start> {

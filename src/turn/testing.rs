@@ -24,7 +24,12 @@ pub(crate) fn listen(id: &str) -> Step {
 }
 
 pub(crate) fn say(id: &str, expect: Option<Expect>) -> Step {
-    let clip = ClipRef { file: format!("clips/{id}.wav"), text: None, span: 0..0 };
+    let clip = ClipRef {
+        file: format!("clips/{id}.wav"),
+        text: None,
+        take: crate::audio::Take::default(),
+        span: 0..0,
+    };
     let barges = matches!(expect, Some(Expect::Yields { .. }));
     let after = if barges { Anchor::AgentSpeechStart } else { Anchor::AgentSpeechEnd };
     let start = Start { after, delay: Duration::from_millis(400) };
@@ -150,6 +155,9 @@ pub(crate) fn run(run_id: &str, calls: Vec<CallRecord>, scenario: &Scenario) -> 
             sha256: format!("sha of {}", clip.file),
             text: None,
             voiced_ms: 2_000.0,
+            end_given_ms: None,
+            channel: None,
+            source: None,
         }),
         Act::Listen | Act::Silence { .. } => None,
     });

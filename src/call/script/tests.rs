@@ -26,7 +26,12 @@ fn greeting() -> Step {
 }
 
 fn say(id: &str, after: Anchor, delay: u64, expect: Expect) -> Step {
-    let clip = ClipRef { file: "a.wav".into(), text: None, span: 0..1 };
+    let clip = ClipRef {
+        file: "a.wav".into(),
+        text: None,
+        take: crate::audio::Take::default(),
+        span: 0..1,
+    };
     step(id, Act::Say { clip, start: Start { after, delay: within(delay) } }, Some(expect))
 }
 

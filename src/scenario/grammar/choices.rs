@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::{Anchor, Expect};
+use crate::audio::{Channel, Side};
 
 /// One word of a closed set.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub(in crate::scenario) enum Choice {
     Anchor(&'static [Word<Anchor>]),
     Expectation(&'static [Word<Awaits>]),
     Executor(&'static [Word<Executor>]),
+    Channel(&'static [Word<Channel>]),
 }
 
 /// What an expectation needs besides its word.
@@ -94,6 +96,12 @@ pub(in crate::scenario) const EXECUTORS: &[Word<Executor>] = &[
     },
 ];
 
+pub(in crate::scenario) const CHANNELS: &[Word<Channel>] = &[
+    Word { name: "left", means: Channel::Only(Side::Left), doc: "the first channel" },
+    Word { name: "right", means: Channel::Only(Side::Right), doc: "the second channel" },
+    Word { name: "mix", means: Channel::Mix, doc: "the mean of both" },
+];
+
 impl Choice {
     /// Each word and what it does.
     pub(in crate::scenario) fn words(self) -> Vec<(&'static str, &'static str)> {
@@ -101,6 +109,7 @@ impl Choice {
             Self::Anchor(words) => words.iter().map(|word| (word.name, word.doc)).collect(),
             Self::Expectation(words) => words.iter().map(|word| (word.name, word.doc)).collect(),
             Self::Executor(words) => words.iter().map(|word| (word.name, word.doc)).collect(),
+            Self::Channel(words) => words.iter().map(|word| (word.name, word.doc)).collect(),
         }
     }
 

@@ -239,6 +239,10 @@ fn turns() {
             "{id: hi, say: {file: a.wav}, start: {after: agent-speech-end}}",
             "{id: hi, say: {file: a.wav}, start: {after: lunch}}",
             "{id: hi, say: {file: a.wav}, start: 400ms}",
+            "{id: hi, say: {file: a.wav, channel: both}}",
+            "{id: hi, say: {file: a.wav, channel: 1}}",
+            "{id: hi, say: {file: a.wav, end: 2.4}}",
+            "{id: hi, say: {file: a.wav, end: 3m}}",
         ],
         turn,
     );

@@ -193,7 +193,7 @@ proptest! {
         start in 0..200_usize,
         length in 0..200_usize,
     ) {
-        let clip = ClipRef { file: source.clone(), text: None, span: start..start + length };
+        let clip = ClipRef { file: source.clone(), text: None, take: Take::default(), span: start..start + length };
         Fault::missing_clip(&clip, Some(&source)).render(&source, &source, Style::Plain);
         Fault::bad_clip(&clip, &source).render(&source, &source, Style::Coloured);
     }

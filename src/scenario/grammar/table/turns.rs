@@ -2,7 +2,7 @@
 
 use super::super::Kind::{OneOf, Pattern, Text, Texts};
 use super::super::Need::{Default, Optional, Required};
-use super::super::{ANCHORS, Choice, EXPECTATIONS, Key, Mapping, Only};
+use super::super::{ANCHORS, CHANNELS, Choice, EXPECTATIONS, Key, Mapping, Only};
 use super::{key, mapping, ms, reserved};
 
 pub(super) const TURN_ITEM: Key =
@@ -48,7 +48,8 @@ const SAY: Mapping = Mapping {
             Text { min: 1, max: 1_024 },
             Required,
             "clips/hello.wav",
-            "The path of a WAV file, relative to the scenario file.",
+            "The path of a file of audio, relative to the scenario file: WAV, AIFF, FLAC, MP3, AAC, Ogg (Vorbis, Opus), \
+             MP4 or WebM.",
         ),
         key(
             "text",
@@ -56,6 +57,21 @@ const SAY: Mapping = Mapping {
             Optional,
             "\"What are your opening hours?\"",
             "The words of the clip, for reports.",
+        ),
+        key(
+            "channel",
+            OneOf { choice: Choice::Channel(CHANNELS), reserved: &[] },
+            Optional,
+            "left",
+            "What is said of a file with two channels. Without it they have to hold the same, or one of them nothing.",
+        ),
+        key(
+            "end",
+            ms(1, 120_000),
+            Optional,
+            "2.40s",
+            "Where the caller's speech ends, from the beginning of the file, when `loadcall check` shows it in the wrong \
+             place. What lies behind is not said.",
         ),
         reserved("tts"),
         reserved("eos_ms"),

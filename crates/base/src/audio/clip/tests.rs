@@ -1,9 +1,18 @@
-#![expect(clippy::cast_possible_truncation, reason = "small numbers in tests")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "small numbers in tests"
+)]
 
-use hound::{WavSpec, WavWriter};
+use hound::{SampleFormat, WavSpec, WavWriter};
 use proptest::prelude::*;
 
+mod files;
+mod hostile;
+
 use super::*;
+use crate::audio::level::power;
 use crate::audio::testing::{CLIPS, burst, mix, noise, room, silence, tone};
 
 fn spec(rate: u32, channels: u16, bits: u16, format: SampleFormat) -> WavSpec {
@@ -80,7 +89,10 @@ fn every_common_kind_of_file_gives_the_same_clip() {
                 assert_near(facts.file, 1000, 1, &context);
                 assert!((facts.level_dbfs + 20.0).abs() < 0.5, "{context}: {}", facts.level_dbfs);
                 assert!((facts.peak_dbfs + 17.0).abs() < 0.5, "{context}: {}", facts.peak_dbfs);
-                assert_eq!((facts.rate, facts.channels, facts.bits), (rate, channels, bits));
+                assert_eq!(
+                    (facts.rate, facts.channels, facts.bits),
+                    (rate, usize::from(channels), bits)
+                );
                 assert_eq!(facts.clipped, 0, "{context}");
             }
         }
@@ -202,7 +214,6 @@ fn what_cannot_be_used_says_why_and_what_to_do() {
         ("nothing", Vec::new()),
         ("mp3", b"ID3\x04\0\0\0\0\0\0\0\0\0\0".to_vec()),
         ("header cut off", good[..30].to_vec()),
-        ("audio cut off", good[..good.len() / 2].to_vec()),
         ("compressed", compressed),
         ("0 bit", impossible),
         ("no samples", wav_48k(&[])),
