@@ -152,7 +152,8 @@ fn as_proto(said: &SessionEvent, now: SystemTime) -> Option<Event> {
         SessionEvent::Usage { .. } => {
             Event::SessionUsageUpdated(event::SessionUsageUpdated { usage: usage(said) })
         }
-        SessionEvent::EndOfTurnPrediction { .. }
+        SessionEvent::Dialect(_)
+        | SessionEvent::EndOfTurnPrediction { .. }
         | SessionEvent::Handoff
         | SessionEvent::Framework { .. }
         | SessionEvent::Options { .. } => return None,

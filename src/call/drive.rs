@@ -1,12 +1,12 @@
 //! One call from dialling to hanging up: joins the script and the line, and stamps every observation.
 
+use super::dialect::session;
 use super::livekit::{DialError, Line, News, observation};
 use super::readers::Readers;
 use super::script::{Action, CallEvent, Script};
-use super::session;
 use crate::clock::Clock;
 use crate::record::{
-    CallEnd, CallId, CallRecord, MediaFacts, Observation, Outcome, SessionEvent, Stamped,
+    CallEnd, CallId, CallRecord, Dialect, MediaFacts, Observation, Outcome, SessionEvent, Stamped,
 };
 use crate::room::endpoint::{Dial, Endpoint};
 use crate::room::hearing::Hearing;
@@ -310,6 +310,12 @@ impl<'a> Drive<'a> {
             self.note(stamped);
         }
         self.ask_what_the_agent_is(room).await;
+        while let Ok(stamped) = self.read.try_recv() {
+            self.take_read(stamped);
+        }
+        for stamped in self.line.readers.rest() {
+            self.note(stamped);
+        }
         let pacing = self.line.microphone.pacing();
         let media = MediaFacts {
             pacing: pacing_histogram(&pacing),
@@ -329,8 +335,8 @@ impl<'a> Drive<'a> {
 
     /// Asks for SDK and options, which can wait until nothing is measured any more.
     async fn ask_what_the_agent_is(&mut self, room: &str) {
-        let speaks = self.log.iter().any(|stamped| matches!(stamped.what, Observation::Session(_)));
-        if !speaks {
+        let answers = Observation::Session(SessionEvent::Dialect(Dialect::Session));
+        if !self.log.iter().any(|stamped| stamped.what == answers) {
             return;
         }
         self.line.ask(session::ask_framework(format!("{room}-framework"))).await;

@@ -2,14 +2,14 @@
 //! that comes out of the room as [`News`].
 
 use super::party::{Change, Party};
-use super::readers::Readers;
+use super::readers::{Readers, Report};
 use crate::clock::Clock;
 use crate::record::{
     Heard, Kind, Observation, Participant as Guest, Source, Speaker, Track as AudioTrack,
 };
 use crate::room::connection::{self, STATE_ATTRIBUTE, error_chain};
 use crate::room::endpoint::{Dial, Endpoint};
-use crate::room::streams::{SESSION_TOPIC, TRANSCRIPTION_TOPIC};
+use crate::room::streams::{EVENTS_TOPIC, SESSION_TOPIC, TRANSCRIPTION_TOPIC};
 use crate::scenario::Listening;
 use crate::time::Offset;
 use livekit::SendByteOptions;
@@ -250,7 +250,7 @@ impl Line {
                     && self.party.reports(participant_identity.as_str())
                     && let Some(reader) = reader.take()
                 {
-                    self.readers.session(reader);
+                    self.readers.report(participant_identity.as_str(), Report::Session(reader));
                 }
             }
             RoomEvent::TextStreamOpened { reader, topic, participant_identity } => {
@@ -259,7 +259,24 @@ impl Line {
                 {
                     let ours = participant_identity.as_str() == self.identity;
                     let speaker = if ours { Speaker::Caller } else { Speaker::Agent };
-                    self.readers.transcription(reader, speaker);
+                    self.readers.transcript(reader, speaker);
+                } else if topic == EVENTS_TOPIC
+                    && self.is_agent(&participant_identity)
+                    && let Some(reader) = reader.take()
+                {
+                    self.readers.report(participant_identity.as_str(), Report::Event(reader));
+                }
+            }
+            RoomEvent::DataReceived { payload, participant: Some(from), .. }
+                if self.is_agent(&from.identity()) =>
+            {
+                self.readers.report(from.identity().as_str(), Report::Packet(payload));
+            }
+            RoomEvent::TranscriptionReceived { participant: Some(by), segments, .. } => {
+                let ours = matches!(by, Participant::Local(_));
+                let speaker = if ours { Speaker::Caller } else { Speaker::Agent };
+                for segment in segments {
+                    self.readers.transcript_packet(speaker, &segment.id, &segment.text);
                 }
             }
             RoomEvent::Reconnecting => self.waiting.push_back(News::Reconnecting),

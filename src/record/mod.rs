@@ -201,14 +201,21 @@ pub enum Observation {
         level_dbfs: f64,
     },
 
-    /// `lk.transcription`: what the agent understood (`caller`) or says (`agent`).
+    /// What the agent understood (`caller`) or says (`agent`), stamped when the segment's first stream
+    /// (`lk.transcription`) opened: so a reply that is broken off keeps its turn. Of a segment that was
+    /// told several times the last text counts; segments belong together in the order of their moments.
     Transcript {
         speaker: Speaker,
         segment: String,
         text: String,
+        /// The text is whole: its stream was closed, whatever the agent calls final. Else the call or
+        /// the connection ended first, and this is what had been read.
         last: bool,
+        /// When the last stream of the segment was closed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Offset>,
     },
-    /// A message of the agent's session that carries latency, tools, errors, usage or versions.
+    /// What the agent reports of itself: latency, tools, errors, usage or versions.
     Session(SessionEvent),
 
     /// Something had to be left out because a limit was reached.
@@ -224,11 +231,38 @@ pub enum Speaker {
     Agent,
 }
 
-/// What of `lk.agent.session` is kept. Times within are the agent's own durations, never moments on
-/// our clock.
+/// The way in which an agent reports of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// `lk.agent.session`, protobuf: livekit-agents from 1.5 on, in Python and Node.
+    Session,
+    /// `lk.agent.events`, JSON: livekit-agents 1.4.
+    Events,
+    /// RTVI in data packets: Pipecat.
+    Rtvi,
+}
+
+impl Dialect {
+    /// As people know it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Session => "lk.agent.session",
+            Self::Events => "lk.agent.events",
+            Self::Rtvi => "RTVI",
+        }
+    }
+}
+
+/// What of an agent's reports is kept, the same for every [`Dialect`]. Times within are the agent's own
+/// durations, never moments on our clock. An event is stamped with its receipt; what is told afterwards
+/// and with a duration (the tools of livekit-agents 1.4) is dated back from there by that duration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionEvent {
+    /// How the agent reports; before everything else that it reports. Absent in old recordings, which
+    /// know [`Dialect::Session`] alone.
+    Dialect(Dialect),
     AgentState {
         old: String,
         new: String,
@@ -256,7 +290,8 @@ pub enum SessionEvent {
     ToolsExecuted {
         tools: Vec<ToolResult>,
     },
-    /// One tool began or ended; the same `call` names the same execution.
+    /// One tool began or ended; the same `call` names the same execution. The name is empty when the
+    /// agent does not tell it (RTVI, by default).
     ToolStarted {
         call: String,
         name: String,
@@ -280,9 +315,10 @@ pub enum SessionEvent {
     Usage {
         models: Vec<ModelUsage>,
     },
-    /// The agent's answer to who it is.
+    /// Who the agent says it is, or what its dialect reveals of that.
     Framework {
         sdk: String,
+        /// Empty when unknown.
         sdk_version: String,
     },
     /// The agent's endpointing and interruption options, as it reports them.

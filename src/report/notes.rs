@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::record::Dialect;
 use crate::scenario::Metric;
 use crate::text::count;
-use crate::turn::{Analysis, Measures, Parties, Reply, Tally, Twins, Why};
+use crate::turn::{Analysis, Measures, Parties, Reply, Seen, Tally, Twins, Why};
 
 /// Different texts of one kind that are named; the rest is counted.
 const NAMED: usize = 3;
@@ -21,13 +22,7 @@ pub(super) fn notes(run: &Analysis) -> Vec<String> {
         ));
     }
     named(&mut notes, "agent SDK:", &seen.sdks, "");
-    if seen.without_session > 0 {
-        notes.push(format!(
-            "{} without lk.agent.session: the agent's stages are unknown for {}",
-            calls(seen.without_session),
-            if seen.without_session == 1 { "it" } else { "them" },
-        ));
-    }
+    reporting(&mut notes, seen);
     parties(&mut notes, run);
     unanswered(&mut notes, run);
     stuck(&mut notes, &seen.stuck);
@@ -61,6 +56,28 @@ fn stuck(notes: &mut Vec<String>, stuck: &Tally) {
         notes.push(format!(
             "the agent was silent and said it was {doing} until the caller went on, in {}",
             calls(*n)
+        ));
+    }
+}
+
+/// How the agents reported, where that bears on what is known, and what would tell more.
+fn reporting(notes: &mut Vec<String>, seen: &Seen) {
+    // Everything comes by `lk.agent.session`; of the others it is said, as less is known from them.
+    for (dialect, n) in seen.dialects.iter().filter(|(d, _)| **d != Dialect::Session) {
+        notes.push(format!("the agent reported by {} ({})", dialect.name(), calls(*n)));
+    }
+    if seen.without_session > 0 {
+        notes.push(format!(
+            "{} without reports of the agent: its stages, tools and texts are unknown. livekit-agents sends them \
+             from 1.4 on (lk.agent.session, lk.agent.events) unless it is told `session_host=False`, Pipecat by RTVI",
+            calls(seen.without_session),
+        ));
+    }
+    if seen.without_metrics > 0 {
+        notes.push(format!(
+            "{} without metrics in the agent's RTVI messages: its stages and usage are unknown. \
+             PipelineParams(enable_metrics=True, enable_usage_metrics=True) sends them",
+            calls(seen.without_metrics),
         ));
     }
 }

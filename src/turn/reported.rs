@@ -132,7 +132,8 @@ fn note(
         SessionEvent::AgentMessage { text, metrics, .. } => exchanges.agent(at, text, metrics),
         SessionEvent::FalseInterruption { .. } => turn.false_interruption = true,
         SessionEvent::Error { message } => turn.errors.push(message.clone()),
-        SessionEvent::AgentState { .. }
+        SessionEvent::Dialect(_)
+        | SessionEvent::AgentState { .. }
         | SessionEvent::UserState { .. }
         | SessionEvent::ToolsStarted { .. }
         | SessionEvent::ToolsExecuted { .. }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::record::{CallRecord, ModelUsage, Observation, SessionEvent};
+use crate::record::{CallRecord, Dialect, ModelUsage, Observation, ReportedMetrics, SessionEvent};
 use crate::text::clipped;
 
 /// Characters of a text from outside that are kept.
@@ -17,6 +17,8 @@ pub type Tally = BTreeMap<String, usize>;
 pub struct Seen {
     /// The agents' SDKs, e.g. `python 1.8.9`.
     pub sdks: Tally,
+    /// The dialects in which the agents reported, where it is recorded.
+    pub dialects: BTreeMap<Dialect, usize>,
     /// The agents' options by name, with every value that was reported.
     pub options: BTreeMap<String, BTreeSet<String>>,
     /// The models in use, e.g. `llm openai/gpt-5`.
@@ -29,8 +31,10 @@ pub struct Seen {
     pub limits: Tally,
     /// What agents said they were doing that were silent and busy for too long.
     pub stuck: Tally,
-    /// Calls whose agent joined and sent nothing of its session.
+    /// Calls whose agent joined and reported nothing of itself.
     pub without_session: usize,
+    /// Calls of agents that speak RTVI and sent no metrics by it.
+    pub without_metrics: usize,
     /// Calls in which the agent's audio stalled.
     pub stalled: usize,
     /// Calls in which the agent's audio was never silent.
@@ -74,13 +78,18 @@ impl Seen {
                 }
                 Observation::LimitReached { what } => note(&mut of_call.limits, what),
                 Observation::Session(event) => {
-                    of_call.session = true;
+                    of_call.told = of_call.told.max(Told::Something);
                     self.add_event(&mut of_call, event);
                 }
                 _ => {}
             }
         }
-        self.without_session += usize::from(of_call.joined && !of_call.session);
+        self.without_session += usize::from(of_call.joined && of_call.told == Told::Nothing);
+        let is_rtvi = of_call.dialects.contains(&Dialect::Rtvi);
+        self.without_metrics += usize::from(is_rtvi && of_call.told < Told::Metrics);
+        for dialect in of_call.dialects {
+            *self.dialects.entry(dialect).or_default() += 1;
+        }
         self.stalled += usize::from(of_call.stalls > 0);
         of_call.never_silent.into_iter().for_each(|level| self.never_silent.add(level));
         for (into, texts) in [
@@ -97,10 +106,19 @@ impl Seen {
     }
 
     fn add_event(&mut self, of_call: &mut OfCall, event: &SessionEvent) {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "five messages of many are wanted")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "eight messages of many are wanted")]
         match event {
+            SessionEvent::Dialect(dialect) => {
+                of_call.dialects.insert(*dialect);
+            }
+            SessionEvent::UserMessage { metrics, .. }
+            | SessionEvent::AgentMessage { metrics, .. }
+                if *metrics != ReportedMetrics::default() =>
+            {
+                of_call.told = Told::Metrics;
+            }
             SessionEvent::Framework { sdk, sdk_version } => {
-                note(&mut of_call.sdks, &format!("{sdk} {sdk_version}"));
+                note(&mut of_call.sdks, format!("{sdk} {sdk_version}").trim_end());
             }
             SessionEvent::Error { message } => note(&mut of_call.errors, message),
             SessionEvent::ToolsExecuted { tools } => {
@@ -118,11 +136,21 @@ impl Seen {
     }
 }
 
+/// How much an agent told of itself.
+#[derive(Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    #[default]
+    Nothing,
+    Something,
+    Metrics,
+}
+
 /// What was seen in one call, each text once.
 #[derive(Default)]
 struct OfCall {
     joined: bool,
-    session: bool,
+    told: Told,
+    dialects: BTreeSet<Dialect>,
     /// Less those that turned out to be silence.
     stalls: i64,
     never_silent: Option<f64>,
@@ -139,4 +167,37 @@ fn note(into: &mut BTreeSet<String>, text: &str) {
 
 fn model_name(model: &ModelUsage) -> String {
     format!("{} {}/{}", model.kind, model.provider, model.model)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Outcome;
+    use crate::turn::testing::{agent, call, joined, session};
+
+    fn seen(reports: Vec<Vec<crate::record::Stamped>>) -> Seen {
+        let mut seen = Seen::default();
+        let log = [vec![joined(100)], reports].concat().concat();
+        seen.add(&call(0, log, 5_000, Outcome::Answered));
+        seen
+    }
+
+    #[test]
+    fn how_agents_report_and_what_is_missing_is_counted_by_call() {
+        let speaks = |dialect| session(200, SessionEvent::Dialect(dialect));
+        let sdk = SessionEvent::Framework { sdk: "pipecat".into(), sdk_version: String::new() };
+        let pipecat = || vec![speaks(Dialect::Rtvi), session(200, sdk.clone())];
+        let without = seen(pipecat());
+        assert_eq!((without.without_session, without.without_metrics), (0, 1));
+        assert_eq!(without.dialects, BTreeMap::from([(Dialect::Rtvi, 1)]));
+        assert_eq!(without.sdks, BTreeMap::from([("pipecat".to_owned(), 1)]));
+        let with = seen([pipecat(), vec![agent(900, "hi", false, 250.0)]].concat());
+        assert_eq!((with.without_session, with.without_metrics), (0, 0));
+        // Agents of LiveKit say what they have; old recordings do not name their dialect.
+        let livekit = seen(vec![speaks(Dialect::Session)]);
+        assert_eq!((livekit.without_session, livekit.without_metrics), (0, 0));
+        let silent = seen(Vec::new());
+        assert_eq!((silent.without_session, silent.without_metrics), (1, 0));
+        assert!(silent.dialects.is_empty());
+    }
 }

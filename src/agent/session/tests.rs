@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::agent::voice::Voices;
-use crate::call::session::{ask_framework, ask_options, decode};
+use crate::call::dialect::session::{ask_framework, ask_options, decode};
 use crate::record::ToolResult;
 use std::sync::Arc;
 

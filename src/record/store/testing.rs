@@ -104,6 +104,7 @@ fn turn(step: u32, from: i64, random: &mut SplitMix64, push: &mut impl FnMut(i64
         segment: format!("SG_{step}"),
         text: text.get(..end).unwrap_or(text).to_owned(),
         last,
+        until: None,
     };
     for part in 1..=4 {
         push(from + 500 * part, heard(Speaker::Caller, words, 20 * usize_of(part), part == 4));

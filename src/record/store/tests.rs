@@ -158,3 +158,18 @@ fn what_is_too_long_or_no_file_is_refused() {
         Err(StoreError::Open { source: ReadError::NotRegular, .. })
     ));
 }
+
+#[test]
+fn what_older_versions_did_not_know_may_be_absent() {
+    use crate::record::{Dialect, Speaker};
+    let old = r#"{"transcript":{"speaker":"agent","segment":"SG_1","text":"hi","last":true}}"#;
+    let (segment, text) = ("SG_1".to_owned(), "hi".to_owned());
+    let transcript =
+        Observation::Transcript { speaker: Speaker::Agent, segment, text, last: true, until: None };
+    assert_eq!(serde_json::from_str::<Observation>(old).unwrap(), transcript);
+    assert_eq!(serde_json::to_string(&transcript).unwrap(), old);
+    let dialect = Observation::Session(SessionEvent::Dialect(Dialect::Rtvi));
+    let text = serde_json::to_string(&dialect).unwrap();
+    assert_eq!(text, r#"{"session":{"dialect":"rtvi"}}"#);
+    assert_eq!(serde_json::from_str::<Observation>(&text).unwrap(), dialect);
+}

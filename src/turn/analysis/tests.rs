@@ -43,6 +43,7 @@ fn no_log_is_kept() {
                     segment: "SG_1".to_owned(),
                     text: say(i),
                     last: false,
+                    until: None,
                 },
             )
         });

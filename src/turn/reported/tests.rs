@@ -131,7 +131,7 @@ fn a_late_greeting_message_is_not_the_first_reply() {
 fn an_agent_without_a_session_is_quoted_from_its_transcripts() {
     let transcript = |ms, speaker, segment: &str, text: &str, last| {
         let (segment, text) = (segment.to_owned(), text.to_owned());
-        vec![is(ms, Observation::Transcript { speaker, segment, text, last })]
+        vec![is(ms, Observation::Transcript { speaker, segment, text, last, until: None })]
     };
     let log = [
         connected(0),

@@ -4,7 +4,8 @@
 //!
 //! Decoding is tolerant: what is unknown, empty or of no use for a measurement gives nothing.
 
-use crate::record::{ModelUsage, ReportedMetrics, SessionEvent, ToolResult};
+use super::kept::{LIST_LIMIT, Tool, cut, executed};
+use crate::record::{ModelUsage, ReportedMetrics, SessionEvent};
 use livekit_protocol::agent as pb;
 use pb::agent_session_event::Event;
 use pb::agent_session_message::Message;
@@ -12,11 +13,6 @@ use pb::chat_context::chat_item::Item;
 use pb::session_request::{GetFrameworkInfo, GetSessionState, Request};
 use pb::session_response::Response;
 use prost::Message as _;
-
-/// How much of a text of the agent's is kept.
-const TEXT_LIMIT: usize = 2_000;
-/// How many models, tools or options of one message are kept.
-const LIST_LIMIT: usize = 64;
 
 /// What of a message is kept, if anything.
 pub fn decode(bytes: &[u8]) -> Option<SessionEvent> {
@@ -63,14 +59,14 @@ fn kept_event(event: Event) -> Option<SessionEvent> {
         Event::FunctionToolsStarted(e) => Some(SessionEvent::ToolsStarted {
             names: e.function_calls.iter().take(LIST_LIMIT).map(|c| cut(&c.name)).collect(),
         }),
-        Event::FunctionToolsExecuted(e) => Some(SessionEvent::ToolsExecuted {
-            tools: e
-                .function_call_outputs
-                .iter()
-                .take(LIST_LIMIT)
-                .map(|o| ToolResult { name: cut(&o.name), is_error: o.is_error })
-                .collect(),
-        }),
+        Event::FunctionToolsExecuted(e) => {
+            let calls = e.function_calls.iter();
+            let calls = calls.map(|c| Tool { call: &c.call_id, name: &c.name, is_error: false });
+            let outputs = e.function_call_outputs.iter();
+            let outputs =
+                outputs.map(|o| Tool { call: &o.call_id, name: &o.name, is_error: o.is_error });
+            Some(SessionEvent::ToolsExecuted { tools: executed(calls, outputs) })
+        }
         Event::Error(e) => Some(SessionEvent::Error { message: cut(&e.message) }),
         Event::EotPrediction(e) => Some(SessionEvent::EndOfTurnPrediction {
             probability: e.probability.into(),
@@ -227,14 +223,10 @@ fn state_name(proto: &str) -> String {
     proto.split_once('_').map_or(proto, |(_, name)| name).to_ascii_lowercase()
 }
 
-/// At most [`TEXT_LIMIT`] characters.
-fn cut(text: &str) -> String {
-    text.chars().take(TEXT_LIMIT).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::ToolResult;
     use proptest::prelude::*;
 
     fn event(event: Event) -> Vec<u8> {
@@ -291,6 +283,23 @@ mod tests {
         metrics.stopped_speaking_at.get_or_insert_default().seconds = 99;
         assert_eq!(speech(&metrics), Some(-1_500.0));
         assert_eq!(speech(&pb::MetricsReport::default()), None);
+    }
+
+    #[test]
+    fn tools_are_named_by_their_calls() {
+        let (call_id, name) = ("c1".to_owned(), "lookup_order".to_owned());
+        let call = pb::FunctionCall { call_id: call_id.clone(), name, ..Default::default() };
+        // 1.5.0 to 1.6.6 leave the output's name empty.
+        let output = pb::FunctionCallOutput { call_id, is_error: true, ..Default::default() };
+        let executed = pb::agent_session_event::FunctionToolsExecuted {
+            function_calls: vec![call],
+            function_call_outputs: vec![output],
+        };
+        let tools = vec![ToolResult { name: "lookup_order".into(), is_error: true }];
+        assert_eq!(
+            decode(&event(Event::FunctionToolsExecuted(executed))),
+            Some(SessionEvent::ToolsExecuted { tools })
+        );
     }
 
     #[test]
