@@ -3,14 +3,18 @@
 
 mod agent;
 mod error;
+mod log_end;
 mod network;
 mod process;
+mod ready;
 mod server;
 mod supervisor;
 
-pub use agent::DevAgent;
-pub use error::{DevError, SERVER_MODULE};
+pub use agent::{AgentStart, DevAgent};
+pub use error::{AGENT_START, DevError, SERVER_MODULE};
+pub use log_end::LogEnd;
 pub use network::{Lane, Media, Network, Relay};
 pub use process::Launch;
+pub use ready::Ready;
 pub use server::DevServer;
 pub use supervisor::supervise;

@@ -6,6 +6,7 @@ pub use loadcall_base::{audio, random, secret, stats, text, time};
 
 pub mod scenario;
 pub mod files;
+pub mod http;
 pub mod record;
 pub mod dialogue;
 pub mod clock;

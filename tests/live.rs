@@ -12,6 +12,7 @@
 mod common;
 mod live {
     pub(crate) mod cases;
+    pub(crate) mod dial;
     pub(crate) mod scripted;
     pub(crate) mod stage;
     pub(crate) mod turns;
@@ -19,6 +20,7 @@ mod live {
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use live::cases;
+use live::dial;
 use live::scripted;
 use live::stage::Stage;
 use live::turns;
@@ -29,13 +31,27 @@ use std::sync::{Arc, OnceLock};
 type Case = (&'static str, fn(&Stage) -> Result<(), Failed>);
 
 /// Those that look at what happens, and not at how long it takes.
-const UNTIMED: [Case; 7] = [
+const UNTIMED: [Case; 12] = [
     // The longest first, as they run beside each other.
     ("a_killed_agent_is_named", cases::a_killed_agent_is_named),
     ("calls_become_traces", cases::calls_become_traces),
     ("an_interrupt_keeps_what_was_measured", cases::an_interrupt_keeps_what_was_measured),
     ("an_agent_without_session_is_heard", cases::an_agent_without_session_is_heard),
+    (
+        "an_agent_sees_the_caller_and_hears_its_signals",
+        dial::an_agent_sees_the_caller_and_hears_its_signals,
+    ),
+    (
+        "an_agent_without_the_method_fails_the_call",
+        dial::an_agent_without_the_method_fails_the_call,
+    ),
+    ("a_start_endpoint_lets_the_caller_in", dial::a_start_endpoint_lets_the_caller_in),
     ("nobody_joins", cases::nobody_joins),
+    (
+        "an_agent_that_does_not_start_shows_its_log",
+        dial::an_agent_that_does_not_start_shows_its_log,
+    ),
+    ("a_start_endpoint_that_fails_is_named", dial::a_start_endpoint_that_fails_is_named),
     ("a_wrong_secret_is_named", cases::a_wrong_secret_is_named),
     ("no_server_answers", cases::no_server_answers),
 ];

@@ -1,5 +1,6 @@
 //! The agent in one room: joins it, hears the caller, and does what the [`Conversation`] says.
 
+use super::methods;
 use crate::agent::conversation::{Action, AgentEvent, AgentState, Conversation};
 use crate::agent::script::{CallScript, FaultKind};
 use crate::agent::session::{self, About};
@@ -146,6 +147,7 @@ struct Attending<'a> {
     /// When the agent speaks at the latest, once the caller is there.
     ready_at: Option<Offset>,
     ready: bool,
+    room_metadata: String,
     caller: Option<ParticipantIdentity>,
     messages: mpsc::Sender<Message>,
     states: mpsc::Sender<AgentState>,
@@ -175,6 +177,7 @@ impl<'a> Attending<'a> {
             starting: None,
             ready_at: None,
             ready: false,
+            room_metadata: room.metadata(),
             caller: None,
             messages,
             states,
@@ -182,6 +185,7 @@ impl<'a> Attending<'a> {
             caller_of_messages,
             tasks,
         };
+        methods::offer(room.local_participant(), attending.job);
         for (_, participant) in room.remote_participants() {
             attending.joined(&participant);
         }
@@ -353,6 +357,7 @@ impl<'a> Attending<'a> {
     fn joined(&mut self, participant: &RemoteParticipant) {
         if self.caller.is_none() && participant.kind() != ParticipantKind::Agent {
             self.caller = Some(participant.identity());
+            note(self.job, methods::caller(participant, &self.room_metadata));
             self.caller_of_messages.send_replace(self.caller.clone());
             self.ready_at = Some(self.job.clock.now().plus(READY_TIMEOUT));
         }

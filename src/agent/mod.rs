@@ -16,5 +16,6 @@ pub mod voice;
 pub mod truth;
 pub mod conversation;
 pub mod session;
+mod methods;
 pub mod job;
 pub mod worker;

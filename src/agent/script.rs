@@ -66,6 +66,8 @@ pub struct Script {
     pub preemptive_generation: bool,
     /// Whether `lk.agent.session` is spoken at all.
     pub session_host: bool,
+    /// RPC methods that the caller can call; the answer is empty.
+    pub rpc: Vec<String>,
 }
 
 impl Default for Script {
@@ -92,6 +94,7 @@ impl Default for Script {
             faults: Vec::new(),
             preemptive_generation: false,
             session_host: true,
+            rpc: Vec::new(),
         }
     }
 }

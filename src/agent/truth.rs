@@ -3,6 +3,7 @@
 use crate::agent::voice::Sound;
 use crate::time::Offset;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// One thing that happened in one room.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -19,6 +20,21 @@ pub struct Truth {
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum Happened {
     Joined {
+        at: Offset,
+    },
+    /// Who the caller is, and what the room holds.
+    Caller {
+        identity: String,
+        name: String,
+        kind: String,
+        metadata: String,
+        attributes: BTreeMap<String, String>,
+        room_metadata: String,
+    },
+    /// The caller called a method.
+    Rpc {
+        method: String,
+        payload: String,
         at: Offset,
     },
     /// The first and the last audible sample of the caller.

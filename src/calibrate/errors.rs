@@ -110,7 +110,11 @@ fn by_room(truths: &[Truth]) -> BTreeMap<&str, Real> {
             Happened::FellSilent { at, .. } => real.fell_silent.push(at),
             Happened::CallerBegan { at } => real.caller_began.push(at),
             Happened::CallerEnded { at } => real.caller_ended.push(at),
-            Happened::Joined { .. } | Happened::Fault { .. } | Happened::Left { .. } => {}
+            Happened::Joined { .. }
+            | Happened::Caller { .. }
+            | Happened::Rpc { .. }
+            | Happened::Fault { .. }
+            | Happened::Left { .. } => {}
         }
     }
     rooms

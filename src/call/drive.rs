@@ -1,23 +1,23 @@
 //! One call from dialling to hanging up: joins the script and the line, and stamps every observation.
 
+use super::config::CallConfig;
 use super::dialect::session;
 use super::livekit::{DialError, Line, News, observation};
 use super::readers::Readers;
 use super::script::{Action, CallEvent, Script};
-use crate::clock::Clock;
+use super::signals::{Signalled, Signalling};
 use crate::record::{
-    CallEnd, CallId, CallRecord, Dialect, MediaFacts, Observation, Outcome, SessionEvent, Stamped,
+    CallEnd, CallId, CallRecord, Dialect, MediaFacts, Observation, Outcome, SessionEvent,
+    SignalTime, Stamped,
 };
-use crate::room::endpoint::{Dial, Endpoint};
+use crate::room::endpoint::AdmitError;
 use crate::room::hearing::Hearing;
-use crate::room::packets::Sayable;
-use crate::scenario::Scenario;
-use crate::secret::Secret;
+use crate::scenario::Rpc;
 use crate::stats::Histogram;
 use crate::time::Offset;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, OptionFuture};
-use livekit::webrtc::encoded::{EncodedFrame, Pacing};
+use livekit::webrtc::encoded::Pacing;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,52 +31,28 @@ const TICK: Duration = Duration::from_millis(500);
 /// How long the caller waits, with the script through, for the agent to say what it is.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
-/// What all calls to one agent share.
-#[derive(Debug, Clone)]
-pub struct CallConfig {
-    pub run_id: String,
-    pub endpoint: Endpoint,
-    pub scenario: Arc<Scenario>,
-    /// The metadata of the dispatch with its references to environment variables resolved: it may hold
-    /// secrets.
-    pub metadata: Secret,
-    /// The clip of each step, encoded once; `None` for a step that says nothing.
-    pub clips: Arc<[Option<Sayable>]>,
-    pub silence: EncodedFrame,
-    pub clock: Clock,
-    /// Becomes true when the user stops the run.
-    pub stop: watch::Receiver<bool>,
-}
-
-impl CallConfig {
-    /// The name of a call's room, which no other call has: it is the session id of its traces, too.
-    pub fn room(&self, call: CallId) -> String {
-        format!("loadcall-{}-{}-{:03}", self.scenario.name(), self.run_id, call.0)
-    }
-}
-
 /// Places one call, which was due then, and plays it to its end. Never fails: what goes wrong is the call's
 /// outcome.
 pub async fn call(config: &CallConfig, id: CallId, due: Offset) -> CallRecord {
     let dialled = config.clock.now();
-    let room = config.room(id);
-    let dial = Dial {
-        room: room.clone(),
-        identity: format!("caller-{:03}", id.0),
-        agent_name: config.scenario.agent().name.clone(),
-        agent_metadata: config.metadata.clone(),
-    };
+    let names = config.names(id);
+    let mut room = names.room.clone();
     let (readers, read) = Readers::start(config.clock);
     let mut stop = config.stop.clone();
-    let dialling = Line::dial(&config.endpoint, &dial, config.silence.clone(), readers);
+    let dialling = async {
+        let ticket = config.access.ticket(&config.scenario, &names).await?;
+        room.clone_from(&ticket.room);
+        let line = Line::dial(&ticket, config.silence.clone(), readers).await?;
+        Ok((line, ticket))
+    };
     let dialled_line = tokio::select! {
         line = dialling => line.map_err(|e| not_dialled(&e)),
         _ = stop.wait_for(|stop| *stop) => Err((Outcome::Stopped, String::new())),
     };
     let record =
         |log, end, media| CallRecord { id, room: room.clone(), due, dialled, log, end, media };
-    let line = match dialled_line {
-        Ok(line) => line,
+    let (line, ticket) = match dialled_line {
+        Ok(dialled) => dialled,
         Err((outcome, detail)) => {
             let end = CallEnd { at: config.clock.now(), outcome, detail };
             return record(Vec::new(), end, MediaFacts::default());
@@ -84,7 +60,12 @@ pub async fn call(config: &CallConfig, id: CallId, due: Offset) -> CallRecord {
     };
     let mut drive = Drive::new(config, line, read, dialled);
     let end = drive.until_hung_up(stop).await;
+    if end.outcome == Outcome::Answered {
+        drive.wait_for_signals().await;
+    }
     let (log, media) = drive.hang_up(&room).await;
+    // The server would keep the agent's job for a while in an empty room.
+    config.access.end(&config.scenario, &names, &ticket).await;
     record(log, end, media)
 }
 
@@ -92,7 +73,13 @@ fn not_dialled(error: &DialError) -> (Outcome, String) {
     let outcome = match error {
         DialError::Refused(_) => Outcome::Refused,
         DialError::NotConnected(_) => Outcome::ConnectionLost,
-        DialError::Microphone(_) | DialError::Token(_) => Outcome::OurFault,
+        DialError::Admit(AdmitError::Room(_) | AdmitError::Dispatch(_)) => Outcome::Refused,
+        DialError::Start(_) => Outcome::NoAgent,
+        DialError::Microphone(_)
+        | DialError::Admit(AdmitError::Token(_))
+        | DialError::Variables(_)
+        | DialError::NoServer
+        | DialError::NoKeys => Outcome::OurFault,
     };
     (outcome, error.to_string())
 }
@@ -114,6 +101,7 @@ struct Drive<'a> {
     script: Script,
     hearing: Hearing,
     saying: Option<Saying>,
+    signals: Signalling,
     log: Vec<Stamped>,
     /// The agent's usage grows with every message; the last says it all.
     usage: Option<Stamped>,
@@ -133,7 +121,8 @@ impl<'a> Drive<'a> {
         let connected = Observation::Connected { room_sid: line.room_sid() };
         let log = vec![Stamped { at: now, what: connected }];
         let hearing = Hearing::new(config.clock);
-        Self { config, line, read, script, hearing, saying: None, log, usage: None }
+        let signals = Signalling::default();
+        Self { config, line, read, script, hearing, saying: None, signals, log, usage: None }
     }
 
     async fn until_hung_up(&mut self, mut stop: watch::Receiver<bool>) -> CallEnd {
@@ -158,6 +147,7 @@ impl<'a> Drive<'a> {
                     }
                 }
             }
+            self.signal(now);
             self.take_notes();
             timer.as_mut().reset(clock.instant(self.wake_at(now)).into());
             let started: OptionFuture<_> =
@@ -168,6 +158,7 @@ impl<'a> Drive<'a> {
                 Some(Some(at)) = started => self.started(at),
                 news = self.line.news(clock) => self.take_news(news),
                 Some(stamped) = self.read.recv() => self.take_read(stamped),
+                Some(signalled) = self.signals.next() => self.signalled(signalled),
                 _ = &mut stopped, if !stopping => {
                     stopping = true;
                     self.script.handle(clock.now(), CallEvent::Stop);
@@ -180,8 +171,10 @@ impl<'a> Drive<'a> {
     /// The next moment at which time alone changes something.
     fn wake_at(&self, now: Offset) -> Offset {
         let ends = self.saying.as_ref().and_then(|saying| saying.ends);
-        [self.script.wake_at(), ends, self.hearing.wake_at(), self.line.wake_at()]
+        let heard = [self.hearing.wake_at(), self.line.wake_at()];
+        [self.script.wake_at(), ends, self.signals.wake_at()]
             .into_iter()
+            .chain(heard)
             .flatten()
             // A moment that has passed without effect waits for something else.
             .filter(|at| *at > now)
@@ -189,6 +182,58 @@ impl<'a> Drive<'a> {
     }
 
     fn say(&mut self, now: Offset, step: u32, not_before: Offset) {
+        if self.rpc(step, SignalTime::Before).is_some() {
+            self.signals.hold(step, not_before);
+        } else {
+            self.play(now, step, not_before);
+        }
+    }
+
+    fn rpc(&self, step: u32, when: SignalTime) -> Option<&'a Rpc> {
+        let signals = &self.config.scenario.steps().get(step as usize)?.signals;
+        match when {
+            SignalTime::Before => signals.before.as_ref(),
+            SignalTime::After => signals.after.as_ref(),
+        }
+    }
+
+    /// Gives the signals that are due, and begins a clip that waits for none any more.
+    fn signal(&mut self, now: Offset) {
+        while let Some((step, when)) = self.signals.due(now) {
+            let Some(rpc) = self.rpc(step, when) else { continue };
+            match self.config.access.variables.fill(&rpc.payload) {
+                Ok(payload) => {
+                    let call = self.line.rpc(&rpc.method, &payload);
+                    self.signals.give((step, when), rpc.method.clone(), now, call);
+                }
+                Err(e) => {
+                    let reason = e.to_string();
+                    return self.script.handle(now, CallEvent::OurFault { reason });
+                }
+            }
+        }
+        if let Some(step) = self.signals.released(now) {
+            self.play(now, step, now);
+        }
+    }
+
+    fn signalled(&mut self, Signalled { step, when, method, sent, error }: Signalled) {
+        let what = Observation::Rpc { step, when, method, sent, error };
+        self.note(Stamped { at: self.config.clock.now(), what });
+    }
+
+    /// Waits for what the agent makes of the last signals, which decides whether the call is ok.
+    async fn wait_for_signals(&mut self) {
+        if let Some(at) = self.signals.wake_at() {
+            sleep_until(self.config.clock.instant(at).into()).await;
+            self.signal(at);
+        }
+        while let Some(signalled) = self.signals.next().await {
+            self.signalled(signalled);
+        }
+    }
+
+    fn play(&mut self, now: Offset, step: u32, not_before: Offset) {
         let clip = self.config.clips.get(step as usize).and_then(Option::as_ref);
         let Some(clip) = clip else {
             let reason = format!("step {step} has no clip");
@@ -227,7 +272,10 @@ impl<'a> Drive<'a> {
     fn end_utterance_when_due(&mut self, now: Offset) {
         let ends = self.saying.as_ref().and_then(|saying| saying.ends);
         if let Some(at) = ends.filter(|at| *at <= now) {
-            self.saying = None;
+            let said = self.saying.take().map(|saying| saying.step);
+            if let Some(step) = said.filter(|s| self.rpc(*s, SignalTime::After).is_some()) {
+                self.signals.said(step, at);
+            }
             self.script.handle(now, CallEvent::UtteranceEnded { at });
         }
     }
@@ -326,10 +374,6 @@ impl<'a> Drive<'a> {
             self.note(usage);
         }
         self.line.hang_up().await;
-        // The server would keep the agent's job for a while in an empty room.
-        if let Err(e) = self.config.endpoint.delete_room(room).await {
-            log::debug!("room {room} was not deleted: {e}");
-        }
         (self.log, media)
     }
 

@@ -8,17 +8,21 @@ use crate::record::{
     Heard, Kind, Observation, Participant as Guest, Source, Speaker, Track as AudioTrack,
 };
 use crate::room::connection::{self, STATE_ATTRIBUTE, error_chain};
-use crate::room::endpoint::{Dial, Endpoint};
+use crate::room::endpoint::{AdmitError, Ticket};
+use crate::room::start::StartError;
 use crate::room::streams::{EVENTS_TOPIC, SESSION_TOPIC, TRANSCRIPTION_TOPIC};
 use crate::scenario::Listening;
+use crate::scenario::metadata::MissingVariables;
+use crate::secret::Secret;
+use crate::text::clipped;
 use crate::time::Offset;
 use livekit::SendByteOptions;
 use livekit::participant::ParticipantKind;
 use livekit::prelude::*;
 use livekit::webrtc::encoded::{EncodedAudioSource, EncodedAudioStream, EncodedFrame};
-use livekit_api::access_token::AccessTokenError;
 use livekit_protocol as proto;
 use std::collections::VecDeque;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Attributes by which a participant says whose voice it is, and as what an agent has registered.
@@ -29,6 +33,10 @@ const NAME_ATTRIBUTE: &str = "lk.agent.name";
 /// measured time depends on when it is looked at; only what the caller does next does, by less than a person hesitates.
 /// What the caller says begins up to 40 ms later than it could; it is measured from when it does begin.
 const BATCH: u32 = 3;
+
+/// What an RPC tells the agent of how long it may take, and how long it may take to get there.
+const RPC_TIMEOUT: Duration = Duration::from_secs(5);
+const RPC_ROUND_TRIP: Duration = Duration::from_secs(2);
 
 /// Why no call came about.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +50,18 @@ pub enum DialError {
     /// Something on our side.
     #[error("cannot publish the caller's microphone: {0}")]
     Microphone(String),
-    #[error("cannot make an access token: {0}")]
-    Token(#[from] AccessTokenError),
+    /// The server took no part of the call, or we made none.
+    #[error(transparent)]
+    Admit(#[from] AdmitError),
+    /// A start endpoint started nobody.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Variables(#[from] MissingVariables),
+    #[error("neither the start endpoint nor LIVEKIT_URL names a server")]
+    NoServer,
+    #[error("the start endpoint gives no token, and there are no API keys to make one")]
+    NoKeys,
 }
 
 /// What the caller learns from the room.
@@ -101,26 +119,26 @@ pub struct Line {
 }
 
 impl Line {
-    /// Joins the room, which dispatches the agent, and publishes a microphone that is silent by
-    /// sending `silence`.
+    /// Joins the room, which dispatches the agent if the ticket asks for one, and publishes a microphone that is
+    /// silent by sending `silence`.
     pub async fn dial(
-        endpoint: &Endpoint,
-        dial: &Dial,
+        ticket: &Ticket,
         silence: EncodedFrame,
         readers: Readers,
     ) -> Result<Self, DialError> {
-        let token = endpoint.token(dial)?;
         let mut options = connection::room_options();
         // A caller who has to redial is an observation, not something to hide.
         options.join_retries = 0;
-        let (room, events) =
-            Room::connect(&endpoint.url, &token, options).await.map_err(|e| dial_error(&e))?;
+        let (room, events) = Room::connect(&ticket.url, ticket.token.expose(), options)
+            .await
+            .map_err(|e| dial_error(&e, &ticket.token))?;
         let microphone = EncodedAudioSource::new(silence).batched(BATCH);
         if let Err(e) = connection::publish(&room, &microphone, "microphone").await {
             connection::leave(&room).await;
             return Err(DialError::Microphone(error_chain(&e)));
         }
-        let identity = dial.identity.clone();
+        // A token of others says who we are.
+        let identity = room.local_participant().identity().to_string();
         let (party, tracks, waiting) = (Party::default(), Vec::new(), VecDeque::new());
         Ok(Self { room, events, identity, party, tracks, waiting, microphone, readers })
     }
@@ -169,6 +187,26 @@ impl Line {
         options.destination_identities = vec![agent.to_owned().into()];
         if let Err(e) = self.room.local_participant().send_bytes(message, options).await {
             log::debug!("a question to the agent was not sent: {e}");
+        }
+    }
+
+    /// Calls a method of the agent. The answer, given when the agent's has come, is why that failed if it did.
+    pub fn rpc(
+        &self,
+        method: &str,
+        payload: &Secret,
+    ) -> impl Future<Output = Result<(), String>> + Send + 'static {
+        let (caller, agent) = (self.room.local_participant(), self.agent.clone());
+        let request = agent.map(|agent| {
+            PerformRpcData::new(agent, method)
+                .with_payload(payload.expose())
+                .with_response_timeout(RPC_TIMEOUT)
+                .with_max_round_trip_latency(RPC_ROUND_TRIP)
+        });
+        async move {
+            let request = request.ok_or_else(|| "no agent is in the room".to_owned())?;
+            let answer = caller.perform_rpc(request).await;
+            answer.map(|_| ()).map_err(|e| format!("{} ({})", clipped(&e.message, 200), e.code))
         }
     }
 
@@ -370,8 +408,8 @@ fn disconnected(reason: proto::DisconnectReason, at: Offset) -> News {
     }
 }
 
-fn dial_error(error: &RoomError) -> DialError {
-    let text = error_chain(error);
+fn dial_error(error: &RoomError, token: &Secret) -> DialError {
+    let text = error_chain(error).replace(token.expose(), "…");
     // `client error: 401 …` is the server's own answer to `/rtc/validate`.
     if text.contains("client error: 4") {
         DialError::Refused(text)

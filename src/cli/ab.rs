@@ -7,7 +7,7 @@
 use super::exit;
 use super::failure::Failure;
 use super::loaded::LoadedScenario;
-use super::server::{self, Server};
+use super::server::{self, Server, Site};
 use super::session::{NewRun, RunSession, Target};
 use super::spec::{AgentSpec, Metadata};
 use super::terminal::print_result;
@@ -37,11 +37,11 @@ pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     let default = AgentSpec::default();
     let a = resolve("--a", a.as_ref().unwrap_or(&default), &loaded.scenario, args)?;
     let b = resolve("--b", b, &loaded.scenario, args)?;
-    let server = common_server(&a, &b, args)?;
+    let server = common_server(&a, &b, args, &loaded.scenario)?;
     let new = NewRun::prepare(args.out.as_deref())?;
     let mut session = RunSession::start(&server, &new.folder, &loaded, args, &bars)?;
     let scenarios = [&a, &b].map(|agent| Scenario::clone(&agent.scenario));
-    let common = session.endpoint();
+    let common = session.site();
     let targets = [target(a, Side::A, &new, common)?, target(b, Side::B, &new, common)?];
     let folders = session.run_ab(&new, targets)?;
     drop(session);
@@ -65,6 +65,7 @@ fn resolve(
     scenario: &Scenario,
     args: &PlacingArgs,
 ) -> Result<Agent, Failure> {
+    refuse_what_reaches_nobody(flag, spec, scenario)?;
     let own = scenario.agent();
     let name = spec.name.as_ref().unwrap_or(&own.name);
     let metadata = match &spec.metadata {
@@ -90,6 +91,30 @@ fn resolve(
         Some(url) => Some(elsewhere(flag, spec, url, args)?),
     };
     Ok(Agent { scenario: Arc::new(scenario.clone().calling(name, &metadata)), endpoint })
+}
+
+/// Whether A and B can have a room each, and a start endpoint gets what the specification says.
+fn refuse_what_reaches_nobody(
+    flag: &str,
+    spec: &AgentSpec,
+    scenario: &Scenario,
+) -> Result<(), Failure> {
+    if !scenario.room().is_of_the_run() {
+        return Err(Failure::usage("both agents would be called in rooms of one name")
+            .hint("add {{run}} to the `name` of `room`, or write `prefix` in its place"));
+    }
+    if scenario.dispatch().is_none() {
+        return Ok(());
+    }
+    let key = if spec.metadata.is_some() {
+        "metadata"
+    } else if spec.url.is_some() {
+        "url"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!("{flag} has {key}, which the start endpoint of the scenario does not get"))
+        .hint("tell the agents apart by name: {{agent}} stands for it in the url, headers and body of `dispatch`"))
 }
 
 fn read_metadata(flag: &str, path: &Path) -> Result<String, Failure> {
@@ -132,17 +157,22 @@ fn elsewhere(
 }
 
 /// The server that whoever names none is called on.
-fn common_server(a: &Agent, b: &Agent, args: &PlacingArgs) -> Result<Server, Failure> {
+fn common_server(
+    a: &Agent,
+    b: &Agent,
+    args: &PlacingArgs,
+    scenario: &Scenario,
+) -> Result<Server, Failure> {
     match (&a.endpoint, &b.endpoint) {
         (Some(endpoint), Some(_)) if args.server.keys.url.is_none() => Ok(Server::Given {
-            endpoint: endpoint.clone(),
+            site: Site::Keys(endpoint.clone()),
             agent: server::Agent::from_args(&args.server),
         }),
-        _ => Server::from_args(&args.server),
+        _ => Server::from_args(&args.server, scenario),
     }
 }
 
-fn target(agent: Agent, side: Side, new: &NewRun, common: &Endpoint) -> Result<Target, Failure> {
+fn target(agent: Agent, side: Side, new: &NewRun, common: &Site) -> Result<Target, Failure> {
     let run_id = format!("{}-{}", new.run_id, side.name());
     let folder = files::make_run_folder(Some(&new.folder.join(side.name())), &run_id)?;
     let of = agent.scenario.agent();
@@ -152,6 +182,6 @@ fn target(agent: Agent, side: Side, new: &NewRun, common: &Endpoint) -> Result<T
         agent_name: of.name.clone(),
         agent_metadata: MetadataDigest::digest(&of.metadata),
     };
-    let endpoint = agent.endpoint.unwrap_or_else(|| common.clone());
-    Ok(Target { run_id, folder, scenario: agent.scenario, endpoint, arm: Some(arm) })
+    let site = agent.endpoint.map_or_else(|| common.clone(), Site::Keys);
+    Ok(Target { run_id, folder, scenario: agent.scenario, site, arm: Some(arm) })
 }

@@ -3,11 +3,13 @@
 use super::clips::Outside;
 use super::progress::Verbosity;
 use super::spec::AgentSpec;
+use crate::dev::Ready;
 use crate::secret::Secret;
 use crate::verdict::Mismatch;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Places simulated calls to LiveKit voice agents, measures what the caller hears, and reports whether
 /// the agent got worse and which stage caused it.
@@ -252,6 +254,24 @@ pub(super) struct ServerArgs {
     /// are in its environment (`LIVEKIT_URL` …).
     #[arg(long, value_name = "COMMAND")]
     pub(super) agent_command: Option<String>,
+    /// Sign that the agent of --agent-command can take calls: a text in its output, or port:N for a TCP
+    /// port that it opens on this machine.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "registered worker",
+        requires = "agent_command"
+    )]
+    pub(super) agent_ready: Ready,
+    /// Longest time until that sign, such as 30s or 5m.
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "90s",
+        value_parser = duration,
+        requires = "agent_command"
+    )]
+    pub(super) agent_start_timeout: Duration,
     /// Start a scripted agent (`loadcall agent`) with the scenario's agent name on the private server.
     #[arg(long, requires = "dev", conflicts_with = "agent_command")]
     pub(super) dev_agent: bool,
@@ -287,6 +307,19 @@ pub(super) struct CalibrateArgs {
     /// Print only the result and errors.
     #[arg(long, short)]
     pub(super) quiet: bool,
+}
+
+/// A time from a second to an hour.
+fn duration(text: &str) -> Result<Duration, String> {
+    let known = Duration::from_secs(1)..=Duration::from_secs(3_600);
+    let length = crate::scenario::parse_duration(text).map_err(|e| e.to_string());
+    length
+        .and_then(
+            |length| {
+                if known.contains(&length) { Ok(length) } else { Err("out of range".to_owned()) }
+            },
+        )
+        .map_err(|why| format!("{why}: write a time from 1s to 1h, such as 30s or 5m"))
 }
 
 /// `1%` as 1.

@@ -14,7 +14,8 @@ use crate::agent::worker::{Crash, Worker};
 use crate::audio::Clip;
 use crate::audio::opus;
 use crate::calibrate::{self, AGENT, INTERRUPTION, QUESTION};
-use crate::call::drive::CallConfig;
+use crate::call::access::{Access, Gate};
+use crate::call::config::CallConfig;
 use crate::clock::Clock;
 use crate::dev::{DevServer, Lane, Launch, Network};
 use crate::plan::{Plan, Schedule, TargetId, Targets};
@@ -23,6 +24,7 @@ use crate::room::endpoint::Endpoint;
 use crate::room::packets::{Sayable, packet};
 use crate::run::place;
 use crate::run::recorder::Recorder;
+use crate::scenario::metadata::Variables;
 use crate::scenario::{Act, Scenario};
 use crate::secret::Secret;
 use indicatif::MultiProgress;
@@ -207,9 +209,12 @@ async fn place_calls(
     let mut progress = Progress::start(bars, plan.total(), Vec::new(), how);
     let config = CallConfig {
         run_id: prepared.run_id.clone(),
-        endpoint,
+        access: Access {
+            gate: Gate::Keys(endpoint),
+            metadata: Secret::new(prepared.scenario.agent().metadata.clone()),
+            variables: Variables::default(),
+        },
         scenario: Arc::clone(&prepared.scenario),
-        metadata: Secret::new(prepared.scenario.agent().metadata.clone()),
         clips: Arc::clone(&prepared.sayable),
         silence: packet(&opus::silence().map_err(Failure::internal)?),
         clock: prepared.clock,

@@ -35,8 +35,8 @@ fn placed(scenario: &Path, args: &NoiseArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
     logging::start(&bars);
     let NoiseArgs { runs, placing: args, .. } = args;
-    let server = Server::from_args(&args.server)?;
     let loaded = LoadedScenario::load(scenario, args.clips.outside())?;
+    let server = Server::from_args(&args.server, &loaded.scenario)?;
     let all = NewRun::prepare(args.out.as_deref())?;
     let mut session = RunSession::start(&server, &all.folder, &loaded, args, &bars)?;
     let mut folders = Vec::new();

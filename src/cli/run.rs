@@ -14,9 +14,9 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
     logging::start(&bars);
     let RunArgs { scenario, baseline, different, placing: args } = args;
-    let server = Server::from_args(&args.server)?;
-    let baseline = recorded::baseline_for(scenario, baseline.as_deref())?;
     let loaded = LoadedScenario::load(scenario, args.clips.outside())?;
+    let server = Server::from_args(&args.server, &loaded.scenario)?;
+    let baseline = recorded::baseline_for(scenario, baseline.as_deref())?;
     let new = NewRun::prepare(args.out.as_deref())?;
     let mut session = RunSession::start(&server, &new.folder, &loaded, args, &bars)?;
     let folder = session.run(&new)?;

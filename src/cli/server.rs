@@ -5,25 +5,54 @@ use super::progress::Verbosity;
 use super::terminal::eprint_line;
 use super::url::is_livekit_url;
 use super::{KeyArgs, ServerArgs};
-use crate::dev::{DevAgent, DevServer, Launch};
+use crate::dev::{AgentStart, DevAgent, DevError, DevServer, Launch, Ready};
 use crate::record;
 use crate::room::endpoint::Endpoint;
 use crate::room::registration::server_info;
+use crate::scenario::Scenario;
 use crate::secret::Secret;
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 /// Which server the calls go to.
 pub(super) enum Server {
-    Given { endpoint: Endpoint, agent: Agent },
+    Given { site: Site, agent: Agent },
     Private { agent: Agent },
+}
+
+/// Where calls go, as far as that is known before the first.
+#[derive(Clone)]
+pub(super) enum Site {
+    /// A server that we have the keys of.
+    Keys(Endpoint),
+    /// One whose tokens a start endpoint gives, and its address too unless it is known.
+    Tokens(Option<String>),
+}
+
+impl Site {
+    /// The server with its keys, if we have them.
+    pub(super) fn endpoint(&self) -> Option<&Endpoint> {
+        if let Self::Keys(endpoint) = self { Some(endpoint) } else { None }
+    }
+
+    pub(super) fn url(&self) -> Option<&str> {
+        match self {
+            Self::Keys(endpoint) => Some(&endpoint.url),
+            Self::Tokens(url) => url.as_deref(),
+        }
+    }
 }
 
 /// What is started beside the calls.
 #[derive(Clone)]
 pub(super) enum Agent {
     None,
-    Command(String),
+    Command {
+        command: String,
+        ready: Ready,
+        timeout: Duration,
+    },
     /// Our own scripted one.
     Scripted,
 }
@@ -32,7 +61,11 @@ impl Agent {
     /// What is asked for.
     pub(super) fn from_args(args: &ServerArgs) -> Self {
         match &args.agent_command {
-            Some(command) => Self::Command(command.clone()),
+            Some(command) => Self::Command {
+                command: command.clone(),
+                ready: args.agent_ready.clone(),
+                timeout: args.agent_start_timeout,
+            },
             None if args.dev_agent => Self::Scripted,
             None => Self::None,
         }
@@ -46,10 +79,21 @@ pub(super) struct Started {
 }
 
 impl Server {
-    pub(super) fn from_args(args: &ServerArgs) -> Result<Self, Failure> {
+    pub(super) fn from_args(args: &ServerArgs, scenario: &Scenario) -> Result<Self, Failure> {
         let agent = Agent::from_args(args);
         if args.dev {
             return Ok(Self::Private { agent });
+        }
+        // A start endpoint may bring the token, and the server with it.
+        let start = scenario.dispatch().filter(|http| http.token.is_some());
+        if start.is_some_and(|http| http.server.is_some()) {
+            return Ok(Self::Given { site: Site::Tokens(args.keys.url.clone()), agent });
+        }
+        if let (Some(_), Some(url)) = (start, &args.keys.url)
+            && (args.keys.api_key.is_none() || args.keys.api_secret.is_none())
+        {
+            check_url(url)?;
+            return Ok(Self::Given { site: Site::Tokens(Some(url.clone())), agent });
         }
         if args.keys.url.is_none() {
             return Err(Failure::usage("no LiveKit server").hint(
@@ -58,7 +102,7 @@ impl Server {
                  --dev-agent",
             ));
         }
-        Ok(Self::Given { endpoint: given(&args.keys)?, agent })
+        Ok(Self::Given { site: Site::Keys(given(&args.keys)?), agent })
     }
 
     /// A server of ours, which nobody else uses.
@@ -71,15 +115,15 @@ impl Server {
         folder: &Path,
         agent_name: &str,
         how: Verbosity,
-    ) -> Result<(Endpoint, Started), Failure> {
+    ) -> Result<(Site, Started), Failure> {
         let say = |text: &str| {
             if how == Verbosity::Normal {
                 eprint_line(text);
             }
         };
         let launch = Launch::supervised_by_this_program().map_err(Failure::internal)?;
-        let (endpoint, server, agent) = match self {
-            Self::Given { endpoint, agent } => (endpoint.clone(), None, agent),
+        let (site, server, agent) = match self {
+            Self::Given { site, agent } => (site.clone(), None, agent),
             Self::Private { agent } => {
                 let log = folder.join("livekit-server.log");
                 let server = DevServer::start(&launch, &log).await;
@@ -95,20 +139,24 @@ impl Server {
                     api_key: key.into(),
                     api_secret: Secret::new(secret.into()),
                 };
-                (endpoint, Some(server), agent)
+                (Site::Keys(endpoint), Some(server), agent)
             }
         };
-        let keys = (endpoint.api_key.as_str(), endpoint.api_secret.expose());
+        let url = site.url();
+        let keys = site.endpoint().map(|of| (of.api_key.as_str(), of.api_secret.expose()));
         let log = folder.join("agent.log");
         let agent = match agent {
             Agent::None => None,
-            Agent::Command(command) => {
+            Agent::Command { command, ready, timeout } => {
                 say(&format!("starting the agent: {command}"));
-                Some(DevAgent::start(command, &endpoint.url, keys, &launch, &log).await)
+                let (launch, log, timeout) = (&launch, &log, *timeout);
+                let how = AgentStart { launch, log, url, keys, ready: ready.clone(), timeout };
+                Some(DevAgent::start_with(command, how).await)
             }
             Agent::Scripted => {
                 say(&format!("starting a scripted agent: {agent_name}"));
-                let url = &endpoint.url;
+                // It needs `--dev`, whose keys are known.
+                let (url, keys) = (url.unwrap_or_default(), keys.unwrap_or_default());
                 Some(DevAgent::start_scripted(agent_name, url, keys, &launch, &log).await)
             }
         };
@@ -116,16 +164,32 @@ impl Server {
             Ok(agent) => agent,
             Err(e) => {
                 Started { server, agent: None }.stop().await;
-                return Err(Failure::nothing_measured(e));
+                return Err(not_started(&e));
             }
         };
-        Ok((endpoint, Started { server, agent }))
+        Ok((site, Started { server, agent }))
     }
+}
+
+/// What can be done about an agent that is not there.
+fn not_started(error: &DevError) -> Failure {
+    let failure = Failure::nothing_measured(error);
+    if matches!(error, DevError::AgentSilent { .. }) {
+        return failure.hint(
+            "--agent-ready names another sign (a text in its output, or port:N), --agent-start-timeout a longer time",
+        );
+    }
+    failure
 }
 
 impl Started {
     pub(super) async fn stop(self) {
-        if let Some(agent) = self.agent {
+        if let Some(mut agent) = self.agent {
+            if let Some((status, end)) = agent.ended() {
+                eprint_line(&format!(
+                    "the agent ended before the calls were over ({status}); {end}"
+                ));
+            }
             agent.stop().await;
         }
         if let Some(server) = self.server {
@@ -172,15 +236,20 @@ pub(super) fn given(keys: &KeyArgs) -> Result<Endpoint, Failure> {
              --api-secret)",
         ));
     };
-    if !is_livekit_url(url) {
-        return Err(Failure::usage(format!("`{url}` is not a LiveKit URL"))
-            .hint("write it as ws://host:port or wss://host"));
-    }
+    check_url(url)?;
     let (Some(api_key), Some(api_secret)) = (&keys.api_key, &keys.api_secret) else {
         return Err(Failure::usage("no API key and secret for the LiveKit server")
             .hint("set LIVEKIT_API_KEY and LIVEKIT_API_SECRET"));
     };
     Ok(Endpoint { url: url.clone(), api_key: api_key.clone(), api_secret: api_secret.clone() })
+}
+
+fn check_url(url: &str) -> Result<(), Failure> {
+    if is_livekit_url(url) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("`{url}` is not a LiveKit URL"))
+        .hint("write it as ws://host:port or wss://host"))
 }
 
 #[cfg(test)]

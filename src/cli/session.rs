@@ -5,24 +5,25 @@ use super::exit;
 use super::failure::Failure;
 use super::loaded::LoadedScenario;
 use super::progress::Progress;
-use super::server::{Server, ServerFacts, Started};
+use super::server::{Server, ServerFacts, Site, Started};
 use super::stop::{self, Stop};
 use super::terminal::eprint_line;
 use super::{PlacingArgs, calibrations, files, machine, traces, url};
 use crate::audio::opus;
-use crate::call::drive::CallConfig;
+use crate::call::access::{Access, Gate};
+use crate::call::config::CallConfig;
 use crate::clock::Clock;
 use crate::export::langfuse::Langfuse;
 use crate::plan::{Plan, Schedule, TargetId, Targets};
 use crate::record::{self, Arm, RunHead};
-use crate::room::endpoint::Endpoint;
 use crate::room::packets::packet;
+use crate::room::start::Start;
 use crate::run::event::Sink;
 use crate::run::id::run_id;
 use crate::run::place;
 use crate::run::recorder::Recorder;
 use crate::scenario::Scenario;
-use crate::scenario::metadata::{MAX_BYTES, resolve};
+use crate::scenario::metadata::{MAX_BYTES, Variables, resolve};
 use crate::secret::Secret;
 use indicatif::MultiProgress;
 use std::num::NonZeroU8;
@@ -60,7 +61,7 @@ pub(super) struct Target {
     pub(super) folder: PathBuf,
     /// The scenario, with this agent in it.
     pub(super) scenario: Arc<Scenario>,
-    pub(super) endpoint: Endpoint,
+    pub(super) site: Site,
     pub(super) arm: Option<Arm>,
 }
 
@@ -71,7 +72,7 @@ pub(super) struct RunSession<'a> {
     /// Both until the session ends.
     runtime: Option<Runtime>,
     started: Option<Started>,
-    endpoint: Endpoint,
+    site: Site,
     stop: Stop,
     facts: ServerFacts,
 }
@@ -100,13 +101,13 @@ impl<'a> RunSession<'a> {
             let mut stopped = stop.first.clone();
             tokio::select! {
                 started = server.start(folder, &scenario.agent().name, args.verbosity()) => {
-                    let (endpoint, started) = started?;
-                    Ok((endpoint, started, stop))
+                    let (site, started) = started?;
+                    Ok((site, started, stop))
                 }
                 _ = stopped.wait_for(|stop| *stop) => Err(Failure::shown(exit::STOPPED)),
             }
         });
-        let (endpoint, started, stop) = match began {
+        let (site, started, stop) = match began {
             Ok(began) => began,
             Err(e) => {
                 machine::shut_down(runtime);
@@ -115,12 +116,12 @@ impl<'a> RunSession<'a> {
         };
         let facts = ServerFacts::new(args.server.server_info || server.is_private());
         let (runtime, started) = (Some(runtime), Some(started));
-        Ok(Self { args, loaded, bars, runtime, started, endpoint, stop, facts })
+        Ok(Self { args, loaded, bars, runtime, started, site, stop, facts })
     }
 
     /// The server that whoever names none is called on.
-    pub(super) fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    pub(super) fn site(&self) -> &Site {
+        &self.site
     }
 
     /// The user wants no more calls.
@@ -134,7 +135,7 @@ impl<'a> RunSession<'a> {
             run_id: new.run_id.clone(),
             folder: new.folder.clone(),
             scenario: Arc::clone(&self.loaded.scenario),
-            endpoint: self.endpoint.clone(),
+            site: self.site.clone(),
             arm: None,
         };
         let [folder] = self.run_targets(new, [target])?;
@@ -198,9 +199,14 @@ impl<'a> RunSession<'a> {
         calls: u32,
         clock: Clock,
     ) -> Result<OpenRun, Failure> {
-        let metadata = resolve_metadata(&target.scenario)?;
-        target.endpoint.probe().await.map_err(Failure::nothing_measured)?;
-        let server = self.facts.ask_once(&target.endpoint).await;
+        let access = access(&target)?;
+        let server = match target.site.endpoint() {
+            Some(endpoint) => {
+                endpoint.probe().await.map_err(Failure::nothing_measured)?;
+                self.facts.ask_once(endpoint).await
+            }
+            None => None,
+        };
         let head = self.head(&target, clock, server);
         let elsewhere = std::env::temp_dir();
         let recorder = Recorder::create(&target.folder, &head, id, calls, elsewhere, eprint_line)
@@ -208,9 +214,8 @@ impl<'a> RunSession<'a> {
         let langfuse = traces::langfuse(&self.args.langfuse, &target.run_id)?;
         let config = CallConfig {
             run_id: target.run_id,
-            endpoint: target.endpoint,
+            access,
             scenario: target.scenario,
-            metadata,
             clips: Arc::clone(&self.loaded.sayable),
             silence: packet(&opus::silence().map_err(Failure::internal)?),
             clock,
@@ -228,7 +233,7 @@ impl<'a> RunSession<'a> {
             scenario_text: self.loaded.text.clone(),
             clips: self.loaded.clip_facts(),
             seed: self.args.seed,
-            server_url: url::without_credentials(&target.endpoint.url),
+            server_url: server_url(target),
             server,
             host: machine::host(),
             calibration: calibrations::of_this_machine(target.scenario.load()),
@@ -247,11 +252,42 @@ impl Drop for RunSession<'_> {
     }
 }
 
-/// What the agent is dispatched with: environment variables that the scenario refers to are read here and
+/// The server of all calls, if it is known.
+fn server_url(target: &Target) -> String {
+    let named = target.scenario.dispatch().is_some_and(|http| http.server.is_some());
+    let url = if named { None } else { target.site.url() };
+    url.map(url::without_credentials).unwrap_or_default()
+}
+
+/// How the callers of a run get into their rooms: environment variables that the scenario refers to are read here and
 /// nowhere else.
 #[expect(clippy::disallowed_methods, reason = "IO: reads the variables that a scenario names")]
-fn resolve_metadata(scenario: &Scenario) -> Result<Secret, Failure> {
+fn access(target: &Target) -> Result<Access, Failure> {
     let lookup = |name: &str| std::env::var(name).ok();
+    let scenario = &target.scenario;
+    let metadata = resolve_metadata(scenario, lookup)?;
+    let variables =
+        Variables::collect(scenario.referring_texts(), lookup).map_err(Failure::usage)?;
+    let gate = match (scenario.dispatch(), &target.site) {
+        (None, Site::Keys(endpoint)) => Gate::Keys(endpoint.clone()),
+        (None, Site::Tokens(_)) => return Err(Failure::internal("no keys and no start endpoint")),
+        (Some(rule), site) => {
+            let start = Start::new(rule, &variables).map_err(Failure::usage)?;
+            if let Some(exposed) = start.exposed() {
+                eprint_line(&format!("warning: {exposed}"));
+            }
+            let (keys, url) = (site.endpoint().cloned(), site.url().map(str::to_owned));
+            Gate::Start { start: Arc::new(start), keys, url }
+        }
+    };
+    Ok(Access { gate, metadata, variables })
+}
+
+/// What the agent is dispatched with.
+fn resolve_metadata(
+    scenario: &Scenario,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<Secret, Failure> {
     let text = resolve(&scenario.agent().metadata, lookup).map_err(Failure::usage)?;
     if text.len() > MAX_BYTES {
         let size = text.len();

@@ -1,14 +1,16 @@
 //! Why a private process is not there, and the limits that the texts name.
 
+use super::log_end::LogEnd;
+use super::ready::Ready;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
 /// The release that `make demo` installs and that loadcall is tested with.
 pub const SERVER_MODULE: &str = "github.com/livekit/livekit-server/cmd/server@v1.13.5";
-/// How long the server may take until it answers, and an agent until it is registered.
+/// How long the server may take until it answers, and an agent until it is ready.
 pub(super) const SERVER_START: Duration = Duration::from_secs(15);
-pub(super) const AGENT_START: Duration = Duration::from_secs(90);
+pub const AGENT_START: Duration = Duration::from_secs(90);
 /// What livekit-agents (Python and Node) logs once it can take calls.
 pub(super) const REGISTERED: &str = "registered worker";
 
@@ -32,10 +34,12 @@ pub enum DevError {
     ServerEnded { status: ExitStatus, log: PathBuf },
     #[error("livekit-server was not ready within {SERVER_START:?}: see `{log}`")]
     ServerSilent { log: PathBuf },
-    #[error("the agent command exited before the agent registered ({status}): see `{log}`")]
-    AgentEnded { status: ExitStatus, log: PathBuf },
     #[error(
-        "the agent did not log `{REGISTERED}` within {AGENT_START:?}: see `{log}`; if your agent logs something else, start it yourself"
+        "port {0} is in use before the agent was started: end what listens there, or choose another port"
     )]
-    AgentSilent { log: PathBuf },
+    PortInUse(u16),
+    #[error("the agent command exited before the agent was ready ({status}); {end}")]
+    AgentEnded { status: ExitStatus, end: LogEnd },
+    #[error("the agent did not {ready} within {timeout:?}; {end}")]
+    AgentSilent { ready: Ready, timeout: Duration, end: LogEnd },
 }

@@ -1,6 +1,6 @@
 //! A child process in a process group of its own, whose output goes to a log.
 
-use super::error::{DevError, REGISTERED};
+use super::error::DevError;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -51,19 +51,21 @@ pub(super) struct Process {
     child: Child,
     /// Led by the child; `None` once it was ended.
     group: Option<Pid>,
-    /// Becomes true when the output contains [`REGISTERED`].
-    pub(super) registered: watch::Receiver<bool>,
+    /// Becomes true when the output contains the marker.
+    pub(super) seen: watch::Receiver<bool>,
     copying: JoinSet<()>,
     /// Closed by the system when this process is gone, which the child's supervisor waits for.
     _lifeline: Option<ChildStdin>,
 }
 
 impl Process {
-    /// Starts a command of [`Launch::command`]; `name` is what errors call it.
+    /// Starts a command of [`Launch::command`]; `name` is what errors call it, `marker` what its output is watched for
+    /// (empty: nothing).
     pub(super) async fn start(
         mut command: Command,
         log: &Path,
         name: &str,
+        marker: &str,
     ) -> Result<Self, DevError> {
         let log_error = |source| DevError::Log { path: log.into(), source };
         let file = File::options().create(true).append(true).open(log).await.map_err(log_error)?;
@@ -76,18 +78,18 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .map_err(|source| DevError::Spawn { program: name.into(), source })?;
-        let (seen, registered) = watch::channel(false);
+        let (found, seen) = watch::channel(false);
         let mut copying = JoinSet::new();
         if let Some(out) = child.stdout.take() {
-            copying.spawn(copy_output(out, file, seen.clone()));
+            copying.spawn(copy_output(out, file, marker.to_owned(), found.clone()));
         }
         if let Some(err) = child.stderr.take() {
-            copying.spawn(copy_output(err, second, seen));
+            copying.spawn(copy_output(err, second, marker.to_owned(), found));
         }
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         // `Child::wait` would close it.
         let lifeline = child.stdin.take();
-        Ok(Self { child, group, registered, copying, _lifeline: lifeline })
+        Ok(Self { child, group, seen, copying, _lifeline: lifeline })
     }
 
     pub(super) fn id(&self) -> Option<u32> {
@@ -97,6 +99,11 @@ impl Process {
     /// Waits until the child ends by itself.
     pub(super) async fn ended(&mut self) -> std::io::Result<ExitStatus> {
         self.child.wait().await
+    }
+
+    /// How the child ended, if it has.
+    pub(super) fn try_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
     }
 
     /// Asks the whole group to end, and kills what has not after [`STOP_PATIENCE`].
@@ -126,18 +133,27 @@ impl Drop for Process {
     }
 }
 
-/// Copies output to the log, whatever bytes it is, and watches it for [`REGISTERED`].
-async fn copy_output(mut from: impl AsyncRead + Unpin, mut log: File, seen: watch::Sender<bool>) {
+/// Copies output to the log, whatever bytes it is, and watches it for the marker.
+async fn copy_output(
+    mut from: impl AsyncRead + Unpin,
+    mut log: File,
+    marker: String,
+    found: watch::Sender<bool>,
+) {
+    let marker = marker.as_bytes();
     let mut chunk = vec![0; 8_192];
     let mut recent: Vec<u8> = Vec::new();
     while let Ok(n @ 1..) = from.read(&mut chunk).await {
         let _ = log.write_all(&chunk[..n]).await;
         let _ = log.flush().await;
+        if marker.is_empty() {
+            continue;
+        }
         // The marker may be cut by the end of a chunk.
         recent.extend_from_slice(&chunk[..n]);
-        if recent.windows(REGISTERED.len()).any(|part| part == REGISTERED.as_bytes()) {
-            seen.send_replace(true);
+        if recent.windows(marker.len()).any(|part| part == marker) {
+            found.send_replace(true);
         }
-        recent.drain(..recent.len().saturating_sub(REGISTERED.len()));
+        recent.drain(..recent.len().saturating_sub(marker.len()));
     }
 }

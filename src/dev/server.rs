@@ -92,7 +92,7 @@ impl DevServer {
             .env_remove("LIVEKIT_CONFIG")
             .env_remove("LIVEKIT_KEYS");
         let name = program.display().to_string();
-        let mut process = Process::start(command, log, &name).await?;
+        let mut process = Process::start(command, log, &name, "").await?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, http));
         let answers = async {
             while TcpStream::connect(address).await.is_err() {

@@ -62,10 +62,8 @@ pub enum SettingsError {
         "LANGFUSE_TRACING_ENVIRONMENT `{0}` would be ignored by Langfuse: use 1 to 40 of a-z, 0-9, - and _, not beginning with `langfuse`"
     )]
     Environment(String),
-    #[error(
-        "no trusted certificates were found on this machine, which https needs: install its ca-certificates"
-    )]
-    NoCertificates,
+    #[error(transparent)]
+    Http(#[from] crate::http::ClientError),
     #[error("the HTTP client cannot be set up: {0}")]
     Client(String),
 }

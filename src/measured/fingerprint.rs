@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::record::{ClipFact, MetadataDigest, RunHead};
-use crate::scenario::{Act, Anchor, Expect, Load, Scenario};
+use crate::scenario::metadata::refers;
+use crate::scenario::{Act, Anchor, CallerKind, Expect, Load, Rpc, Scenario, Signals};
 use crate::turn::Analysis;
 
 /// What was run. Thresholds, the baseline rule and the number of calls are not in it: they do not
@@ -18,6 +19,12 @@ pub struct Fingerprint {
     pub agent: String,
     /// Of what it was dispatched with: its configuration, which may be what is being compared.
     pub agent_metadata: MetadataDigest,
+    /// The start endpoint that sends the agent, without credentials, port and query.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub start: String,
+    /// Of the rest of how a call comes about: what a start endpoint gets, who the caller is, what the room holds.
+    #[serde(default, skip_serializing_if = "MetadataDigest::is_empty")]
+    pub calling: MetadataDigest,
     /// As the agent says it: `python 1.8.9`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_sdk: Option<String>,
@@ -64,6 +71,9 @@ pub struct StepPrint {
     /// How long it was waited for. A change only moves the bound of what was not answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within_ms: Option<u64>,
+    /// The methods of the agent that are called around the clip: `before start_turn`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signals: Option<String>,
 }
 
 impl Fingerprint {
@@ -76,6 +86,8 @@ impl Fingerprint {
             scenario: scenario.name().to_owned(),
             agent: scenario.agent().name.clone(),
             agent_metadata: agent_metadata(head, scenario),
+            start: scenario.dispatch().map(|http| endpoint(&http.url)).unwrap_or_default(),
+            calling: calling(scenario),
             agent_sdk: (!sdks.is_empty()).then(|| joined(&sdks)),
             agent_options: seen
                 .options
@@ -109,6 +121,45 @@ pub fn agent_metadata(head: &RunHead, scenario: &Scenario) -> MetadataDigest {
 pub(crate) fn joined(values: &BTreeSet<String>) -> String {
     let all: Vec<&str> = values.iter().map(String::as_str).collect();
     all.join(" | ")
+}
+
+/// `https://me:pw@host.example:443/path?key` → `https://host.example/path`; a reference to a variable is its name.
+fn endpoint(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://").filter(|_| !refers(url)) else {
+        return url.replace('"', "");
+    };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{}{path}", host(authority))
+}
+
+/// Digests of how a call comes about, by the key of the scenario; what is as usual is left out.
+fn calling(scenario: &Scenario) -> MetadataDigest {
+    let (caller, room) = (scenario.caller(), scenario.room());
+    let mut all = BTreeMap::new();
+    let mut add = |key: &str, text: String| {
+        if !text.is_empty() {
+            all.insert(key.to_owned(), text);
+        }
+    };
+    if let Some(http) = scenario.dispatch() {
+        add("dispatch.body", http.body.clone());
+        let headers = http.headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
+        add("dispatch.headers", headers.collect());
+    }
+    add("room.metadata", room.metadata.clone());
+    add("caller.name", caller.name.clone());
+    add("caller.metadata", caller.metadata.clone());
+    let attributes = caller.attributes.iter().map(|(name, value)| format!("{name}={value}\n"));
+    add("caller.attributes", attributes.collect());
+    if caller.kind != CallerKind::Standard {
+        add("caller.kind", caller.kind.name().to_owned());
+    }
+    if all.is_empty() {
+        return MetadataDigest::default();
+    }
+    MetadataDigest::digest(&serde_json::to_string(&all).unwrap_or_default())
 }
 
 /// `wss://host.example:443/path` → `host.example`: ports of private servers are chance.
@@ -150,10 +201,19 @@ impl StepPrint {
                 start,
                 expect: expect.map(str::to_owned),
                 within_ms: within.map(|w| u64::try_from(w.as_millis()).unwrap_or(u64::MAX)),
+                signals: signals(&step.signals),
             }
         });
         steps.collect()
     }
+}
+
+fn signals(Signals { before, after }: &Signals) -> Option<String> {
+    let of =
+        |when: &str, rpc: &Option<Rpc>| rpc.as_ref().map(|rpc| format!("{when} {}", rpc.method));
+    let all: Vec<String> =
+        [of("before", before), of("after", after)].into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }
 
 fn anchor(anchor: Anchor) -> &'static str {
@@ -169,6 +229,36 @@ fn anchor(anchor: Anchor) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_is_its_place() {
+        for (url, expected) in [
+            ("http://127.0.0.1:7860/start?key=1", "http://127.0.0.1/start"),
+            ("https://me:pw@h.example", "https://h.example"),
+            ("https://{{agent}}.example/{{run}}/x#y", "https://{{agent}}.example/{{run}}/x"),
+            (r#"{"$env":"START_URL"}"#, "{$env:START_URL}"),
+        ] {
+            assert_eq!(endpoint(url), expected);
+        }
+    }
+
+    #[test]
+    fn how_a_call_comes_about_is_kept_as_digests() {
+        let of = |text: &str| {
+            let head = "version: 1\nname: a\nturns: [{id: b, silence: 1s}]\n";
+            calling(&crate::scenario::testing::parsed(&format!("{head}{text}\n")))
+        };
+        assert!(of("room: {prefix: x-}").is_empty());
+        let sip = of("caller: {kind: sip, attributes: {sip.phoneNumber: \"+15550100\"}}");
+        let text = serde_json::to_string(&sip).unwrap();
+        assert!(text.contains("caller.kind") && !text.contains("15550100"), "{text}");
+        let other = of("caller: {kind: sip, attributes: {sip.phoneNumber: \"+15550101\"}}");
+        assert_eq!(sip.changes(&other).len(), 1);
+        let start = |body: &str| {
+            of(&format!("dispatch: {{http: {{url: \"http://h\", body: {body}, room: $.r}}}}"))
+        };
+        assert_eq!(start("{a: 1}").changes(&start("{a: 2}")).len(), 1);
+    }
 
     #[test]
     fn a_server_is_its_host() {

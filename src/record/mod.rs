@@ -183,6 +183,17 @@ pub enum Observation {
         step: u32,
         doing: String,
     },
+    /// What became of a method of the agent that the caller called; stamped when that was known.
+    Rpc {
+        step: u32,
+        when: SignalTime,
+        method: String,
+        /// When it was called.
+        sent: Offset,
+        /// Why it failed; `None` when the agent answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
     /// The script is through; hanging up.
     HangingUp,
 
@@ -222,6 +233,14 @@ pub enum Observation {
     LimitReached {
         what: String,
     },
+}
+
+/// When the caller signals something: as its clip is due, or when the clip's voice has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignalTime {
+    Before,
+    After,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -109,6 +109,7 @@ fn head(page: &mut Page, report: &Report) {
     page.blank();
     let analysis = &report.judged.analysis;
     let agent = match report.judged.scenario.agent().name.as_str() {
+        "" if report.judged.scenario.dispatch().is_some() => "agent of a start endpoint".to_owned(),
         "" => "automatic dispatch".to_owned(),
         name => format!("agent {name}"),
     };
@@ -120,10 +121,14 @@ fn head(page: &mut Page, report: &Report) {
     let took =
         report.duration_ms().map_or(String::new(), |ms| format!(" in {:.1} s", ms / 1_000.0));
     let head = &analysis.head;
+    let server = match head.server_url.as_str() {
+        "" => "server of the start endpoint's choice",
+        url => url,
+    };
     page.paragraph(
         0,
         &[(Tone::Strong, report.judged.scenario.name())],
-        &format!("· {agent} · {calls}{took} · {} · {}", head.server_url, head.run_id),
+        &format!("· {agent} · {calls}{took} · {server} · {}", head.run_id),
     );
 }
 

@@ -3,6 +3,7 @@
 //! itself.
 
 pub mod endpoint;
+pub mod start;
 pub mod connection;
 pub mod packets;
 pub mod streams;

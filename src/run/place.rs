@@ -3,7 +3,8 @@
 
 use super::event::{Event, EventKind, Sink};
 use super::queue::{Next, Queue};
-use crate::call::drive::{CallConfig, call};
+use crate::call::config::CallConfig;
+use crate::call::drive::call;
 use crate::plan::{Plan, PlannedCall};
 use crate::record::{CallEnd, CallRecord, MediaFacts, Outcome};
 use crate::time::Offset;

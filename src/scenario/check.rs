@@ -12,7 +12,7 @@ use super::fields::Fields;
 use super::file::{self, Node, Value};
 use super::grammar::{EXECUTORS, Executor, table};
 use super::values::{duration, integer, name, one_of, text, texts};
-use super::{Act, Agent, Listening, Load, Scenario, Step, Wildcard, limits, metadata, turns};
+use super::{Act, Agent, Listening, Load, Scenario, Step, Wildcard, dial, limits, metadata, turns};
 
 impl Scenario {
     /// Reads a scenario file. Never panics and reads nothing but `text`, whatever `text` is.
@@ -63,6 +63,7 @@ fn scenario(tree: &Node, diagnostics: &mut Diagnostics<'_>) -> Checked<Scenario>
     let version = fields.value("version", diagnostics, integer);
     let name = fields.value("name", diagnostics, name);
     let agent = fields.value("agent", diagnostics, agent);
+    let metadata_at = agent.as_ref().ok().and_then(|(_, at)| at.clone());
     let steps = fields.value("turns", diagnostics, |field, diagnostics| {
         Ok((turns::turns(field, diagnostics)?, field.at.clone()))
     });
@@ -71,15 +72,26 @@ fn scenario(tree: &Node, diagnostics: &mut Diagnostics<'_>) -> Checked<Scenario>
     let thresholds = fields.value("thresholds", diagnostics, limits::thresholds);
     let baseline = fields.value("baseline", diagnostics, limits::baseline);
     let turn_taking = fields.value("turn_taking", diagnostics, limits::turn_taking);
+    let around = dial::Around {
+        scenario: name.as_ref().map_or("", String::as_str),
+        metadata: metadata_at,
+        // Without a load nothing is known of how many calls there are.
+        load: load.unwrap_or(Load::Once),
+    };
+    let dialled = dial::dialled(&mut fields, &around, diagnostics);
     fields.finish(diagnostics)?;
 
     let (steps, turns_at) = steps?;
     let (max_call, hangup_at) = max_call?;
     fits(&steps, max_call, &hangup_at.unwrap_or(turns_at), diagnostics)?;
     version?;
+    let dial::Dialled { dispatch, room, caller } = dialled?;
     Ok(Scenario {
         name: name?,
-        agent: agent?,
+        agent: agent?.0,
+        dispatch,
+        room,
+        caller,
         steps,
         max_call,
         load: load?,
@@ -105,7 +117,11 @@ fn first_word(source: &str) -> Range<usize> {
     0..0
 }
 
-fn agent(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<Agent> {
+/// The agent, and where its metadata stands if it has any.
+fn agent(
+    field: &Field<'_>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Checked<(Agent, Option<Range<usize>>)> {
     let mut fields = Fields::of(field, diagnostics)?;
     let name = fields.value("name", diagnostics, text);
     let metadata = fields.optional("metadata", diagnostics, |field, diagnostics| {
@@ -121,15 +137,13 @@ fn agent(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<Agent>
     let join_timeout = fields.value("join_timeout", diagnostics, duration);
     let identity = fields.optional("identity", diagnostics, text);
     let tracks = fields.optional("tracks", diagnostics, texts);
+    let at = fields.take("metadata").map(|field| field.at);
     fields.finish(diagnostics)?;
     let tracks = tracks?.unwrap_or_default().into_iter().map(Wildcard::new).collect();
     let listening = Listening { identity: identity?.map(Wildcard::new), tracks };
-    Ok(Agent {
-        name: name?,
-        metadata: metadata?.unwrap_or_default(),
-        join_timeout: join_timeout?,
-        listening,
-    })
+    let metadata = metadata?.unwrap_or_default();
+    let at = at.filter(|_| !metadata.is_empty());
+    Ok((Agent { name: name?, metadata, join_timeout: join_timeout?, listening }, at))
 }
 
 /// The longest call, and where the file says so.

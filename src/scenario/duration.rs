@@ -6,7 +6,7 @@ use jiff::fmt::friendly::{SpanParser, SpanPrinter};
 
 /// Why a text is not a duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum DurationError {
+pub enum DurationError {
     #[error("negative")]
     Negative,
     #[error("missing unit")]
@@ -18,7 +18,7 @@ pub(super) enum DurationError {
 }
 
 /// The duration that `text` names.
-pub(super) fn parse(text: &str) -> Result<Duration, DurationError> {
+pub fn parse(text: &str) -> Result<Duration, DurationError> {
     SpanParser::new().parse_unsigned_duration(text).map_err(|_| reason(text))
 }
 

@@ -10,7 +10,7 @@ mod choices;
 pub(super) mod table;
 
 pub(super) use choices::{
-    ANCHORS, Awaits, CHANNELS, Choice, EXECUTORS, EXPECTATIONS, Executor, Word,
+    ANCHORS, Awaits, CALLER_KINDS, CHANNELS, Choice, EXECUTORS, EXPECTATIONS, Executor, METHODS, Word,
 };
 
 /// The keys of one mapping.
@@ -94,6 +94,21 @@ pub(super) enum Kind {
         max_bytes: usize,
         secret: &'static Mapping,
     },
+    /// A string, or an object with the keys of `secret` in its place.
+    Value {
+        max: usize,
+        secret: &'static Mapping,
+    },
+    /// Names that the author chooses, each with a `Value`.
+    Values {
+        max_items: usize,
+        max: usize,
+        secret: &'static Mapping,
+    },
+    /// The place of a value within JSON, `$.room.name`.
+    Path {
+        max: usize,
+    },
     /// A key that a later version will read.
     Reserved,
 }
@@ -165,6 +180,9 @@ impl Kind {
             Self::List { .. } => "a list",
             Self::Percentile => "a latency and a percentile",
             Self::Metadata { .. } => "any value",
+            Self::Value { .. } => "a string or `{$env: NAME}`",
+            Self::Values { .. } => "a mapping of strings",
+            Self::Path { .. } => "a path within JSON",
             Self::Reserved => "a reserved word",
         }
     }
@@ -172,7 +190,11 @@ impl Kind {
     /// The limits, so that they can follow the noun: "from `1ms` to `2m`". Empty when there are none.
     pub(super) fn limits(&self) -> String {
         match self {
-            Self::Text { min: 0, max } | Self::Pattern { max } | Self::Variable { max } => {
+            Self::Text { min: 0, max }
+            | Self::Pattern { max }
+            | Self::Variable { max }
+            | Self::Value { max, .. }
+            | Self::Path { max } => {
                 format!("of at most {max} characters")
             }
             Self::Text { min, max } => format!("of {min} to {max} characters"),
@@ -190,6 +212,9 @@ impl Kind {
                 format!("of at most {max} characters each, at most {max_items} strings")
             }
             Self::List { max, .. } => format!("of 1 to {max} items"),
+            Self::Values { max_items, max, .. } => {
+                format!("of at most {max_items} entries, each of at most {max} characters")
+            }
             Self::Metadata { max_bytes, .. } => {
                 format!("of at most {} KiB as JSON", max_bytes / 1024)
             }

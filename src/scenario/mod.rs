@@ -16,6 +16,10 @@ mod field;
 mod values;
 mod fields;
 mod check;
+mod path;
+mod template;
+mod calling;
+mod dial;
 mod turns;
 mod limits;
 mod threshold;
@@ -32,11 +36,15 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use calling::{Caller, CallerKind, HttpDispatch, Method, RoomRule, Rpc, Signals};
 pub use content::{Content, Pattern};
+pub use duration::parse as parse_duration;
 pub use fault::{Fault, Faults, Style};
 pub use listening::{Listening, Wildcard};
 pub use metric::{Definition, Kind, Metric, Source};
+pub use path::JsonPath;
 pub use schema::schema;
+pub use template::{Names, Within, fill};
 
 /// A checked scenario: who is called, what is said, how many calls there are and what is good enough.
 ///
@@ -46,6 +54,9 @@ pub use schema::schema;
 pub struct Scenario {
     name: String,
     agent: Agent,
+    dispatch: Option<HttpDispatch>,
+    room: RoomRule,
+    caller: Caller,
     steps: Vec<Step>,
     max_call: Duration,
     load: Load,
@@ -75,6 +86,8 @@ pub struct Step {
     pub expect: Option<Expect>,
     /// What the reply has to hold; never changes when anything happens.
     pub content: Content,
+    /// What the caller signals around its clip.
+    pub signals: Signals,
 }
 
 /// What the caller does in a step.
@@ -240,6 +253,30 @@ impl Scenario {
     }
     pub fn agent(&self) -> &Agent {
         &self.agent
+    }
+    /// The start endpoint that sends the agent; `None` when LiveKit's dispatch does.
+    pub fn dispatch(&self) -> Option<&HttpDispatch> {
+        self.dispatch.as_ref()
+    }
+    /// The room of every call.
+    pub fn room(&self) -> &RoomRule {
+        &self.room
+    }
+    /// The participant that the agent sees.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+    /// Every text but the agent's metadata in which an environment variable may be named.
+    pub fn referring_texts(&self) -> impl Iterator<Item = &str> {
+        let start = self.dispatch.iter().flat_map(|http| {
+            let headers = http.headers.iter().map(|(_, value)| value);
+            [&http.url, &http.body].into_iter().chain(headers)
+        });
+        let attributes = self.caller.attributes.iter().map(|(_, value)| value);
+        let signals = self.steps.iter().flat_map(|s| [&s.signals.before, &s.signals.after]);
+        let payloads = signals.flatten().map(|rpc| &rpc.payload);
+        let own = [&self.room.metadata, &self.caller.metadata];
+        start.chain(own).chain(attributes).chain(payloads).map(String::as_str)
     }
     /// The same scenario for another agent. Metadata for an agent without a name reaches nobody: who
     /// takes a name and metadata from a user refuses that.

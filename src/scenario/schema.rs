@@ -139,8 +139,20 @@ fn of_kind(kind: &Kind) -> Json {
             json!({"type": "string", "pattern": pattern})
         }
         Kind::Metadata { .. } => json!({"$ref": format!("#/$defs/{METADATA}")}),
+        Kind::Value { max, secret } => value(*max, secret),
+        Kind::Values { max_items, max, secret } => json!({
+            "type": "object", "maxProperties": max_items, "additionalProperties": value(*max, secret),
+        }),
+        Kind::Path { max } => {
+            json!({"type": "string", "maxLength": max, "pattern": r"^\$[.\[]?"})
+        }
         Kind::Reserved => json!(false),
     }
+}
+
+/// A string, or a reference in its place.
+fn value(max: usize, secret: &Mapping) -> Json {
+    json!({"anyOf": [of_kind(&Kind::Text { min: 1, max }), of_mapping(secret)]})
 }
 
 /// A value, or a list of such values that is not empty.

@@ -1,6 +1,6 @@
 //! Scenarios for the tests of other modules: steps as they are built there, written out and parsed.
 
-use super::{Act, Anchor, Content, Expect, Scenario, Step, Style, duration};
+use super::{Act, Anchor, Content, Expect, Scenario, Signals, Step, Style, duration};
 
 /// The scenario of a file.
 pub(crate) fn parsed(text: &str) -> Scenario {
@@ -16,6 +16,7 @@ pub(crate) fn with_turns(head: &str, steps: Vec<Step>) -> Scenario {
 
 fn turn(step: &Step) -> String {
     assert_eq!(step.content, Content::default(), "written without content");
+    assert_eq!(step.signals, Signals::default(), "written without signals");
     let act = match &step.act {
         Act::Listen => String::new(),
         Act::Say { clip, start } => {

@@ -1,5 +1,6 @@
 //! What a scenario file means, and how each of its faults reads to whoever wrote it.
 
+mod dial;
 mod faults;
 mod hostile;
 mod reference;
@@ -61,6 +62,7 @@ fn every_part_of_a_scenario_is_read() {
         act,
         expect,
         content: Content::default(),
+        signals: Signals::default(),
     };
     let heard = Metric::HeardE2eLatency;
     let expected = Scenario {
@@ -71,6 +73,9 @@ fn every_part_of_a_scenario_is_read() {
             join_timeout: ms(20_000),
             listening: Listening::default(),
         },
+        dispatch: None,
+        room: parsed(GREETING).room,
+        caller: parsed(GREETING).caller,
         steps: vec![
             step("greeting", Act::Listen, Some(Expect::Speaks { within: ms(5_000) })),
             step(

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::calling::Signals;
 use super::diagnostics::{Checked, Diagnostics};
+use super::dial::signal;
 use super::fault::quoted;
 use super::field::Field;
 use super::fields::Fields;
@@ -51,6 +53,7 @@ impl Script {
             (None, Some(silence)) => silent(&silence, &fields, diagnostics),
             (None, None) => self.listen(&fields, diagnostics),
         };
+        let signals = signals(&fields, diagnostics);
         let at = fields.at().clone();
         fields.finish(diagnostics)?;
         let Some((act, expect, content)) = act? else {
@@ -62,7 +65,7 @@ impl Script {
                 "add `say: {file: …}`, `silence: 2s` or `expect: {agent: speaks, within: 5s}`",
             ));
         };
-        Ok(Step { id: id?, act, expect, content })
+        Ok(Step { id: id?, act, expect, content, signals: signals? })
     }
 
     fn id(
@@ -138,6 +141,24 @@ fn silent(
     start?;
     expect?;
     Ok(Some((Act::Silence { length }, None, Content::default())))
+}
+
+/// What the caller signals around the clip of a turn, which has to have one.
+fn signals(fields: &Fields<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<Signals> {
+    let says = fields.take("say").is_some();
+    let [before, after] = ["before", "after"].map(|key| {
+        fields.optional(key, diagnostics, |field, diagnostics| {
+            let rpc = signal(field, diagnostics)?;
+            if says {
+                return Ok(rpc);
+            }
+            let message = format!("{} cannot be used without `say`", quoted(field.name));
+            let help = "remove it, or move it to the turn whose clip it belongs to";
+            let code = "scenario::bad_turn";
+            Err(diagnostics.report(code, &field.at, message, "this turn has no `say`", help))
+        })
+    });
+    Ok(Signals { before: before?, after: after? })
 }
 
 fn only_with_say(start: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<()> {

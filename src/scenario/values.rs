@@ -85,7 +85,10 @@ pub(super) fn text(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Chec
     | Kind::Texts { max, .. }
     | Kind::Name { max }
     | Kind::Pattern { max }
-    | Kind::Variable { max }) = field.key.kind
+    | Kind::Variable { max }
+    | Kind::Value { max, .. }
+    | Kind::Values { max, .. }
+    | Kind::Path { max }) = field.key.kind
     else {
         mismatch(field)
     };

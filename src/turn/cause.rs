@@ -26,6 +26,8 @@ pub enum Cause {
     TtsError,
     /// An error the agent named, of no stage that we know.
     AgentError,
+    /// A method of it that the caller called failed, or was not answered.
+    Rpc,
     /// It replied with something else.
     WrongContent,
     /// It did not yield to a barge-in, or took notice of a noise.
@@ -43,7 +45,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Dispatch,
         Self::Join,
         Self::Greeting,
@@ -55,6 +57,7 @@ impl Cause {
         Self::LlmError,
         Self::TtsError,
         Self::AgentError,
+        Self::Rpc,
         Self::WrongContent,
         Self::TurnTaking,
         Self::Late,
@@ -83,6 +86,7 @@ impl Cause {
             Self::LlmError => "llm_error",
             Self::TtsError => "tts_error",
             Self::AgentError => "agent_error",
+            Self::Rpc => "rpc",
             Self::WrongContent => "wrong_content",
             Self::TurnTaking => "turn_taking",
             Self::Late => "late_reply",
@@ -105,16 +109,34 @@ pub struct Failure {
 pub(super) fn find(call: &CallRecord, turns: &[Turn], spoke: bool) -> Option<Failure> {
     let ended = |cause| Some(Failure { cause, detail: call.end.detail.clone() });
     match call.end.outcome {
-        Outcome::Answered => in_turns(call, turns).or_else(|| never_heard(spoke)),
+        Outcome::Answered => in_signals(call, turns)
+            .or_else(|| in_turns(call, turns))
+            .or_else(|| never_heard(spoke)),
         Outcome::NoAgent => ended(Cause::Dispatch),
         Outcome::AgentLate => ended(Cause::Join),
         Outcome::NoGreeting => in_stage(turns).or_else(|| ended(Cause::Greeting)),
-        Outcome::NoAnswer => in_stage(turns).or_else(|| ended(Cause::Silence)),
+        Outcome::NoAnswer => {
+            let named = in_stage(turns).or_else(|| in_signals(call, turns));
+            named.or_else(|| ended(Cause::Silence))
+        }
         Outcome::AgentLeft => in_stage(turns).or_else(|| ended(Cause::AgentLeft)),
         Outcome::ConnectionLost | Outcome::Refused => ended(Cause::Connection),
         Outcome::Stopped => ended(Cause::Stopped),
         Outcome::OurFault => ended(Cause::Ours),
     }
+}
+
+/// The first method of the agent that failed: what follows in its turn and later may follow from that.
+fn in_signals(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
+    let failed = call.log.iter().find_map(|stamped| {
+        let Observation::Rpc { step, method, error: Some(error), .. } = &stamped.what else {
+            return None;
+        };
+        Some((turns.iter().find(|turn| turn.step == *step)?, method, error))
+    });
+    let (turn, method, error) = failed?;
+    let detail = format!("turn `{}`: the agent's method `{method}` failed: {error}", turn.id);
+    Some(Failure { cause: Cause::Rpc, detail })
 }
 
 /// The error the agent named in the turn that it did not answer; of several the first, because others

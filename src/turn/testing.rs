@@ -8,7 +8,9 @@ use crate::record::{
     Run, RunHead, RunTail, SessionEvent, Stamped,
 };
 use crate::scenario::testing::with_turns;
-use crate::scenario::{Act, Anchor, ClipRef, Content, Expect, Metric, Scenario, Start, Step};
+use crate::scenario::{
+    Act, Anchor, ClipRef, Content, Expect, Metric, Scenario, Signals, Start, Step,
+};
 use crate::time::Offset;
 
 pub(crate) const WITHIN: Duration = Duration::from_secs(8);
@@ -20,7 +22,8 @@ pub(crate) fn at(ms: i64) -> Offset {
 
 pub(crate) fn listen(id: &str) -> Step {
     let expect = Some(Expect::Speaks { within: WITHIN });
-    Step { id: id.to_owned(), act: Act::Listen, expect, content: Content::default() }
+    let (content, signals) = (Content::default(), Signals::default());
+    Step { id: id.to_owned(), act: Act::Listen, expect, content, signals }
 }
 
 pub(crate) fn say(id: &str, expect: Option<Expect>) -> Step {
@@ -34,7 +37,8 @@ pub(crate) fn say(id: &str, expect: Option<Expect>) -> Step {
     let after = if barges { Anchor::AgentSpeechStart } else { Anchor::AgentSpeechEnd };
     let start = Start { after, delay: Duration::from_millis(400) };
     let act = Act::Say { clip, start };
-    Step { id: id.to_owned(), act, expect, content: Content::default() }
+    let (content, signals) = (Content::default(), Signals::default());
+    Step { id: id.to_owned(), act, expect, content, signals }
 }
 
 pub(crate) fn ask(id: &str) -> Step {

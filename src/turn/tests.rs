@@ -215,6 +215,7 @@ fn steps_that_await_nothing() {
         act: crate::scenario::Act::Silence { length: Duration::from_secs(2) },
         expect: None,
         content: crate::scenario::Content::default(),
+        signals: crate::scenario::Signals::default(),
     };
     let log =
         [connected(0), began(0, 0), said(0, 1_000, 2_000), began(1, 2_000), voice(3_000, 4_000)];

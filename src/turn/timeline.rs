@@ -292,6 +292,7 @@ fn mark(what: &Observation) -> Option<(u32, Place)> {
         | Observation::UtteranceBegan { .. }
         | Observation::UtteranceEnded { .. }
         | Observation::AgentStuck { .. }
+        | Observation::Rpc { .. }
         | Observation::SoundBegan
         | Observation::VoiceBegan
         | Observation::VoiceEnded

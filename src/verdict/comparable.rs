@@ -70,6 +70,7 @@ fn differences(baseline: &Fingerprint, run: &Fingerprint) -> (Vec<Difference>, V
     let grave = [
         differ("scenario", &baseline.scenario, &run.scenario),
         differ("agent", &baseline.agent, &run.agent),
+        differ("start endpoint", &baseline.start, &run.start),
         differ("concurrency", &concurrency(baseline), &concurrency(run)),
     ];
     let slight = [
@@ -77,9 +78,12 @@ fn differences(baseline: &Fingerprint, run: &Fingerprint) -> (Vec<Difference>, V
         differ("loadcall version", &baseline.loadcall_version, &run.loadcall_version),
         differ("caller's host", &baseline.host, &run.host),
     ];
-    let metadata = metadata_differences(&baseline.agent_metadata, &run.agent_metadata);
-    let slight = metadata
+    let metadata = |what, of: fn(&Fingerprint) -> &MetadataDigest| {
+        metadata_differences(what, of(baseline), of(run))
+    };
+    let slight = metadata("agent metadata", |of| &of.agent_metadata)
         .into_iter()
+        .chain(metadata("the scenario's", |of| &of.calling))
         .chain(reported_differences(baseline, run))
         .chain(slight.into_iter().flatten())
         .collect();
@@ -134,6 +138,7 @@ pub(super) fn comparable(
         grave.extend(differ(&of("act"), &old.act, &new.act));
         grave.extend(differ(&of("audio"), &text(&old.audio), &text(&new.audio)));
         grave.extend(differ(&of("start"), &text(&old.start), &text(&new.start)));
+        grave.extend(differ(&of("RPC"), &text(&old.signals), &text(&new.signals)));
         grave.extend(differ(&of("expectation"), &text(&old.expect), &text(&new.expect)));
         slight.extend(differ(&of("waiting time"), &within(old), &within(new)));
     }
@@ -158,11 +163,15 @@ fn shown(value: &str) -> String {
     }
 }
 
-fn metadata_differences(baseline: &MetadataDigest, run: &MetadataDigest) -> Vec<Difference> {
+fn metadata_differences(
+    of: &str,
+    baseline: &MetadataDigest,
+    run: &MetadataDigest,
+) -> Vec<Difference> {
     let difference = |(key, change): (Option<String>, KeyChange)| Difference {
         what: match key {
-            Some(key) => format!("agent metadata `{}`", shown(&key)),
-            None => "agent metadata".to_owned(),
+            Some(key) => format!("{of} `{}`", shown(&key)),
+            None => of.to_owned(),
         },
         how: How::Key(change),
     };

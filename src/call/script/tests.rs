@@ -1,7 +1,7 @@
 use super::*;
 use crate::record::ReportedMetrics;
 use crate::scenario::testing::with_turns;
-use crate::scenario::{ClipRef, Content, Expect, Step};
+use crate::scenario::{ClipRef, Content, Expect, Signals, Step};
 use proptest::prelude::*;
 
 mod responses;
@@ -18,7 +18,8 @@ fn within(ms: u64) -> Duration {
 }
 
 fn step(id: &str, act: Act, expect: Option<Expect>) -> Step {
-    Step { id: id.into(), act, expect, content: Content::default() }
+    let (content, signals) = (Content::default(), Signals::default());
+    Step { id: id.into(), act, expect, content, signals }
 }
 
 fn greeting() -> Step {

@@ -11,6 +11,7 @@ use reqwest::header::{
 };
 
 use super::{Settings, SettingsError};
+use crate::http;
 use crate::text::{clipped, safe};
 
 /// Without it Langfuse queues spans for minutes and leaves attributes out.
@@ -68,11 +69,7 @@ impl Client {
         let mut authorization = HeaderValue::try_from(format!("Basic {token}"))
             .map_err(|_| SettingsError::Key("LANGFUSE_SECRET_KEY"))?;
         authorization.set_sensitive(true);
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(https)?)
-            .user_agent(concat!("loadcall/", env!("CARGO_PKG_VERSION")))
-            // A redirected POST becomes a GET or loses its keys: better to say so.
-            .redirect(reqwest::redirect::Policy::none())
+        let http = http::client(https)?
             .timeout(settings.deadline)
             .build()
             .map_err(|error| SettingsError::Client(error.to_string()))?;
@@ -149,21 +146,4 @@ impl HttpClient for Client {
         }
         Ok(response)
     }
-}
-
-/// TLS by ring with the machine's certificates; without any when they are not needed.
-fn tls(https: bool) -> Result<rustls::ClientConfig, SettingsError> {
-    let mut roots = rustls::RootCertStore::empty();
-    if https {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            return Err(SettingsError::NoCertificates);
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| SettingsError::Client(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
 }

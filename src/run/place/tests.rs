@@ -1,10 +1,12 @@
 use super::*;
 use crate::audio::opus;
+use crate::call::access::{Access, Gate};
 use crate::clock::Clock;
 use crate::plan::{Schedule, TargetId, Targets};
 use crate::room::endpoint::Endpoint;
 use crate::room::packets::packet;
 use crate::scenario::Load;
+use crate::scenario::metadata::Variables;
 use crate::secret::Secret;
 use crate::turn::testing::two_questions;
 use std::num::{NonZeroU16, NonZeroU32};
@@ -32,13 +34,16 @@ impl Sink for Seen {
 fn nowhere(stop: watch::Receiver<bool>) -> CallConfig {
     CallConfig {
         run_id: "r1".into(),
-        endpoint: Endpoint {
-            url: "ws://127.0.0.1:1".into(),
-            api_key: "key".into(),
-            api_secret: Secret::new("secret".into()),
+        access: Access {
+            gate: Gate::Keys(Endpoint {
+                url: "ws://127.0.0.1:1".into(),
+                api_key: "key".into(),
+                api_secret: Secret::new("secret".into()),
+            }),
+            metadata: Secret::new(String::new()),
+            variables: Variables::default(),
         },
         scenario: Arc::new(two_questions()),
-        metadata: Secret::new(String::new()),
         clips: Arc::new([]),
         silence: packet(&opus::silence().unwrap()),
         clock: Clock::start(),

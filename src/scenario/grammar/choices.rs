@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::{Anchor, Expect};
+use super::super::{Anchor, CallerKind, Expect, Method};
 use crate::audio::{Channel, Side};
 
 /// One word of a closed set.
@@ -20,6 +20,8 @@ pub(in crate::scenario) enum Choice {
     Expectation(&'static [Word<Awaits>]),
     Executor(&'static [Word<Executor>]),
     Channel(&'static [Word<Channel>]),
+    Method(&'static [Word<Method>]),
+    CallerKind(&'static [Word<CallerKind>]),
 }
 
 /// What an expectation needs besides its word.
@@ -102,6 +104,25 @@ pub(in crate::scenario) const CHANNELS: &[Word<Channel>] = &[
     Word { name: "mix", means: Channel::Mix, doc: "the mean of both" },
 ];
 
+pub(in crate::scenario) const METHODS: &[Word<Method>] = &[
+    Word { name: "POST", means: Method::Post, doc: "what most start endpoints take" },
+    Word { name: "GET", means: Method::Get, doc: "no body is sent" },
+    Word { name: "PUT", means: Method::Put, doc: "as `POST`, with that word" },
+];
+
+pub(in crate::scenario) const CALLER_KINDS: &[Word<CallerKind>] = &[
+    Word {
+        name: "standard",
+        means: CallerKind::Standard,
+        doc: "a participant like any web or mobile client",
+    },
+    Word {
+        name: "sip",
+        means: CallerKind::Sip,
+        doc: "a participant as LiveKit's telephony makes them; give it the `sip.*` attributes that the agent reads",
+    },
+];
+
 impl Choice {
     /// Each word and what it does.
     pub(in crate::scenario) fn words(self) -> Vec<(&'static str, &'static str)> {
@@ -110,6 +131,8 @@ impl Choice {
             Self::Expectation(words) => words.iter().map(|word| (word.name, word.doc)).collect(),
             Self::Executor(words) => words.iter().map(|word| (word.name, word.doc)).collect(),
             Self::Channel(words) => words.iter().map(|word| (word.name, word.doc)).collect(),
+            Self::Method(words) => words.iter().map(|word| (word.name, word.doc)).collect(),
+            Self::CallerKind(words) => words.iter().map(|word| (word.name, word.doc)).collect(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The rows: every key a scenario file can have, mapping by mapping.
 
 mod agent;
+mod dial;
 mod limits;
 mod turns;
 
@@ -13,12 +14,13 @@ use super::{Key, Kind, Mapping, Need};
 /// The version of the grammar that this build reads.
 pub(in crate::scenario) const VERSION: u64 = 1;
 
-/// The longest metadata that is dispatched, in bytes: what a LiveKit server takes unless it is configured
-/// otherwise.
-pub const MAX_METADATA: usize = 64 * 1024;
+/// The longest metadata of a dispatch or a room, in bytes: what a LiveKit server takes unless it is configured
+/// otherwise (512 KiB since livekit-server 1.12).
+pub const MAX_METADATA: usize = 512 * 1024;
 
 use agent::AGENT;
 pub(in crate::scenario) use agent::SECRET;
+use dial::{CALLER, DISPATCH, ROOM};
 use limits::{BASELINE, HANGUP, LOAD, TURN_TAKING};
 use turns::TURN_ITEM;
 
@@ -79,6 +81,20 @@ pub(in crate::scenario) const SCENARIO: Mapping = Mapping {
             "The name of the scenario in reports. It becomes part of room names.",
         ),
         mapping("agent", &AGENT, Default("{}"), "The agent under test, and how it is dispatched."),
+        mapping(
+            "dispatch",
+            &DISPATCH,
+            Optional,
+            "How an agent is sent to a call that LiveKit's own dispatch does not send. Without it, loadcall asks \
+             the LiveKit server for `agent.name`.",
+        ),
+        mapping(
+            "room",
+            &ROOM,
+            Default("{}"),
+            "The room of a call. Its name is also the session id of traces.",
+        ),
+        mapping("caller", &CALLER, Default("{}"), "The participant that the agent sees."),
         key(
             "turns",
             List { item: &TURN_ITEM, max: 1_000 },
@@ -111,6 +127,5 @@ pub(in crate::scenario) const SCENARIO: Mapping = Mapping {
         ),
         reserved("tags"),
         reserved("userdata"),
-        reserved("caller"),
     ],
 };

@@ -46,7 +46,7 @@ fn every_missing_variable_is_named_and_no_value_is() {
     assert_eq!(error.names, ["EMPTY", "NONE"]);
     assert_eq!(
         error.to_string(),
-        "the agent's metadata needs environment variables that are not set: EMPTY, NONE"
+        "the scenario needs environment variables that are not set: EMPTY, NONE"
     );
     assert!(!format!("{error:?}").contains("s3cret"));
 }

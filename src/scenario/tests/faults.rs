@@ -13,7 +13,7 @@ fn drawn(text: &str) -> String {
 }
 
 /// Draws the faults of each text and compares the lot with `snapshots/<theme>.snap`.
-fn theme<T: AsRef<str>>(theme: &str, texts: impl IntoIterator<Item = T>) {
+pub(super) fn theme<T: AsRef<str>>(theme: &str, texts: impl IntoIterator<Item = T>) {
     let mut page = String::new();
     for text in texts {
         writeln!(page, "{}\n", drawn(text.as_ref())).expect("a String takes everything");
@@ -26,7 +26,7 @@ fn theme<T: AsRef<str>>(theme: &str, texts: impl IntoIterator<Item = T>) {
 }
 
 /// Each text fits into a scenario that is sound but for it, and gives exactly one fault.
-fn single(texts: &[&str], into: impl Fn(&str) -> String) -> Vec<String> {
+pub(super) fn single(texts: &[&str], into: impl Fn(&str) -> String) -> Vec<String> {
     let files: Vec<String> = texts.iter().map(|text| into(text)).collect();
     for file in &files {
         let faults = Scenario::parse(file).expect_err(file);
@@ -38,11 +38,11 @@ fn single(texts: &[&str], into: impl Fn(&str) -> String) -> Vec<String> {
     files
 }
 
-fn turn(text: &str) -> String {
+pub(super) fn turn(text: &str) -> String {
     format!("version: 1\nname: greeting\nturns:\n  - {text}\n")
 }
 
-fn part(text: &str) -> String {
+pub(super) fn part(text: &str) -> String {
     format!("version: 1\nname: greeting\nturns: [{{id: hi, silence: 2s}}]\n{text}\n")
 }
 
@@ -331,7 +331,7 @@ fn not_supported_yet() {
     let mut files = single(
         &[
             "tags: {feature: greeting}",
-            "caller: {identity_prefix: lc}",
+            "userdata: {plan: b}",
             "hangup: {by: caller}",
             "load: {executor: constant-arrival-rate, rate: 6/1m, duration: 10m, max_concurrent: 30}",
             "load: {executor: repeat, calls: 10, warmup_calls: 2}",

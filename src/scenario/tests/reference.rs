@@ -59,17 +59,27 @@ fn the_reference_is_made_from_the_table() {
 fn page() -> String {
     let mut page = format!("{HEAD}```yaml file=scenarios/greeting.yaml\n{EXAMPLE}```\n\n{EDITORS}");
     page.push_str(&section("The file", table::ROOT.doc, None, &table::SCENARIO));
-    below(&mut page, "", &table::SCENARIO);
+    below(&mut page, "", &table::SCENARIO, &mut Vec::new());
     page
 }
 
 /// The sections of the mappings within a mapping.
-fn below(page: &mut String, path: &str, mapping: &'static Mapping) {
+fn below(
+    page: &mut String,
+    path: &str,
+    mapping: &'static Mapping,
+    shown: &mut Vec<*const Mapping>,
+) {
     for key in mapping.known() {
         let name = format!("{path}`{}`", key.name);
         let Some((inner, example)) = inner(key) else { continue };
+        // What can stand behind several keys is said once.
+        if shown.contains(&std::ptr::from_ref(inner)) {
+            continue;
+        }
+        shown.push(inner);
         page.push_str(&section(&name, key.doc, Some(&example), inner));
-        below(page, &format!("{name} › "), inner);
+        below(page, &format!("{name} › "), inner, shown);
     }
 }
 

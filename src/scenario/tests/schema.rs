@@ -76,6 +76,18 @@ fn what_the_parser_accepts_is_accepted() {
             "thresholds: {heard_ttfa: [\"max < 1m 30s\", med<1s], unanswered_turns: [count<3, rate<0.1]}",
         ),
         part("baseline: {primary: greeting_latency.p99.5, min_effect: {rel: 8 %}}"),
+        part(
+            "dispatch: {http: {url: {$env: START_URL}, method: PUT, token: $.token, server: \"$['a b'][0]\"}}",
+        ),
+        part(
+            "dispatch: {http: {url: \"http://h/{{agent}}\", headers: {A: {$env: B}, C: \"{{ run }}\"}, body: {r: \"{{room}}\"}}}\n\
+             agent: {name: m}\nroom: {prefix: p-, metadata: {a: {$env: B}}}\ncaller: {kind: sip, attributes: {sip.callID: \"1\"}}",
+        ),
+        part("load: {executor: repeat, calls: 2}\nroom: {name: \"x-{{call}}\"}"),
+        part("room: {name: lobby}\ncaller: {identity: \"u-{{room}}\", metadata: \"{{caller}}\"}"),
+        turn(
+            "{id: b, say: {file: c.wav}, before: {rpc: {method: m}}, after: {rpc: {method: end, payload: [1]}}}",
+        ),
     ] {
         assert!(Scenario::parse(&text).is_ok(), "{text}");
         assert_eq!(refusals(&validator, &text), [""; 0], "{text}");
@@ -138,6 +150,17 @@ fn what_breaks_the_grammar_is_refused_by_both() {
         part("baseline: {min_effect: {rel: 8}}"),
         part("baseline: {min_effect: {rel: 800%}}"),
         part("baseline: {runs: 31}"),
+        part("dispatch: {}"),
+        part("dispatch: {http: {token: $.token}}"),
+        part("dispatch: {http: {url: \"http://h\", token: token}}"),
+        part("dispatch: {http: {url: {$env: a-b}, token: $.token}}"),
+        part("dispatch: {http: {url: \"http://h\", headers: {A: [b]}, token: $.token}}"),
+        part("dispatch: {http: {url: \"http://h\", method: PATCH, token: $.token}}"),
+        part("room: {name: a, prefix: b}"),
+        part("caller: {kind: agent}"),
+        part("caller: {attributes: {a: 5}}"),
+        turn("{id: b, silence: 1s, before: {rpc: {method: m}}}"),
+        turn("{id: b, say: {file: c.wav}, after: {rpc: {}}}"),
     ] {
         assert!(Scenario::parse(&text).is_err(), "{text}");
         assert!(!refusals(&validator, &text).is_empty(), "{text}");
@@ -176,8 +199,17 @@ load: {executor: repeat, calls: 10, concurrency: 5}
 thresholds: {}
 baseline: {min_effect: {abs: 1s}}
 turn_taking: {}
+room: {}
+caller: {}
 ",
     );
+    if path.first() == Some(&"dispatch") || name == "dispatch" {
+        file["dispatch"] = json("{http: {url: \"http://h/\", room: $.room}}");
+    }
+    if path.ends_with(&["rpc"]) {
+        let signal = json("{rpc: {method: a}}");
+        file["turns"][0][path[1]] = signal;
+    }
     let mut at = &mut file;
     for step in path {
         at = &mut at[step];

@@ -1,9 +1,9 @@
 //! The script.
 
-use super::super::Kind::{OneOf, Pattern, Text, Texts};
+use super::super::Kind::{Metadata, OneOf, Pattern, Text, Texts};
 use super::super::Need::{Default, Optional, Required};
 use super::super::{ANCHORS, CHANNELS, Choice, EXPECTATIONS, Key, Mapping, Only};
-use super::{key, mapping, ms, reserved};
+use super::{SECRET, key, mapping, ms, reserved};
 
 pub(super) const TURN_ITEM: Key =
     mapping("turn", &TURN, Required, "A turn has at least one of `say`, `silence` and `expect`.");
@@ -33,8 +33,58 @@ const TURN: Mapping = Mapping {
             only: Some(Only::Without("silence")),
             ..mapping("expect", &EXPECT, Optional, "The reaction expected of the agent.")
         },
+        Key {
+            only: Some(Only::With("say")),
+            ..mapping(
+                "before",
+                &SIGNAL,
+                Optional,
+                "What the caller does when the clip is due; for push-to-talk. The clip begins when the agent has \
+                 answered, at most 500 ms later.",
+            )
+        },
+        Key {
+            only: Some(Only::With("say")),
+            ..mapping(
+                "after",
+                &SIGNAL,
+                Optional,
+                "What the caller does as soon as the clip's last voiced sample was sent.",
+            )
+        },
         reserved("dtmf"),
         reserved("stop_on_failure"),
+    ],
+};
+
+const SIGNAL: Mapping = Mapping {
+    what: "`before` or `after`",
+    example: "{rpc: {method: start_turn}}",
+    any_of: &[],
+    keys: &[mapping("rpc", &RPC, Required, "A method of the agent that the caller calls.")],
+};
+
+const RPC: Mapping = Mapping {
+    what: "`rpc`",
+    example: "{method: start_turn, payload: {source: loadcall}}",
+    any_of: &[],
+    keys: &[
+        key(
+            "method",
+            Text { min: 1, max: 64 },
+            Required,
+            "start_turn",
+            "The name the agent registered the method with. A call in which it fails, or takes more than 5 s, \
+             is not ok.",
+        ),
+        key(
+            "payload",
+            // What LiveKit's RPC carries in one packet.
+            Metadata { max_bytes: 15 * 1024, secret: &SECRET },
+            Optional,
+            "{source: loadcall}",
+            "What the method gets. A string is sent as it is, anything else as JSON.",
+        ),
     ],
 };
 

@@ -1,0 +1,271 @@
+//! A product's start endpoint: asked before a call, it sends an agent to a room, and may answer with the room, a token
+//! for it and the server it is on.
+//!
+//! Nothing of a request or an answer is recorded but what this makes of it: the address without what may be secret,
+//! the status, and the beginning of what a failing endpoint says, without tokens and without the values of variables.
+
+mod answer;
+#[cfg(test)]
+mod tests;
+
+pub use answer::Answer;
+
+use crate::http;
+use crate::scenario::metadata::{MissingVariables, Variables, refers};
+use crate::scenario::{HttpDispatch, Method, Names, Within, fill};
+use crate::secret::Secret;
+use crate::text::{clipped, safe};
+use regex::Regex;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::{Client, Request, Response, Url};
+use serde::de::IgnoredAny;
+use std::net::IpAddr;
+use std::sync::LazyLock;
+
+/// The longest answer that is read.
+const MAX_ANSWER: usize = 1 << 20;
+/// Bytes of a failing endpoint's answer that are looked at, and characters of it that are shown.
+const LOOKED_AT: usize = 4_096;
+const SHOWN: usize = 200;
+
+/// Why an endpoint cannot be asked at all.
+#[derive(Debug, thiserror::Error)]
+pub enum StartSettingsError {
+    #[error("the `url` of `dispatch` is not an http address: {0}")]
+    Url(&'static str),
+    #[error("header `{0}` of `dispatch` contains characters that no header can have")]
+    Header(String),
+    #[error(transparent)]
+    Variables(#[from] MissingVariables),
+    #[error(transparent)]
+    Client(#[from] http::ClientError),
+}
+
+/// Why no agent was started. No text holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the start endpoint {at} cannot be reached: {why}")]
+    Unreachable { at: String, why: String },
+    #[error("the start endpoint {at} did not answer within {timeout}")]
+    Silent { at: String, timeout: String },
+    #[error("the start endpoint {at} answered HTTP {status}{said}")]
+    Status { at: String, status: u16, said: String },
+    #[error(
+        "the start endpoint {at} redirects (HTTP {status}{to}), which is not followed: write the address it leads to"
+    )]
+    Redirected { at: String, status: u16, to: String },
+    #[error("the answer of the start endpoint {at} {what}")]
+    Answer { at: String, what: String },
+    #[error("the request to the start endpoint cannot be made: {0}")]
+    Request(#[from] StartSettingsError),
+}
+
+/// A start endpoint with all that a request to it needs.
+#[derive(Debug)]
+pub struct Start {
+    http: Client,
+    rule: HttpDispatch,
+    variables: Variables,
+}
+
+impl Start {
+    /// Checks what can be checked before the first call; asks nobody.
+    pub fn new(rule: &HttpDispatch, variables: &Variables) -> Result<Self, StartSettingsError> {
+        let [some, other] = ["x".to_owned(), "000".to_owned()];
+        let names = Names {
+            run: some.clone(),
+            call: other,
+            agent: some.clone(),
+            room: some.clone(),
+            caller: some,
+        };
+        let url = address(rule, variables, &names)?;
+        headers(rule, variables, &names)?;
+        variables.fill(&rule.body)?;
+        let mut http = http::client(url.scheme() == "https")?;
+        if is_loopback(&url) {
+            http = http.no_proxy();
+        }
+        let http =
+            http.build().map_err(|e| http::ClientError::SetUp(e.without_url().to_string()))?;
+        Ok(Self { http, rule: rule.clone(), variables: variables.clone() })
+    }
+
+    /// What somebody between here and the endpoint could read, if there is such a thing.
+    pub fn exposed(&self) -> Option<String> {
+        let names = Names { room: "x".into(), ..Names::default() };
+        let url = address(&self.rule, &self.variables, &names).ok()?;
+        if url.scheme() != "http" || is_loopback(&url) {
+            return None;
+        }
+        let mut texts = self.rule.headers.iter().map(|(_, text)| text).chain([&self.rule.body]);
+        let sends = texts.any(|text| refers(text));
+        let what = match (sends, self.rule.token.is_some()) {
+            (true, true) => "the secrets of the request and the caller's token",
+            (true, false) => "the secrets of the request",
+            (false, true) => "the caller's token",
+            (false, false) => return None,
+        };
+        let at = shown(&self.rule, &url);
+        Some(format!("{what} can be read on the way to {at}, which is not https"))
+    }
+
+    /// The server that answers name, if they do.
+    pub fn names_the_server(&self) -> bool {
+        self.rule.server.is_some()
+    }
+
+    /// Asks for an agent, and takes from the answer what the scenario says is in it.
+    pub async fn ask(&self, names: &Names) -> Result<Answer, StartError> {
+        let request = self.request(names)?;
+        let at = shown(&self.rule, request.url());
+        match tokio::time::timeout(self.rule.timeout, self.exchange(request, &at)).await {
+            Ok(answered) => answered,
+            Err(_) => {
+                let timeout = format!("{:?}", self.rule.timeout);
+                Err(StartError::Silent { at, timeout })
+            }
+        }
+    }
+
+    fn request(&self, names: &Names) -> Result<Request, StartSettingsError> {
+        let rule = &self.rule;
+        let url = address(rule, &self.variables, names)?;
+        let method = match rule.method {
+            Method::Post => reqwest::Method::POST,
+            Method::Get => reqwest::Method::GET,
+            Method::Put => reqwest::Method::PUT,
+        };
+        let mut request = Request::new(method, url);
+        *request.headers_mut() = headers(rule, &self.variables, names)?;
+        if !rule.body.is_empty() {
+            let body = self.variables.fill(&fill(&rule.body, names, Within::Body))?;
+            let json = serde_json::from_str::<IgnoredAny>(body.expose()).is_ok();
+            if json && !request.headers().contains_key(CONTENT_TYPE) {
+                let kind = HeaderValue::from_static("application/json");
+                request.headers_mut().insert(CONTENT_TYPE, kind);
+            }
+            *request.body_mut() = Some(body.expose().to_owned().into());
+        }
+        Ok(request)
+    }
+
+    async fn exchange(&self, request: Request, at: &str) -> Result<Answer, StartError> {
+        let unreachable =
+            |e: reqwest::Error| StartError::Unreachable { at: at.to_owned(), why: self.why(&e) };
+        let mut response = self.http.execute(request).await.map_err(unreachable)?;
+        let status = response.status();
+        if status.is_redirection() {
+            let to = response.headers().get(LOCATION).map_or(&b""[..], HeaderValue::as_bytes);
+            let to = String::from_utf8_lossy(to);
+            let to = to.split(['?', '#']).next().unwrap_or_default();
+            return Err(StartError::Redirected {
+                at: at.to_owned(),
+                status: status.as_u16(),
+                to: after_colon(&self.harmless(to)),
+            });
+        }
+        if !status.is_success() {
+            let said = read(&mut response, LOOKED_AT).await.map_err(unreachable)?;
+            let said = String::from_utf8_lossy(&said);
+            return Err(StartError::Status {
+                at: at.to_owned(),
+                status: status.as_u16(),
+                said: after_colon(&self.harmless(&said)),
+            });
+        }
+        let wrong = |what: String| StartError::Answer { at: at.to_owned(), what };
+        if !Answer::is_wanted(&self.rule) {
+            return Ok(Answer::default());
+        }
+        // One byte more shows that there is more.
+        let bytes = read(&mut response, MAX_ANSWER + 1).await.map_err(unreachable)?;
+        if bytes.len() > MAX_ANSWER {
+            return Err(wrong(format!("is longer than {} KiB", MAX_ANSWER / 1024)));
+        }
+        Answer::read(&bytes, &self.rule).map_err(wrong)
+    }
+
+    /// The innermost cause says what happened ("connection refused"); the outer ones repeat the address.
+    fn why(&self, error: &reqwest::Error) -> String {
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        self.harmless(&cause.to_string())
+    }
+
+    /// A text of the endpoint on one line, short, without what must not be shown.
+    fn harmless(&self, text: &str) -> String {
+        let text = self.variables.hide(text);
+        let text = TOKEN.replace_all(&text, "…");
+        clipped(&safe(text.trim()), SHOWN)
+    }
+}
+
+/// A JSON Web Token.
+static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*")
+        .unwrap_or_else(|error| unreachable!("{error}"))
+});
+
+fn after_colon(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+/// At most `limit` bytes of an answer.
+async fn read(response: &mut Response, limit: usize) -> Result<Vec<u8>, reqwest::Error> {
+    let mut bytes = Vec::new();
+    while bytes.len() < limit
+        && let Some(chunk) = response.chunk().await?
+    {
+        let room = limit - bytes.len();
+        bytes.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+    }
+    Ok(bytes)
+}
+
+fn address(
+    rule: &HttpDispatch,
+    variables: &Variables,
+    names: &Names,
+) -> Result<Url, StartSettingsError> {
+    let text = variables.fill(&fill(&rule.url, names, Within::Url))?;
+    // The text is not repeated in any message: it may hold a password.
+    let url = Url::parse(text.expose().trim())
+        .map_err(|_| StartSettingsError::Url("it is not a whole URL"))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(StartSettingsError::Url("it begins with neither http:// nor https://"));
+    }
+    Ok(url)
+}
+
+fn headers(
+    rule: &HttpDispatch,
+    variables: &Variables,
+    names: &Names,
+) -> Result<HeaderMap, StartSettingsError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &rule.headers {
+        let wrong = || StartSettingsError::Header(name.clone());
+        let key = HeaderName::try_from(name).map_err(|_| wrong())?;
+        let text: Secret = variables.fill(&fill(value, names, Within::Text))?;
+        let mut value = HeaderValue::try_from(text.expose()).map_err(|_| wrong())?;
+        value.set_sensitive(true);
+        headers.append(key, value);
+    }
+    Ok(headers)
+}
+
+/// The address for messages: without credentials and query, and without the path where all of it is secret.
+fn shown(rule: &HttpDispatch, url: &Url) -> String {
+    let origin = url.origin().ascii_serialization();
+    if refers(&rule.url) { origin } else { format!("{origin}{}", url.path()) }
+}
+
+/// Whether an address is on this machine.
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.map_or(host == "localhost" || host.ends_with(".localhost"), |a| a.is_loopback())
+}
