@@ -185,7 +185,9 @@ impl<'a> Attending<'a> {
             caller_of_messages,
             tasks,
         };
-        methods::offer(room.local_participant(), attending.job);
+        let Job { script, room: name, clock, truth, .. } = &*attending.job;
+        let offered = &script.script().rpc;
+        methods::offer(&room.local_participant(), offered, name, *clock, truth.as_ref());
         for (_, participant) in room.remote_participants() {
             attending.joined(&participant);
         }

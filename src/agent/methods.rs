@@ -1,15 +1,21 @@
 //! What the agent offers its caller beside its voice, and what it knows of it.
 
-use super::job::Job;
 use super::truth::{Happened, Truth};
+use crate::clock::Clock;
 use livekit::participant::ParticipantKind;
 use livekit::prelude::*;
+use tokio::sync::mpsc;
 
-/// Offers the methods of the script; that they were called goes into the truth.
-pub(super) fn offer(of: LocalParticipant, job: &Job) {
-    for method in &job.script.script().rpc {
-        let (clock, room, truth) = (job.clock, job.room.clone(), job.truth.clone());
-        let name = method.clone();
+/// Offers methods that answer with an empty text; that they were called goes into the truth.
+pub(super) fn offer(
+    of: &LocalParticipant,
+    methods: &[String],
+    room: &str,
+    clock: Clock,
+    truth: Option<&mpsc::Sender<Truth>>,
+) {
+    for method in methods {
+        let (room, truth, name) = (room.to_owned(), truth.cloned(), method.clone());
         of.register_rpc_method(method.clone(), move |call| {
             let (method, payload) = (name.clone(), call.payload);
             let what = Happened::Rpc { method, payload, at: clock.now() };

@@ -71,9 +71,10 @@ pub async fn call(config: &CallConfig, id: CallId, due: Offset) -> CallRecord {
 
 fn not_dialled(error: &DialError) -> (Outcome, String) {
     let outcome = match error {
-        DialError::Refused(_) => Outcome::Refused,
+        DialError::Refused(_) | DialError::Admit(AdmitError::Room(_) | AdmitError::Dispatch(_)) => {
+            Outcome::Refused
+        }
         DialError::NotConnected(_) => Outcome::ConnectionLost,
-        DialError::Admit(AdmitError::Room(_) | AdmitError::Dispatch(_)) => Outcome::Refused,
         DialError::Start(_) => Outcome::NoAgent,
         DialError::Microphone(_)
         | DialError::Admit(AdmitError::Token(_))

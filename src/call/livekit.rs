@@ -196,7 +196,8 @@ impl Line {
         method: &str,
         payload: &Secret,
     ) -> impl Future<Output = Result<(), String>> + Send + 'static {
-        let (caller, agent) = (self.room.local_participant(), self.agent.clone());
+        let caller = self.room.local_participant();
+        let agent = self.party.agent().map(|agent| ParticipantIdentity::from(agent.to_owned()));
         let request = agent.map(|agent| {
             PerformRpcData::new(agent, method)
                 .with_payload(payload.expose())

@@ -182,6 +182,6 @@ fn target(agent: Agent, side: Side, new: &NewRun, common: &Site) -> Result<Targe
         agent_name: of.name.clone(),
         agent_metadata: MetadataDigest::digest(&of.metadata),
     };
-    let site = agent.endpoint.map_or_else(|| common.clone(), Site::Keys);
-    Ok(Target { run_id, folder, scenario: agent.scenario, site, arm: Some(arm) })
+    let called = agent.endpoint.map_or_else(|| common.clone(), Site::Keys);
+    Ok(Target { run_id, folder, scenario: agent.scenario, site: called, arm: Some(arm) })
 }

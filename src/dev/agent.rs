@@ -99,11 +99,8 @@ impl DevAgent {
             }
         };
         let status = tokio::select! {
-            ready = ready => match ready {
-                true => None,
-                // The sender is gone: the agent has closed its output, and ends.
-                false => Some(process.ended().await),
-            },
+            // Else the sender is gone: the agent has closed its output, and ends.
+            ready = ready => if ready { None } else { Some(process.ended().await) },
             status = process.ended() => Some(status),
             () = sleep(how.timeout) => {
                 process.stop().await;

@@ -11,8 +11,6 @@ pub const SERVER_MODULE: &str = "github.com/livekit/livekit-server/cmd/server@v1
 /// How long the server may take until it answers, and an agent until it is ready.
 pub(super) const SERVER_START: Duration = Duration::from_secs(15);
 pub const AGENT_START: Duration = Duration::from_secs(90);
-/// What livekit-agents (Python and Node) logs once it can take calls.
-pub(super) const REGISTERED: &str = "registered worker";
 
 #[derive(Debug, thiserror::Error)]
 pub enum DevError {

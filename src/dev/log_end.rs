@@ -70,8 +70,8 @@ mod tests {
             LogEnd::read(&path, "a-long-api-secret").to_string()
         };
         assert!(end("").ends_with("is empty"));
-        let many: String = (0..30).map(|n| format!("line {n}\r\n\n")).collect();
-        let shown = end(&many);
+        let many: Vec<String> = (0..30).map(|n| format!("line {n}\r\n")).collect();
+        let shown = end(&many.join("\n"));
         assert!(shown.contains("ends with\n| line 20\n| line 21\n"), "{shown}");
         assert!(shown.ends_with("\n| line 29") && !shown.contains("line 19"), "{shown}");
         let shown = end("\u{1b}[31mred\u{1b}[0m a-long-api-secret");

@@ -1,6 +1,5 @@
 //! What says that an agent can take calls.
 
-use super::error::REGISTERED;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
@@ -8,6 +7,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
+/// What livekit-agents (Python and Node) logs once it can take calls.
+const REGISTERED: &str = "registered worker";
 /// How often a port is tried.
 const EVERY: Duration = Duration::from_millis(50);
 

@@ -84,7 +84,9 @@ fn outcomes(analysis: &Analysis) -> BTreeMap<&'static str, usize> {
 }
 
 fn causes(report: &Report) -> BTreeMap<&'static str, usize> {
-    let mut counts: BTreeMap<_, _> = Cause::ALL.iter().map(|c| (c.name(), 0)).collect();
+    // Only those of the first version of the document are there whatever their count.
+    let known = Cause::ALL.iter().filter(|cause| **cause != Cause::Rpc);
+    let mut counts: BTreeMap<_, _> = known.map(|c| (c.name(), 0)).collect();
     counts.extend(report.causes.iter().map(|count| (count.cause.name(), count.calls)));
     counts
 }

@@ -119,13 +119,11 @@ impl Start {
     pub async fn ask(&self, names: &Names) -> Result<Answer, StartError> {
         let request = self.request(names)?;
         let at = shown(&self.rule, request.url());
-        match tokio::time::timeout(self.rule.timeout, self.exchange(request, &at)).await {
-            Ok(answered) => answered,
-            Err(_) => {
-                let timeout = format!("{:?}", self.rule.timeout);
-                Err(StartError::Silent { at, timeout })
-            }
-        }
+        let answered = tokio::time::timeout(self.rule.timeout, self.exchange(request, &at)).await;
+        answered.unwrap_or_else(|_| {
+            let timeout = format!("{:?}", self.rule.timeout);
+            Err(StartError::Silent { at, timeout })
+        })
     }
 
     fn request(&self, names: &Names) -> Result<Request, StartSettingsError> {

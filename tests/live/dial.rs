@@ -177,7 +177,7 @@ caller:
   attributes: {{sip.phoneNumber: \"+15550100\", sip.callStatus: active, note: {{$env: CALLER_NOTE}}}}
 {TURNS}"
     );
-    let signals = "before: {rpc: {method: start_turn, payload: {n: 1}}}\n    after: {rpc: {method: end_turn}}";
+    let signals = "before: {rpc: {method: start_turn, payload: {turn: 1}}}\n    after: {rpc: {method: end_turn}}";
     let (ran, truth) = with_agent(stage, "ptt", &text.replace("SIGNALS", signals))?;
     check(ran.code == Some(0), "the run passes", &ran)?;
     let of = |event: &str| truth.iter().find(|t| t["event"] == event).cloned().unwrap_or_default();
@@ -189,12 +189,12 @@ caller:
     is("metadata", json!(r#"{"plan":"b"}"#))?;
     is("room_metadata", json!(r#"{"tenant":"acme","caller":"sip_000"}"#))?;
     let attributes = &caller["attributes"];
-    let attributed = attributes["sip.phoneNumber"] == "+15550100" && attributes["note"] == KEY;
-    check(attributed, &seen, &ran)?;
+    let known = attributes["sip.phoneNumber"] == "+15550100" && attributes["note"] == KEY;
+    check(known, &seen, &ran)?;
     check(caller["room"].as_str().is_some_and(|room| room.starts_with("pbx-ptt-")), &seen, &ran)?;
     let rpcs: Vec<&Value> = truth.iter().filter(|t| t["event"] == "rpc").collect();
     let order = rpcs.len() == 2
-        && rpcs[0]["payload"] == r#"{"n":1}"#
+        && rpcs[0]["payload"] == r#"{"turn":1}"#
         && rpcs[0]["at"].as_u64() < of("caller_began")["at"].as_u64()
         && rpcs[1]["method"] == "end_turn";
     check(order, &seen, &ran)?;
@@ -206,11 +206,14 @@ caller:
 }
 
 pub(crate) fn an_agent_without_the_method_fails_the_call(stage: &Stage) -> Tested {
-    let text =
-        format!("version: 1\nname: deaf\nagent: {{name: deaf, metadata: {{{SHORT}}}}}\n{TURNS}");
+    let text = format!(
+        "version: 1\nname: deaf\nagent: {{name: deaf, metadata: {{{SHORT}}}}}\nroom: {{metadata: {{tenant: acme}}}}\n{TURNS}"
+    );
     let signals = "before: {rpc: {method: start_turn}}";
-    let (ran, _) = with_agent(stage, "deaf", &text.replace("SIGNALS", signals))?;
+    let (ran, truth) = with_agent(stage, "deaf", &text.replace("SIGNALS", signals))?;
     check(ran.code == Some(4), "the run fails", &ran)?;
+    let room = truth.iter().any(|t| t["room_metadata"] == r#"{"tenant":"acme"}"#);
+    check(room, &format!("{truth:?}"), &ran)?;
     // The reply was measured all the same.
     check(ran.heard("hours").len() == 1, "the turn is measured", &ran)?;
     let call = &ran.report["calls"][0];
