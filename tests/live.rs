@@ -31,7 +31,7 @@ use std::sync::{Arc, OnceLock};
 type Case = (&'static str, fn(&Stage) -> Result<(), Failed>);
 
 /// Those that look at what happens, and not at how long it takes.
-const UNTIMED: [Case; 12] = [
+const UNTIMED: [Case; 13] = [
     // The longest first, as they run beside each other.
     ("a_killed_agent_is_named", cases::a_killed_agent_is_named),
     ("calls_become_traces", cases::calls_become_traces),
@@ -46,6 +46,10 @@ const UNTIMED: [Case; 12] = [
         dial::an_agent_without_the_method_fails_the_call,
     ),
     ("a_start_endpoint_lets_the_caller_in", dial::a_start_endpoint_lets_the_caller_in),
+    (
+        "a_room_that_an_endpoint_names_is_only_left",
+        dial::a_room_that_an_endpoint_names_is_only_left,
+    ),
     ("nobody_joins", cases::nobody_joins),
     (
         "an_agent_that_does_not_start_shows_its_log",

@@ -95,6 +95,17 @@ impl Server {
             check_url(url)?;
             return Ok(Self::Given { site: Site::Tokens(Some(url.clone())), agent });
         }
+        if start.is_some() && args.keys.url.is_none() {
+            return Err(Failure::usage("no LiveKit server").hint(
+                "set LIVEKIT_URL (or --url), or write where the answer of the start endpoint has it: `server: $.url`",
+            ));
+        }
+        if start.is_some() && args.keys.url.is_none() {
+            return Err(Failure::usage("no LiveKit server").hint(
+                "set LIVEKIT_URL (or --url), or write where the answer of the start endpoint has it: \
+                 `server: $.url`",
+            ));
+        }
         if args.keys.url.is_none() {
             return Err(Failure::usage("no LiveKit server").hint(
                 "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET (or --url, --api-key and \

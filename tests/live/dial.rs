@@ -5,7 +5,9 @@ use super::stage::{Ran, Stage, ran};
 use crate::common::loadcall;
 use libtest_mimic::Failed;
 use livekit_api::access_token::{AccessToken, VideoGrants};
-use livekit_protocol::{RoomAgentDispatch, RoomConfiguration};
+use livekit_api::services::agent_dispatch::AgentDispatchClient;
+use livekit_api::services::room::{CreateRoomOptions, RoomClient};
+use livekit_protocol::{CreateAgentDispatchRequest, RoomAgentDispatch, RoomConfiguration};
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -52,12 +54,18 @@ fn endpoint(
     (url, spawn(serve))
 }
 
+/// What a product dispatches the demo agent with.
+fn agent_metadata() -> String {
+    let greeting = json!({"text": "Hello.", "audio_ms": 500});
+    let replies = ["From nine to six."];
+    json!({"greeting": greeting, "replies": replies, "reply_audio_ms": 600}).to_string()
+}
+
 /// A caller's token as a product makes it, which also dispatches its agent.
 fn token(stage: &Stage, room: &str) -> String {
-    let metadata = json!({"greeting": {"text": "Hello.", "audio_ms": 500}, "replies": ["From nine to six."], "reply_audio_ms": 600});
     let agents = vec![RoomAgentDispatch {
         agent_name: "demo-agent".into(),
-        metadata: metadata.to_string(),
+        metadata: agent_metadata(),
         ..RoomAgentDispatch::default()
     }];
     let config = RoomConfiguration { agents, departure_timeout: 1, ..RoomConfiguration::default() };
@@ -117,6 +125,49 @@ load: {{executor: repeat, calls: 2}}
     check(!tokens.iter().any(|token| all.contains(token.as_str())), "no file has a token", &ran)
 }
 
+pub(crate) fn a_room_that_an_endpoint_names_is_only_left(stage: &Stage) -> Tested {
+    let server = stage.server.url.replace("ws:", "http:");
+    let (key, secret) = (stage.server.api_key, stage.server.api_secret);
+    let rooms = RoomClient::with_api_key(&server, key, secret);
+    let agents = AgentDispatchClient::with_api_key(&server, key, secret);
+    let runtime = tokio::runtime::Runtime::new()?;
+    let handle = runtime.handle().clone();
+    // Its agent is on its way before the caller is.
+    let (url, got) = endpoint(1, move |_, _| {
+        let dispatch = CreateAgentDispatchRequest {
+            agent_name: "demo-agent".into(),
+            room: "lobby".into(),
+            metadata: agent_metadata(),
+            ..CreateAgentDispatchRequest::default()
+        };
+        let options = CreateRoomOptions { departure_timeout: 60, ..CreateRoomOptions::default() };
+        handle.block_on(async {
+            rooms.create_room("lobby", options).await.unwrap();
+            agents.create_dispatch(dispatch).await.unwrap();
+        });
+        (201, json!({"rooms": [{"name": "lobby"}]}))
+    });
+    let scenario = format!(
+        "version: 1
+name: lobby
+dispatch: {{http: {{url: \"{url}\", body: {{}}, room: \"$.rooms[0].name\"}}}}
+caller: {{identity: guest}}
+{TURNS}"
+    );
+    let scenario = stage.scenario("lobby", &scenario.replace("SIGNALS\n", "\n"));
+    let ran = stage.run(&scenario, &[]);
+    got.join().unwrap();
+    check(ran.code == Some(0) && ran.heard("hours").len() == 1, "the run passes", &ran)?;
+    check(ran.report["calls"][0]["room"] == "lobby", "the endpoint's room", &ran)?;
+    let rooms = RoomClient::with_api_key(&server, key, secret);
+    let left = runtime.block_on(async {
+        let left = rooms.list_rooms(vec!["lobby".into()]).await.unwrap();
+        rooms.delete_room("lobby").await.unwrap();
+        left
+    });
+    check(left.len() == 1, "the room is still there", &ran)
+}
+
 pub(crate) fn a_start_endpoint_that_fails_is_named(stage: &Stage) -> Tested {
     let (url, got) = endpoint(1, |_, _| (503, json!({"error": format!("no capacity for {KEY}")})));
     let scenario = format!(
@@ -163,7 +214,7 @@ fn with_agent(stage: &Stage, name: &str, text: &str) -> Result<(Ran, Vec<Value>)
 
 pub(crate) fn an_agent_sees_the_caller_and_hears_its_signals(stage: &Stage) -> Tested {
     // More than a token carries: such metadata reaches the server before the call.
-    let padding = " ".repeat(300 * 1024);
+    let padding = " ".repeat(511 * 1024);
     let text = format!(
         "version: 1
 name: ptt
@@ -207,11 +258,14 @@ caller:
 
 pub(crate) fn an_agent_without_the_method_fails_the_call(stage: &Stage) -> Tested {
     let text = format!(
-        "version: 1\nname: deaf\nagent: {{name: deaf, metadata: {{{SHORT}}}}}\nroom: {{metadata: {{tenant: acme}}}}\n{TURNS}"
+        "version: 1\nname: deaf\nagent: {{name: deaf, metadata: {{{SHORT}}}}}\nroom: {{metadata: {{tenant: acme}}}}\ncaller: {{metadata: {}}}\n{TURNS}",
+        "x".repeat(60_000)
     );
     let signals = "before: {rpc: {method: start_turn}}";
     let (ran, truth) = with_agent(stage, "deaf", &text.replace("SIGNALS", signals))?;
     check(ran.code == Some(4), "the run fails", &ran)?;
+    let long = truth.iter().any(|t| t["metadata"].as_str().is_some_and(|m| m.len() == 60_000));
+    check(long, "the caller's metadata", &ran)?;
     let room = truth.iter().any(|t| t["room_metadata"] == r#"{"tenant":"acme"}"#);
     check(room, &format!("{truth:?}"), &ran)?;
     // The reply was measured all the same.
