@@ -88,6 +88,17 @@ impl Access {
         })
     }
 
+    /// Who has to look into it when the server refuses a token.
+    pub(super) fn explain(scenario: &Scenario, error: DialError) -> DialError {
+        let given = scenario.dispatch().is_some_and(|http| http.token.is_some());
+        if let DialError::Refused(why) = &error
+            && given
+        {
+            return DialError::Refused(format!("{why}; the token came from the start endpoint"));
+        }
+        error
+    }
+
     /// Ends a room, and with it the agent's job, if no other call can have one of that name.
     pub(super) async fn end(&self, scenario: &Scenario, names: &Names, ticket: &Ticket) {
         let keys = match &self.gate {

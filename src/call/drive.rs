@@ -1,5 +1,6 @@
 //! One call from dialling to hanging up: joins the script and the line, and stamps every observation.
 
+use super::access::Access;
 use super::config::CallConfig;
 use super::dialect::session;
 use super::livekit::{DialError, Line, News, observation};
@@ -42,7 +43,8 @@ pub async fn call(config: &CallConfig, id: CallId, due: Offset) -> CallRecord {
     let dialling = async {
         let ticket = config.access.ticket(&config.scenario, &names).await?;
         room.clone_from(&ticket.room);
-        let line = Line::dial(&ticket, config.silence.clone(), readers).await?;
+        let line = Line::dial(&ticket, config.silence.clone(), readers).await;
+        let line = line.map_err(|e| Access::explain(&config.scenario, e))?;
         Ok((line, ticket))
     };
     let dialled_line = tokio::select! {

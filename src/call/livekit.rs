@@ -50,7 +50,7 @@ pub enum DialError {
     /// Something on our side.
     #[error("cannot publish the caller's microphone: {0}")]
     Microphone(String),
-    /// The server took no part of the call, or we made none.
+    /// There is no token, no room or no dispatch of ours.
     #[error(transparent)]
     Admit(#[from] AdmitError),
     /// A start endpoint started nobody.

@@ -97,11 +97,6 @@ impl Server {
         }
         if start.is_some() && args.keys.url.is_none() {
             return Err(Failure::usage("no LiveKit server").hint(
-                "set LIVEKIT_URL (or --url), or write where the answer of the start endpoint has it: `server: $.url`",
-            ));
-        }
-        if start.is_some() && args.keys.url.is_none() {
-            return Err(Failure::usage("no LiveKit server").hint(
                 "set LIVEKIT_URL (or --url), or write where the answer of the start endpoint has it: \
                  `server: $.url`",
             ));

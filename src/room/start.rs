@@ -110,11 +110,6 @@ impl Start {
         Some(format!("{what} can be read on the way to {at}, which is not https"))
     }
 
-    /// The server that answers name, if they do.
-    pub fn names_the_server(&self) -> bool {
-        self.rule.server.is_some()
-    }
-
     /// Asks for an agent, and takes from the answer what the scenario says is in it.
     pub async fn ask(&self, names: &Names) -> Result<Answer, StartError> {
         let request = self.request(names)?;
