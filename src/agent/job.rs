@@ -250,7 +250,7 @@ impl<'a> Attending<'a> {
                 Observation::VoiceBegan => {
                     self.conversation.handle(now, AgentEvent::VoiceBegan { at });
                 }
-                Observation::VoiceEnded => {
+                Observation::VoiceEnded | Observation::VoiceRetracted => {
                     self.conversation.handle(now, AgentEvent::VoiceEnded { at });
                 }
                 _ => {}

@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(from_recording(), stored);
         for unusable in [
             "{}".to_owned(),
-            stored.to_json().replace("\"format\": 3", "\"format\": 4"),
+            stored.to_json().replace("\"format\": 4", "\"format\": 5"),
             stored.to_json().replace(&id, "another-run"),
             Measured { valid: false, ..stored.clone() }.to_json(),
         ] {

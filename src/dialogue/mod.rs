@@ -89,6 +89,8 @@ impl Dialogue {
             Observation::VoiceBegan => self.voices.edge(at, true),
             Observation::VoiceEnded => self.voices.edge(at, false),
             Observation::VoiceRetracted => self.voices.retract(at),
+            // A voice that has had no end since then is none that one could wait for.
+            Observation::NeverSilent { .. } => self.voices.retract_if_open(at),
             Observation::SoundBegan => self.voices.sound_began(at),
             Observation::UtteranceBegan { step } => {
                 self.said.entry(*step).or_default().from.get_or_insert(at);

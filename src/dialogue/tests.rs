@@ -253,6 +253,25 @@ fn a_short_gap_divides_speeches_when_the_agent_took_up_a_turn_in_it() {
 }
 
 #[test]
+fn what_turned_out_to_be_no_voice_is_none() {
+    // The beginning of music, then the greeting that stands out of it.
+    let mut events = vec![
+        vec![(300, Observation::SoundBegan), (320, Observation::VoiceBegan)],
+        vec![(320, Observation::VoiceRetracted)],
+    ];
+    assert!(!dialogue(&events).agent_spoke());
+    events.push(voice(900, 2_000));
+    assert_eq!(dialogue(&events).first_speech(), Some(speech(900, 2_000)));
+    // Music that nothing stands out of has no end that one could wait for.
+    let never = Observation::NeverSilent { level_dbfs: -20.0 };
+    let heard = dialogue(&[vec![(320, Observation::VoiceBegan), (320, never.clone())]]);
+    assert!(!heard.agent_spoke());
+    // A voice that has ended stays one.
+    let heard = dialogue(&[voice(320, 900), vec![(320, never)]]);
+    assert!(heard.agent_spoke());
+}
+
+#[test]
 fn edges_in_any_order_give_the_same_voices() {
     let parts = [voice(1_000, 2_000), voice(3_000, 4_000), voice(9_000, 9_500)].concat();
     let mut turned = parts.clone();

@@ -61,6 +61,13 @@ impl Voices {
         }
     }
 
+    /// The same, if it has no end yet.
+    pub(super) fn retract_if_open(&mut self, at: Offset) {
+        if self.last() == Some(Voice { from: at, until: None }) {
+            self.retract(at);
+        }
+    }
+
     fn rebuild(&mut self) {
         self.all.clear();
         for (at, begins) in &self.edges {

@@ -7,11 +7,13 @@
 //! | 1 | never released | a baseline of one run; not read any more |
 //! | 2 | 0.1.0 | a baseline of several runs |
 //! | 3 | 0.1.0 | `measured.json`; digests of the dispatch metadata instead of the metadata; `started_at`, `side`, `valid`; `outcome` and `cause` of calls that failed |
+//! | 4 | 0.1.0 | other definitions: reported times that contradict what was heard are left out, and the columns `turn_decided` and `answer_prepared` are new; a baseline of 2 or 3 is read but not compared |
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::fingerprint::DEFINITION;
 use super::table::{self, Column, Row};
 use super::{Fingerprint, Measured, StepPrint, lines};
 use crate::record::Side;
@@ -19,7 +21,9 @@ use crate::scenario::Metric;
 use crate::turn::{Cause, Measures};
 
 /// The version of the file this loadcall writes.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
+/// The definitions of the metrics in files of before.
+const DEFINITION_BEFORE: u32 = 3;
 /// The largest `measured.json` that is read.
 pub const MAX_BYTES: usize = 256 << 20;
 
@@ -43,7 +47,8 @@ impl Kind {
     /// The first format that is read.
     const fn oldest(self) -> u32 {
         match self {
-            Self::Measured => 3,
+            // The recording beside an older one gives its values as they are defined now.
+            Self::Measured => 4,
             Self::Baseline => 2,
         }
     }
@@ -141,8 +146,10 @@ impl File {
             valid: run.valid,
             fingerprint: run.fingerprint.clone(),
         });
+        // Values keep the definition they were measured by, whoever writes them.
+        let format = runs.iter().map(|run| run.fingerprint.definition).min();
         Self {
-            format: FORMAT,
+            format: format.unwrap_or(FORMAT),
             kind: kind.name().to_owned(),
             steps: runs.last().map(|run| run.steps.clone()).unwrap_or_default(),
             columns,
@@ -170,7 +177,11 @@ impl File {
             }
             _ => {}
         }
-        let file: Self = serde_json::from_str(text).map_err(not_one)?;
+        let mut file: Self = serde_json::from_str(text).map_err(not_one)?;
+        for head in &mut file.runs {
+            let of_today = version.format >= DEFINITION;
+            head.fingerprint.definition = if of_today { DEFINITION } else { DEFINITION_BEFORE };
+        }
         match file.contradiction() {
             Some(fault) => Err(MeasuredError::Contradictory(fault)),
             None => Ok(file),

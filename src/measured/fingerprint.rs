@@ -9,11 +9,18 @@ use crate::scenario::metadata::refers;
 use crate::scenario::{Act, Anchor, CallerKind, Expect, Load, Rpc, Scenario, Signals};
 use crate::turn::Analysis;
 
+/// The format since which the metrics are defined as they are now. Values of another definition are not
+/// compared with today's.
+pub(super) const DEFINITION: u32 = 4;
+
 /// What was run. Thresholds, the baseline rule and the number of calls are not in it: they do not
 /// change what is measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fingerprint {
+    /// The format of `measured.json` whose metrics these are; the file says it for all its runs.
+    #[serde(skip)]
+    pub definition: u32,
     pub scenario: String,
     /// Dispatch name.
     pub agent: String,
@@ -83,6 +90,7 @@ impl Fingerprint {
         let sdks: BTreeSet<String> = seen.sdks.keys().cloned().collect();
         let server = head.server.as_ref();
         Self {
+            definition: DEFINITION,
             scenario: scenario.name().to_owned(),
             agent: scenario.agent().name.clone(),
             agent_metadata: agent_metadata(head, scenario),

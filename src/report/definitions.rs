@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::scenario::{IGNORES_ANSWER_WINDOW, IGNORES_STOP_WINDOW, Scenario};
-use crate::turn::{EARLY, LONGEST_REPORTED_MS};
+use crate::turn::{EARLY, LONGEST_REPORTED_MS, REPORTED_SLACK_MS};
 
 /// A window by the name it has in `report.json`, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,6 +53,11 @@ pub fn windows(scenario: &Scenario) -> Vec<Window> {
             name: "longest_reported_ms",
             ms: LONGEST_REPORTED_MS,
             text: "a reported time that is longer (or negative) is rejected",
+        },
+        Window {
+            name: "reported_slack_ms",
+            ms: REPORTED_SLACK_MS,
+            text: "a reported time that is longer than what was heard allows by more than this is rejected",
         },
     ]
 }

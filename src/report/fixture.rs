@@ -13,8 +13,8 @@ use crate::scenario::{Metric, Scenario};
 use crate::stats::{Histogram, Interval, Rate, Statistic, rate_difference};
 use crate::time::Offset;
 use crate::turn::{
-    Answer, CallFacts, Cause, Failure, Measures, Overlap, Part, Reply, Span, Turn, Value, analyse,
-    stages,
+    Answer, CallFacts, Cause, ContentResult, Failure, Found, Measures, Overlap, Part, Reply, Span,
+    Turn, Untold, Value, Wanted, analyse, stages,
 };
 use crate::verdict::{
     Attribution, Basis, Change, Comparison, Direction, FailureChange, Judged, Mismatch, PartChange,
@@ -125,8 +125,9 @@ pub(crate) fn turns(call: &CallRecord) -> Vec<Turn> {
         errors: Vec::new(),
         ttfa_ms: None,
         tool_ms: None,
+        turn_decided_ms: None,
         false_interruption: false,
-        wrong_content: Vec::new(),
+        content: Vec::new(),
     };
     let mut hours = turn(
         1,
@@ -147,6 +148,12 @@ pub(crate) fn turns(call: &CallRecord) -> Vec<Turn> {
     hours.tools = vec!["opening_hours".to_owned()];
     hours.ttfa_ms = Some(latency_ms - 12.5);
     hours.tool_ms = Some(120.0);
+    hours.turn_decided_ms = Some(620.0);
+    let content = |wanted, found| ContentResult { wanted, found };
+    hours.content = vec![
+        content(Wanted::Tool("opening_hours".to_owned()), Found::Met),
+        content(Wanted::Contains("nine".to_owned()), Found::CannotTell(Untold::NoText)),
+    ];
     vec![
         turn(
             0,

@@ -10,10 +10,10 @@ use std::io::{self, Write};
 
 use calls::{Calls, Turns};
 use shape::{
-    AttributionJson, ChangeJson, ComparisonJson, DefinitionJson, DefinitionsJson, Document,
-    FailuresJson, HostJson, IntervalJson, MetricJson, OverlapJson, PacingJson, PartJson,
-    ReceivedJson, RunToRunJson, ShareJson, StepChangeJson, StepJson, ThresholdJson, TimeJson,
-    VerdictJson, WindowJson,
+    AttributionJson, ChangeJson, ComparisonJson, ContentCountsJson, DefinitionJson,
+    DefinitionsJson, Document, FailuresJson, HostJson, IntervalJson, MetricJson, OverlapJson,
+    PacingJson, PartJson, ReceivedJson, RunToRunJson, ShareJson, StepChangeJson, StepJson,
+    ThresholdJson, TimeJson, VerdictJson, WindowJson,
 };
 
 use super::counts::loss;
@@ -58,6 +58,11 @@ impl<'a> From<&'a Report> for Document<'a> {
             metrics: metrics(report),
             outcomes: outcomes(analysis),
             causes: causes(report),
+            content: ContentCountsJson {
+                met: report.content.met,
+                missed: report.content.missed,
+                cannot_tell: report.content.cannot_tell,
+            },
             steps: report.steps.iter().map(Into::into).collect(),
             definitions: definitions(&report.windows),
             calls: Calls(analysis),

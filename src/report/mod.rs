@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use crate::record::RunTail;
 use crate::scenario::{Metric, Scenario};
 use crate::time::Offset;
-use crate::turn::{Analysis, Measures, Path};
+use crate::turn::{Analysis, ContentCounts, Measures, Path};
 use crate::verdict::Judged;
 
 /// A run as it is reported. Text in it is as it was recorded: each document escapes it by its own
@@ -42,6 +42,8 @@ pub struct Report {
     pub overlap: Option<OverlapLine>,
     /// Why calls failed, in the order of [`crate::turn::Cause::ALL`].
     pub causes: Vec<CauseCount>,
+    /// What became of everything the replies should hold.
+    pub content: ContentCounts,
     /// Where the time until the replies of each step went, where that is known.
     pub steps: Vec<StepLine>,
     pub windows: Vec<Window>,
@@ -56,7 +58,7 @@ pub struct Report {
 pub struct StepLine {
     pub step: u32,
     pub id: String,
-    /// Turns with a path.
+    /// Turns with a path, told apart as that of most of them is.
     pub n: usize,
     /// Around the median of the heard latency.
     pub path: Path,
@@ -67,16 +69,18 @@ impl Report {
     pub fn new(judged: Judged) -> Self {
         let Judged { scenario, analysis, .. } = &judged;
         let Analysis { calls, measures, .. } = analysis;
+        let steps = steps(scenario, analysis);
         Self {
             metrics: summaries(measures),
             calls_ok: counts::calls_ok(measures),
             events: counts::events(measures),
             overlap: counts::overlap(measures, calls),
             causes: counts::causes(calls),
-            steps: steps(scenario, analysis),
+            content: ContentCounts::of(analysis.turns()),
             windows: windows(scenario),
             pacing: Pacing::summarize(&analysis.media),
-            notes: notes::notes(analysis),
+            notes: notes::notes(analysis, &steps),
+            steps,
             judged,
         }
     }
@@ -128,6 +132,7 @@ fn steps(scenario: &Scenario, analysis: &Analysis) -> Vec<StepLine> {
     }
     let line = |(step, paths): (u32, Vec<Path>)| {
         let id = scenario.steps().get(step as usize)?.id.clone();
+        let paths = Path::alike(&paths);
         Some(StepLine { step, id, n: paths.len(), path: Path::around(&paths, 50.0)? })
     };
     by_step.into_iter().filter_map(line).collect()

@@ -1,17 +1,23 @@
 //! What a reader of the numbers has to know: which agent it was, what is missing and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::StepLine;
 use crate::record::Dialect;
 use crate::scenario::Metric;
-use crate::text::count;
-use crate::turn::{Analysis, Measures, Parties, Reply, Seen, Tally, Twins, Why};
+use crate::text::{count, number};
+use crate::turn::{
+    Analysis, Found, Measures, Part, Parties, Reply, Seen, Tally, Turn, Twins, Untold, Why,
+};
 
 /// Different texts of one kind that are named; the rest is counted.
 const NAMED: usize = 3;
 
+/// An agent that reports so much more than was heard counts from elsewhere than the caller. Milliseconds.
+const MORE_THAN_HEARD_MS: f64 = 50.0;
+
 /// The notes of a run. What bears on the verdict is among its reasons instead.
-pub(super) fn notes(run: &Analysis) -> Vec<String> {
+pub(super) fn notes(run: &Analysis, steps: &[StepLine]) -> Vec<String> {
     let seen = &run.seen;
     let mut notes = Vec::new();
     if let Some(tail) = run.tail.as_ref().filter(|tail| tail.gave_up) {
@@ -24,9 +30,13 @@ pub(super) fn notes(run: &Analysis) -> Vec<String> {
     named(&mut notes, "agent SDK:", &seen.sdks, "");
     reporting(&mut notes, seen);
     parties(&mut notes, run);
+    untold(&mut notes, run);
     unanswered(&mut notes, run);
     stuck(&mut notes, &seen.stuck);
     rejected(&mut notes, run);
+    more_than_heard(&mut notes, run);
+    first_byte(&mut notes, &run.measures);
+    between_stages(&mut notes, run, steps);
     constants(&mut notes, &run.measures);
     false_interruptions(&mut notes, run);
     if seen.stalled > 0 {
@@ -182,10 +192,109 @@ fn rejected(notes: &mut Vec<String>, run: &Analysis) {
             Why::Absurd => "was reported as over a minute",
             Why::SpeechRunsBackwards => "came with a speech that ends before it begins",
             Why::AbsentAfterHandoff => "was not reported after a handoff to another agent",
+            Why::LongerThanTheTurn => {
+                "was reported as longer than from the caller's first sample to the reply"
+            }
+            Why::LongerThanHeard => "was reported as longer than the latency that was heard",
         };
         let turns = number_of_turns(n);
         let verb = if n == 1 { "is" } else { "are" };
         notes.push(format!("{} {what} in {turns}, which {verb} excluded", metric.name()));
+    }
+}
+
+/// What replies should hold and cannot be told, with what would change that.
+fn untold(notes: &mut Vec<String>, run: &Analysis) {
+    let mut turns: BTreeMap<Untold, usize> = BTreeMap::new();
+    for turn in run.turns() {
+        let why = |found| if let Found::CannotTell(why) = found { Some(why) } else { None };
+        let of_turn: BTreeSet<Untold> =
+            turn.content.iter().filter_map(|result| why(result.found)).collect();
+        for why in of_turn {
+            *turns.entry(why).or_default() += 1;
+        }
+    }
+    for (why, n) in turns {
+        let (what, because) = match why {
+            Untold::NoTools => (
+                "which tools ran",
+                "the agent reports none (livekit-agents does from 1.4 on and on Node, unless it is \
+                 started with `session_host=False`)",
+            ),
+            Untold::UnnamedTool => (
+                "which tools ran",
+                "the agent does not name them (livekit-agents does; Pipecat with \
+                 `function_call_report_level`)",
+            ),
+            Untold::NoText => (
+                "what was answered",
+                "the agent sends no text of its replies (livekit-agents does, unless its text output is \
+                 off)",
+            ),
+            Untold::CutOff => ("what was answered", "the call ended before the text had come"),
+        };
+        notes.push(format!(
+            "cannot tell {what} in {}, which counts neither as met nor as missed: {because}",
+            number_of_turns(n)
+        ));
+    }
+}
+
+/// A caller's end of speech that is dated too late makes every agent look fast.
+fn more_than_heard(notes: &mut Vec<String>, run: &Analysis) {
+    let mut all: Vec<f64> = run.turns().filter_map(heard_minus_reported).collect();
+    all.sort_by(f64::total_cmp);
+    let Some(median) = all.get(all.len() / 2).filter(|ms| **ms < -MORE_THAN_HEARD_MS) else {
+        return;
+    };
+    notes.push(format!(
+        "the agent reports {} ms more than was heard (median of {}): the end of the caller's speech is \
+         probably dated too late (`loadcall check` shows where it is), and heard_e2e_latency too short; or the \
+         agent counts from earlier",
+        number(-median),
+        number_of_turns(all.len())
+    ));
+}
+
+/// Also where the report was left out for just this.
+fn heard_minus_reported(turn: &Turn) -> Option<f64> {
+    let Reply::Heard { latency_ms, .. } = turn.reply else { return None };
+    let doubted = turn.doubts.iter().find(|doubt| doubt.why == Why::LongerThanHeard);
+    let rejected = doubted.and_then(|doubt| Some(latency_ms - doubt.ms?));
+    turn.unattributed_ms().or(rejected)
+}
+
+/// An agent that does not tell when it had a sentence may count the wait for it as speech synthesis.
+fn first_byte(notes: &mut Vec<String>, measures: &Measures) {
+    let has = |metric| !measures.values(metric).is_empty();
+    if has(Metric::TtsNodeTtfb) && !has(Metric::LlmNodeTtfs) {
+        notes.push(format!(
+            "{} may contain the wait for the first sentence: the agent does not report {}, so both are one \
+             part of the breakdown, {}",
+            Metric::TtsNodeTtfb.name(),
+            Metric::LlmNodeTtfs.name(),
+            Part::FirstTokenToAudio.name()
+        ));
+    }
+}
+
+/// What is left over is not to be called a bottleneck without a word.
+fn between_stages(notes: &mut Vec<String>, run: &Analysis, steps: &[StepLine]) {
+    let is_largest = |line: &&StepLine| line.path.bottleneck() == Some(Part::BetweenStages);
+    for line in steps.iter().filter(is_largest) {
+        let of_step = |turn: &&Turn| turn.step == line.step && !turn.tools.is_empty();
+        let mut with_tools = run.turns().filter(of_step).peekable();
+        let why = match with_tools.peek() {
+            None => "time that no stage the agent reports accounts for",
+            Some(turn) if turn.tool_ms.is_none() => {
+                "the agent ran tools, and reports neither their time nor that of the model's request \
+                 before them"
+            }
+            Some(_) => {
+                "the agent ran tools, and does not report the time of the model's request before them"
+            }
+        };
+        notes.push(format!("{} is most of `{}`: {why}", Part::BetweenStages.name(), line.id));
     }
 }
 
@@ -215,3 +324,6 @@ fn false_interruptions(notes: &mut Vec<String>, run: &Analysis) {
 fn calls(n: usize) -> String {
     if n == 1 { "1 call".to_owned() } else { format!("{n} calls") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 //! behind it. Understandable without colour. All text goes through `page::Page`, which makes what
 //! others wrote harmless.
 
+mod calls;
 pub mod noise;
 mod page;
 pub mod paired;
@@ -33,7 +34,7 @@ pub fn render(report: &Report, colour: Colour, width: usize, place: &str) -> Str
     tables::metrics(&mut page, report);
     tables::turn_taking(&mut page, report);
     tables::steps(&mut page, report);
-    tables::calls(&mut page, report);
+    calls::calls(&mut page, report);
     tables::thresholds(&mut page, report);
     tables::comparison(&mut page, report);
     tables::instrument(&mut page, report);

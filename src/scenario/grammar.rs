@@ -10,7 +10,8 @@ mod choices;
 pub(super) mod table;
 
 pub(super) use choices::{
-    ANCHORS, Awaits, CALLER_KINDS, CHANNELS, Choice, EXECUTORS, EXPECTATIONS, Executor, METHODS, Word,
+    ANCHORS, Awaits, CALLER_KINDS, CHANNELS, Choice, EXECUTORS, EXPECTATIONS, Executor, METHODS,
+    Word,
 };
 
 /// The keys of one mapping.

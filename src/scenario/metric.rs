@@ -19,6 +19,8 @@ pub enum Metric {
     LlmNodeTtfs,
     TtsNodeTtfb,
     E2eLatency,
+    TurnDecided,
+    AnswerPrepared,
     ToolDelay,
     Unattributed,
     CallsOk,
@@ -68,7 +70,7 @@ pub struct Definition {
 
 impl Metric {
     /// Every metric, in the order reports list them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::HeardE2eLatency,
         Self::AnswerLatency,
         Self::FillerGap,
@@ -85,6 +87,8 @@ impl Metric {
         Self::LlmNodeTtfs,
         Self::TtsNodeTtfb,
         Self::E2eLatency,
+        Self::TurnDecided,
+        Self::AnswerPrepared,
         Self::ToolDelay,
         Self::Unattributed,
         Self::CallsOk,
@@ -114,6 +118,8 @@ impl Metric {
             Self::LlmNodeTtfs => "llm_node_ttfs",
             Self::TtsNodeTtfb => "tts_node_ttfb",
             Self::E2eLatency => "e2e_latency",
+            Self::TurnDecided => "turn_decided",
+            Self::AnswerPrepared => "answer_prepared",
             Self::ToolDelay => "tool_delay",
             Self::Unattributed => "unattributed",
             Self::CallsOk => "calls_ok",
@@ -207,13 +213,27 @@ impl Metric {
                 Reported,
                 "the model is asked → the first sentence for speech synthesis; contains llm_node_ttft",
             ),
-            Self::TtsNodeTtfb => {
-                (Time, Reported, "text goes to speech synthesis → its first audio")
-            }
+            Self::TtsNodeTtfb => (
+                Time,
+                Reported,
+                "text goes to speech synthesis → its first audio; of an agent that reports no \
+                 llm_node_ttfs it may contain the wait for the first sentence",
+            ),
             Self::E2eLatency => (
                 Time,
                 Reported,
                 "end of the caller's speech as the agent dates it → the agent begins to send the reply",
+            ),
+            Self::TurnDecided => (
+                Time,
+                Room,
+                "the caller's last voiced sample → the agent's state becomes `thinking`, by our receipt",
+            ),
+            Self::AnswerPrepared => (
+                Time,
+                Room,
+                "the agent's state becomes `thinking`, by our receipt → the first audible sample of \
+                 the reply",
             ),
             Self::ToolDelay => (
                 Time,

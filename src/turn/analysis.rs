@@ -2,14 +2,15 @@
 //! kept, never its log, so a run takes the memory of its numbers however long its recording is. Calls
 //! may come in any order: the result is the same.
 
-use crate::record::{CallRecord, Run, RunHead, RunTail};
-use crate::scenario::Scenario;
+use crate::record::{CallRecord, Outcome, Run, RunHead, RunTail};
+use crate::scenario::{Metric, Scenario};
 use crate::stats::Histogram;
 
+use super::content::{self, Tells};
 use super::facts::{CallFacts, facts, finite};
 use super::seen::Seen;
 use super::timeline::CallTimeline;
-use super::{Measures, Overlap, Turn, cause, measures, turns_heard};
+use super::{Cause, Failure, Measures, Overlap, Turn, cause, measures, turns_heard};
 
 /// Everything a recording says about a run, computed once.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +58,8 @@ impl Media {
 pub struct Analyser<'a> {
     scenario: &'a Scenario,
     so_far: Analysis,
+    /// What the agent tells of its replies in any call.
+    tells: Tells,
 }
 
 impl Analysis {
@@ -70,7 +73,7 @@ impl Analysis {
             seen: Seen::default(),
             media: Media::default(),
         };
-        Analyser { scenario, so_far }
+        Analyser { scenario, so_far, tells: Tells::default() }
     }
 
     /// The turns of all calls in the order of the calls' ids, each call's in the order of the script.
@@ -88,6 +91,7 @@ impl Analyser<'_> {
         let overlap = Overlap::measure(&said, voices.into_iter());
         let failure = cause::find(call, &turns, timeline.agent_spoke());
         let facts = facts(call, overlap, failure, turns);
+        self.tells = self.tells.or(Tells::of(call));
         let so_far = &mut self.so_far;
         measures::measure(&mut so_far.measures, call, &facts, self.scenario);
         so_far.seen.add(call);
@@ -103,7 +107,31 @@ impl Analyser<'_> {
             values.sort_by_key(|value| (value.call, value.step));
             values.shrink_to_fit();
         }
+        for call in &mut done.calls {
+            settle(call, &mut done.measures, self.tells);
+        }
         done
+    }
+}
+
+/// Fails a call whose reply lacks what the agent tells in other calls.
+fn settle(call: &mut CallFacts, measures: &mut Measures, tells: Tells) {
+    for turn in &mut call.turns {
+        if !content::settle(turn, tells) || call.failure.is_some() {
+            continue;
+        }
+        if call.outcome == Outcome::Answered
+            && let Some(wrong) = turn.wrong_content().next()
+        {
+            let detail = format!("turn `{}`: {wrong}", turn.id);
+            call.failure = Some(Failure { cause: Cause::WrongContent, detail });
+            if let Some(ok) = measures.by_metric.get_mut(&Metric::CallsOk)
+                && let Ok(place) = ok.binary_search_by_key(&call.call, |value| value.call)
+                && let Some(value) = ok.get_mut(place)
+            {
+                value.value = 0.0;
+            }
+        }
     }
 }
 

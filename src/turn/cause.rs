@@ -109,9 +109,9 @@ pub struct Failure {
 pub(super) fn find(call: &CallRecord, turns: &[Turn], spoke: bool) -> Option<Failure> {
     let ended = |cause| Some(Failure { cause, detail: call.end.detail.clone() });
     match call.end.outcome {
-        Outcome::Answered => in_signals(call, turns)
-            .or_else(|| in_turns(call, turns))
-            .or_else(|| never_heard(spoke)),
+        Outcome::Answered => {
+            in_signals(call, turns).or_else(|| in_turns(call, turns)).or_else(|| never_heard(spoke))
+        }
         Outcome::NoAgent => ended(Cause::Dispatch),
         Outcome::AgentLate => ended(Cause::Join),
         Outcome::NoGreeting => in_stage(turns).or_else(|| ended(Cause::Greeting)),
@@ -226,8 +226,8 @@ fn in_turns(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
             | Reply::Ignored
             | Reply::NotAwaited => None,
         };
-        let wrong = turn.wrong_content.first();
-        if let Some(found) = found.or_else(|| in_turn(turn, Cause::WrongContent, wrong?)) {
+        let wrong = turn.wrong_content().next();
+        if let Some(found) = found.or_else(|| in_turn(turn, Cause::WrongContent, &wrong?)) {
             return Some(found);
         }
     }

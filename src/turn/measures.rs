@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::reported::REPORTED;
+use super::values::REPORTED;
 use super::{Answer, CallFacts, Measures, Reply, Turn, Value};
 use crate::record::{CallId, CallRecord, Outcome};
 use crate::scenario::{Expect, Metric, Scenario, TurnTaking};
@@ -185,6 +185,10 @@ fn reported(measures: &mut Measures, turn: &Turn) {
         if let Some(value) = *field(&mut metrics) {
             measures.add(metric, turn.call, turn.step, value);
         }
+    }
+    if let (Some(decided), Some(prepared)) = (turn.turn_decided_ms, turn.answer_prepared_ms()) {
+        measures.add(Metric::TurnDecided, turn.call, turn.step, decided);
+        measures.add(Metric::AnswerPrepared, turn.call, turn.step, prepared);
     }
     if let Some(ms) = turn.tool_ms {
         measures.add(Metric::ToolDelay, turn.call, turn.step, ms);

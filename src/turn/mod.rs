@@ -6,8 +6,13 @@
 
 mod overlap;
 mod timeline;
+mod values;
+mod doubts;
+mod transcripts;
 mod reported;
 mod tools;
+mod content;
+mod stages;
 mod path;
 mod cause;
 mod parties;
@@ -19,7 +24,7 @@ mod analysis;
 use std::collections::BTreeMap;
 
 use crate::record::{CallId, CallRecord, ReportedMetrics};
-use crate::scenario::{Content, Metric, Scenario, Source};
+use crate::scenario::{Metric, Scenario, Source};
 
 use timeline::CallTimeline;
 
@@ -27,15 +32,20 @@ pub use crate::dialogue::{Disturbance, EARLY, Span};
 
 pub use analysis::{Analyser, Analysis, Media, analyse};
 pub use cause::{Cause, Failure};
+pub use content::{ContentCounts, ContentResult, Found, Untold, Wanted};
+pub use doubts::{Rejected, Why};
 pub use facts::CallFacts;
 pub use overlap::Overlap;
 pub use parties::{Parties, Twins};
-pub use path::{Part, Path};
-pub use reported::{REPORTED, Rejected, Why, stages};
+pub use path::{Detail, Known, Part, Path};
 pub use seen::{Seen, Tally};
+pub use values::{REPORTED, stages};
 
 /// A reported time that is longer than this (or negative) is an error of the agent's, not a latency.
 pub const LONGEST_REPORTED_MS: f64 = 60_000.0;
+
+/// A reported time may be longer than what was heard leaves room for by this: both ends are heard bluntly.
+pub const REPORTED_SLACK_MS: f64 = 250.0;
 
 /// So many equal values are no chance.
 const CONSTANT_FROM: usize = 10;
@@ -64,44 +74,23 @@ fn turns_heard(call: &CallRecord, scenario: &Scenario, heard: &CallTimeline) -> 
             errors: Vec::new(),
             ttfa_ms: None,
             tool_ms: None,
+            turn_decided_ms: None,
             false_interruption: false,
-            wrong_content: Vec::new(),
+            content: Vec::new(),
         })
         .collect();
     reported::join(call, scenario, heard, &mut turns);
     tools::join(call, heard, &mut turns);
+    stages::join(call, &mut turns);
+    let tells = content::Tells::of(call);
     for (turn, step) in turns.iter_mut().zip(scenario.steps()) {
         if let (Reply::Heard { voice, .. }, Some(said)) = (turn.reply, turn.said) {
             turn.answer = Some(heard.answer(voice, said));
             turn.ttfa_ms = heard.sound(voice.from).map(|at| at.ms_since(said.until));
         }
-        if matches!(turn.reply, Reply::Heard { .. } | Reply::Greeted { .. } | Reply::CutIn { .. }) {
-            turn.wrong_content = wrong_content(&step.content, turn);
-        }
+        turn.content = content::check(&step.content, turn, tells, call.end.at);
     }
     turns
-}
-
-/// What the reply lacks of what it should contain. What cannot be checked counts as lacking.
-fn wrong_content(content: &Content, turn: &Turn) -> Vec<String> {
-    let mut wrong = Vec::new();
-    match &turn.reply_text {
-        None if content.needs_text() => {
-            wrong.push("the agent sent no text of its reply that could be checked".to_owned());
-        }
-        None => {}
-        Some(text) => {
-            let folded = text.to_lowercase();
-            let missing = content.contains.iter().filter(|w| !folded.contains(&w.to_lowercase()));
-            wrong.extend(missing.map(|word| format!("the reply does not contain `{word}`")));
-            if let Some(pattern) = content.matches.as_ref().filter(|p| !p.is_match(text)) {
-                wrong.push(format!("the reply does not match `{}`", pattern.as_str()));
-            }
-        }
-    }
-    let missing = content.tools.iter().filter(|tool| !turn.tools.contains(tool));
-    wrong.extend(missing.map(|tool| format!("the agent did not run the tool `{tool}`")));
-    wrong
 }
 
 /// One step of the script as it went in one call.
@@ -130,7 +119,7 @@ pub struct Turn {
     pub heard_by_agent: Option<String>,
     /// What the agent answered, when it said so.
     pub reply_text: Option<String>,
-    /// Names of the tools the agent ran in this turn.
+    /// Names of the tools the agent ran in this turn; empty for one that it did not name.
     pub tools: Vec<String>,
     /// Errors the agent named in this turn.
     pub errors: Vec<String>,
@@ -139,27 +128,48 @@ pub struct Turn {
     pub ttfa_ms: Option<f64>,
     /// How long tools ran before the reply, by our receipt of the agent's messages.
     pub tool_ms: Option<f64>,
+    /// From the caller's last voiced sample to the agent's state `thinking`, by our receipt, which splits
+    /// the heard latency in two; `None` where the agent shows no state, or not this one.
+    pub turn_decided_ms: Option<f64>,
     /// The agent said that it had taken something in this turn for an interruption that was none.
     pub false_interruption: bool,
-    /// What the reply should have held and does not, in sentences.
-    pub wrong_content: Vec<String>,
+    /// What became of everything the reply should hold; empty when none was heard.
+    pub content: Vec<ContentResult>,
 }
 
 impl Turn {
-    /// Where the time until the reply went; `None` without a heard and a reported latency.
+    /// Where the time until the reply went; `None` when neither reported stages nor the agent's state say.
     pub fn path(&self) -> Option<Path> {
-        let (Reply::Heard { latency_ms, .. }, Some(_)) = (self.reply, self.said) else {
-            return None;
+        let known = Known {
+            reported: self.reported,
+            tool_ms: self.tool_ms,
+            may_have_run_tools: self.tool_ms.is_some() || !self.tools.is_empty(),
+            turn_decided_ms: self.turn_decided_ms,
         };
-        Path::trace(latency_ms, &self.reported, self.tool_ms)
+        Path::trace(self.heard_ms()?, &known)
     }
 
-    /// Heard minus reported latency in milliseconds; `None` unless both are known.
+    /// From the agent's state `thinking`, by our receipt, to the reply, in milliseconds.
+    pub fn answer_prepared_ms(&self) -> Option<f64> {
+        Some(self.heard_ms()? - self.turn_decided_ms?)
+    }
+
+    /// Heard minus reported latency in milliseconds; `None` unless both are known and of the same reply.
     pub fn unattributed_ms(&self) -> Option<f64> {
-        let (Reply::Heard { latency_ms, .. }, Some(_)) = (self.reply, self.said) else {
-            return None;
-        };
-        Some(latency_ms - self.reported.e2e_latency_ms?)
+        let ms = self.heard_ms()? - self.reported.e2e_latency_ms?;
+        (ms >= -REPORTED_SLACK_MS).then_some(ms)
+    }
+
+    /// What the reply should hold and does not, in sentences.
+    pub fn wrong_content(&self) -> impl Iterator<Item = String> {
+        self.content.iter().filter(|result| result.is_missed()).map(ContentResult::sentence)
+    }
+
+    fn heard_ms(&self) -> Option<f64> {
+        match (self.reply, self.said) {
+            (Reply::Heard { latency_ms, .. }, Some(_)) => Some(latency_ms),
+            _ => None,
+        }
     }
 }
 
@@ -235,12 +245,15 @@ pub struct Value {
 /// - the agent's stages: every turn in which the caller said something, so not the greeting, whose
 ///   stages are others.
 /// - `heard_ttfa`: every `responds` step that was answered and whose packets are on record.
+/// - `turn_decided`, `answer_prepared`: every `responds` step that was answered and whose agent showed
+///   that it was thinking.
 /// - `tool_delay`: every turn in which the agent ran a tool before its reply.
 /// - `unanswered_turns`, `eot_misprediction_count`: every `responds` step that was decided.
 /// - `awkward_silence_count`: the same without those that ended before the silence was awkward.
 /// - `false_interruption_count`: every `ignores` step that was decided.
 /// - `overlap_ratio`: every call in which anybody spoke.
-/// - `unattributed`: where both the heard and the reported latency of a turn are known.
+/// - `unattributed`: where both the heard and the reported latency of a turn are known, and the agent does
+///   not report that of a later speech.
 /// - `calls_ok`: 1 or 0 for every call that says something about the agent, so not for one that the
 ///   user stopped or the caller itself spoilt.
 #[derive(Debug, Clone, PartialEq, Default)]

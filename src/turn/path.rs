@@ -11,19 +11,32 @@
 //!    through: the later of the two is on the path, and the other one is hidden.
 //! 3. What is longer than the anchor all the same is cut, the model's time first.
 //!
-//! What lies between our ears and the agent's own figure is `unattributed`.
+//! An agent that does not report its first sentence reports a first byte that may contain the wait for it
+//! (before livekit-agents 1.6.5, with nodes of its own, on Node) or may not. There both are one part, from
+//! the first token to the first audio, with what else is open where no tool ran.
+//!
+//! What lies between our ears and the agent's own figure is `unattributed`; where the agent's state says
+//! when the turn was decided, how late the agent noticed the end of speech is told apart from it. An agent
+//! that reports no latency of its own has the two parts its state gives, by our clock.
 
 use std::collections::BTreeMap;
 
+use super::REPORTED_SLACK_MS;
 use crate::record::ReportedMetrics;
 use crate::scenario::Metric;
 
 /// The agent's figures are taken at different places and may exceed their sum by this. Milliseconds.
 const FITS_MS: f64 = 10.0;
 
+/// The agent's state reaches us so late, at most, that what remains of `unattributed` may be below zero by
+/// this. Milliseconds; 1 to 17 were seen.
+const STATE_LAG_MS: f64 = 50.0;
+
 /// A part of a reply's delay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
+    /// By our clock, where the agent reports no latency: until it says that it is thinking.
+    TurnDecided,
     EndOfTurn,
     /// Only where the model started at the transcript, before the turn was committed.
     Transcription,
@@ -33,14 +46,21 @@ pub enum Part {
     /// From the first token to the first sentence that goes to speech synthesis.
     LlmFirstSentence,
     TtsFirstByte,
+    /// First sentence and first byte, where the agent does not tell them apart.
+    FirstTokenToAudio,
     /// Reported end-to-end latency that no stage accounts for.
     BetweenStages,
+    /// By our clock, where the agent reports no latency: from then on until the reply is heard.
+    AnswerPrepared,
+    /// By how much later than we the agent takes the caller's speech for ended.
+    EndNoticedLate,
     /// Heard, but not in what the agent reports.
     Unattributed,
 }
 
 impl Part {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
+        Self::TurnDecided,
         Self::EndOfTurn,
         Self::Transcription,
         Self::UserTurnHook,
@@ -48,13 +68,17 @@ impl Part {
         Self::LlmFirstToken,
         Self::LlmFirstSentence,
         Self::TtsFirstByte,
+        Self::FirstTokenToAudio,
         Self::BetweenStages,
+        Self::AnswerPrepared,
+        Self::EndNoticedLate,
         Self::Unattributed,
     ];
 
     /// The metric's name where it is one.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::TurnDecided => Metric::TurnDecided.name(),
             Self::EndOfTurn => Metric::EndOfTurnDelay.name(),
             Self::Transcription => Metric::TranscriptionDelay.name(),
             Self::UserTurnHook => Metric::OnUserTurnCompletedDelay.name(),
@@ -62,10 +86,25 @@ impl Part {
             Self::LlmFirstToken => Metric::LlmNodeTtft.name(),
             Self::LlmFirstSentence => "llm_first_sentence",
             Self::TtsFirstByte => Metric::TtsNodeTtfb.name(),
+            Self::FirstTokenToAudio => "first_token_to_audio",
             Self::BetweenStages => "between_stages",
+            Self::AnswerPrepared => Metric::AnswerPrepared.name(),
+            Self::EndNoticedLate => "end_noticed_late",
             Self::Unattributed => Metric::Unattributed.name(),
         }
     }
+}
+
+/// What is known of a reply beside when it was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Known {
+    pub reported: ReportedMetrics,
+    /// By our receipt.
+    pub tool_ms: Option<f64>,
+    /// Tools ran, timed or not, or nobody knows.
+    pub may_have_run_tools: bool,
+    /// From the caller's last voiced sample to the agent's state `thinking`, by our receipt.
+    pub turn_decided_ms: Option<f64>,
 }
 
 /// The parts of one reply's delay, or of a typical one, in milliseconds.
@@ -75,20 +114,83 @@ pub struct Path {
     pub parts: BTreeMap<Part, f64>,
     /// Time of stages that ran beside those on the path.
     pub hidden_ms: f64,
+    /// When the turn was decided, by our clock; not of a typical path.
+    turn_decided_ms: Option<f64>,
+}
+
+/// Into what the paths of some turns are told apart. Only paths that are told apart alike are averaged or
+/// compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Detail {
+    /// Into the stages the agent reports; otherwise into the two parts its state gives.
+    pub stages: bool,
+    /// `unattributed` is split.
+    pub noticed: bool,
+    /// First sentence and first byte are two parts, or nobody has more than the one that holds both.
+    pub sentence: bool,
+}
+
+impl Detail {
+    /// What at least half of the paths have.
+    pub fn of<'a>(paths: impl Iterator<Item = &'a Path>) -> Self {
+        let (mut all, mut staged, mut noticed) = (0_usize, 0_usize, 0_usize);
+        let (mut apart, mut pooled) = (false, false);
+        for path in paths {
+            let has = |part| path.parts.contains_key(&part);
+            all += 1;
+            staged += usize::from(path.has_stages());
+            noticed += usize::from(has(Part::EndNoticedLate));
+            apart |= has(Part::LlmFirstSentence);
+            pooled |= has(Part::FirstTokenToAudio);
+        }
+        Self {
+            stages: 2 * staged >= all,
+            noticed: noticed > 0 && 2 * noticed >= staged,
+            sentence: !(apart && pooled),
+        }
+    }
+
+    /// What both have.
+    #[must_use]
+    pub const fn common(self, other: Self) -> Self {
+        Self {
+            stages: self.stages && other.stages,
+            noticed: self.noticed && other.noticed,
+            sentence: self.sentence && other.sentence,
+        }
+    }
 }
 
 impl Path {
-    /// The path of a reply heard after `heard_ms`; `None` when the agent reports no latency of its own
-    /// for it. `tool_ms` is by our receipt.
-    pub fn trace(heard_ms: f64, reported: &ReportedMetrics, tool_ms: Option<f64>) -> Option<Self> {
-        let e2e = reported.e2e_latency_ms.filter(|ms| ms.is_finite() && *ms >= 0.0)?;
+    /// The path of a reply heard after `heard_ms`; `None` when neither a latency of the agent's own nor its
+    /// state is known of it. A reported latency that is longer than the heard one by more than
+    /// [`REPORTED_SLACK_MS`] is of another reply.
+    pub fn trace(heard_ms: f64, known: &Known) -> Option<Self> {
+        let decided = known.turn_decided_ms.filter(|ms| ms.is_finite());
+        let e2e = known.reported.e2e_latency_ms.filter(|ms| ms.is_finite() && *ms >= 0.0);
+        match e2e.filter(|e2e| heard_ms - e2e >= -REPORTED_SLACK_MS) {
+            Some(e2e) => {
+                let path = Self::by_stages(heard_ms, e2e, known, decided);
+                Some(Self { turn_decided_ms: decided, ..path })
+            }
+            None => Some(Self::by_state(heard_ms, decided?)),
+        }
+    }
+
+    fn by_state(heard_ms: f64, decided: f64) -> Self {
+        let parts = [(Part::TurnDecided, decided), (Part::AnswerPrepared, heard_ms - decided)];
+        Self { parts: parts.into(), hidden_ms: 0.0, turn_decided_ms: Some(decided) }
+    }
+
+    fn by_stages(heard_ms: f64, e2e: f64, known: &Known, decided: Option<f64>) -> Self {
+        let Known { reported, tool_ms, may_have_run_tools, .. } = known;
         let turn = [
             (Part::EndOfTurn, reported.end_of_turn_delay_ms),
             (Part::UserTurnHook, reported.on_user_turn_completed_delay_ms),
         ];
         let model = model(reported);
-        let voice = (Part::TtsFirstByte, reported.tts_node_ttfb_ms);
-        let all = chain(&[&turn[..], &[voice, (Part::Tool, tool_ms)], &model].concat());
+        let voice = (first_byte(reported), reported.tts_node_ttfb_ms);
+        let all = chain(&[&turn[..], &[voice, (Part::Tool, *tool_ms)], &model].concat());
         let sum = total(&all);
         // With a tool the last request cannot have been started early.
         let may_overlap = tool_ms.is_none() && reported.transcription_delay_ms.is_some();
@@ -108,9 +210,58 @@ impl Path {
             path.parts.insert(part, ms);
         }
         path.hidden_ms = if sum > e2e + FITS_MS { sum - e2e } else { 0.0 };
-        path.parts.insert(Part::BetweenStages, left);
-        path.parts.insert(Part::Unattributed, heard_ms - e2e);
+        match path.parts.get_mut(&Part::FirstTokenToAudio) {
+            Some(pooled) if !may_have_run_tools => *pooled += left,
+            Some(_) | None => {
+                path.parts.insert(Part::BetweenStages, left);
+            }
+        }
+        let mut unattributed = heard_ms - e2e;
+        if let Some(late) = noticed_late(reported, decided, unattributed) {
+            path.parts.insert(Part::EndNoticedLate, late);
+            unattributed -= late;
+        }
+        path.parts.insert(Part::Unattributed, unattributed);
+        path
+    }
+
+    fn has_stages(&self) -> bool {
+        self.parts.contains_key(&Part::Unattributed)
+    }
+
+    /// The same path told apart so; `None` when it cannot be.
+    pub fn at(&self, detail: Detail) -> Option<Self> {
+        if !detail.stages {
+            return Some(Self::by_state(self.total_ms(), self.turn_decided_ms?));
+        }
+        if !self.has_stages() {
+            return None;
+        }
+        let mut path = self.clone();
+        if !detail.noticed {
+            path.merge(&[Part::EndNoticedLate], Part::Unattributed);
+        } else if !path.parts.contains_key(&Part::EndNoticedLate) {
+            return None;
+        }
+        if !detail.sentence {
+            let all = [Part::LlmFirstSentence, Part::TtsFirstByte, Part::BetweenStages];
+            path.merge(&all, Part::FirstTokenToAudio);
+        }
         Some(path)
+    }
+
+    fn merge(&mut self, parts: &[Part], into: Part) {
+        for part in parts {
+            if let Some(ms) = self.parts.remove(part) {
+                *self.parts.entry(into).or_default() += ms;
+            }
+        }
+    }
+
+    /// The paths that are told apart as most are, all alike.
+    pub fn alike(paths: &[Self]) -> Vec<Self> {
+        let detail = Detail::of(paths.iter());
+        paths.iter().filter_map(|path| path.at(detail)).collect()
     }
 
     /// The heard latency.
@@ -168,6 +319,26 @@ fn model(reported: &ReportedMetrics) -> Vec<(Part, Option<f64>)> {
     let after_token = sentence.zip(token).map(|(end, begin)| (end - begin).max(0.0));
     // Without the first token the first sentence is all that is known of the model.
     vec![(Part::LlmFirstSentence, after_token), (Part::LlmFirstToken, token.or(sentence))]
+}
+
+/// Without the first sentence nobody knows whether the first byte contains the wait for it.
+const fn first_byte(reported: &ReportedMetrics) -> Part {
+    match (reported.llm_node_ttft_ms, reported.llm_node_ttfs_ms) {
+        (Some(_), None) => Part::FirstTokenToAudio,
+        (Some(_) | None, Some(_)) | (None, None) => Part::TtsFirstByte,
+    }
+}
+
+/// What of `unattributed` passed before the agent took the speech for ended: the turn was decided later
+/// than the agent's own stages say by just this. `None` where it does not fit.
+fn noticed_late(
+    reported: &ReportedMetrics,
+    decided: Option<f64>,
+    unattributed: f64,
+) -> Option<f64> {
+    let hook = reported.on_user_turn_completed_delay_ms.unwrap_or(0.0);
+    let late = decided? - reported.end_of_turn_delay_ms? - hook;
+    (late >= -REPORTED_SLACK_MS && unattributed - late >= -STATE_LAG_MS).then_some(late)
 }
 
 fn chain(stages: &[(Part, Option<f64>)]) -> Vec<(Part, f64)> {

@@ -5,75 +5,18 @@
 //! are matched by their order, our own moments of receipt, and what was heard; never by the agent's
 //! clock.
 
+use super::doubts::{self, Rejected, Told, Why};
 use super::timeline::CallTimeline;
-use super::{LONGEST_REPORTED_MS, Reply, Turn};
-use crate::record::{CallRecord, Observation, ReportedMetrics, SessionEvent, Speaker};
+use super::transcripts::Transcripts;
+use super::values::fill_in;
+use super::{Reply, Turn};
+use crate::record::{CallRecord, Observation, ReportedMetrics, SessionEvent};
 use crate::scenario::{Act, Metric, Scenario};
 use crate::time::Offset;
 
 /// Audio outruns data by no more than this: a committed utterance that reaches us so much after a
 /// reply began can still be what the reply answers.
 const DATA_LAG_US: i64 = 500_000;
-
-/// Something the agent reported that is not believed, or that is missing.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rejected {
-    pub metric: Metric,
-    /// As reported, in milliseconds; `None` when nothing was.
-    pub ms: Option<f64>,
-    pub why: Why,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
-    Negative,
-    /// Over [`LONGEST_REPORTED_MS`], or no number.
-    Absurd,
-    /// The message it came with says that the speech ended before it began.
-    SpeechRunsBackwards,
-    /// The agent reported it until the session was handed to another agent.
-    AbsentAfterHandoff,
-}
-
-impl Why {
-    /// The name in `report.json`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Negative => "negative",
-            Self::Absurd => "absurd",
-            Self::SpeechRunsBackwards => "speech_runs_backwards",
-            Self::AbsentAfterHandoff => "absent_after_handoff",
-        }
-    }
-}
-
-/// The values an agent reported, by metric, in the order of [`Metric::ALL`]. A number that is none
-/// (agents are not trusted) counts as not reported.
-pub fn stages(reported: &ReportedMetrics) -> Vec<(Metric, f64)> {
-    // Named one by one, so that a new value cannot be forgotten here.
-    let ReportedMetrics {
-        transcription_delay_ms,
-        end_of_turn_delay_ms,
-        on_user_turn_completed_delay_ms,
-        llm_node_ttft_ms,
-        llm_node_ttfs_ms,
-        tts_node_ttfb_ms,
-        e2e_latency_ms,
-        speech_ms: _,
-    } = *reported;
-    [
-        (Metric::EndOfTurnDelay, end_of_turn_delay_ms),
-        (Metric::TranscriptionDelay, transcription_delay_ms),
-        (Metric::OnUserTurnCompletedDelay, on_user_turn_completed_delay_ms),
-        (Metric::LlmNodeTtft, llm_node_ttft_ms),
-        (Metric::LlmNodeTtfs, llm_node_ttfs_ms),
-        (Metric::TtsNodeTtfb, tts_node_ttfb_ms),
-        (Metric::E2eLatency, e2e_latency_ms),
-    ]
-    .into_iter()
-    .filter_map(|(metric, ms)| Some((metric, ms.filter(|ms| ms.is_finite())?)))
-    .collect()
-}
 
 /// Fills in what the agent said about each turn.
 pub(super) fn join(
@@ -83,12 +26,13 @@ pub(super) fn join(
     turns: &mut [Turn],
 ) {
     let greets = scenario.steps().first().is_some_and(|s| !matches!(s.act, Act::Say { .. }));
-    let mut exchanges = Exchanges::new(heard, greets.then_some(0));
+    let greeting = greets.then_some(0);
+    let mut exchanges = Exchanges::new(heard, greeting);
     let mut spoken = Transcripts::default();
     for seen in &call.log {
         let Observation::Session(event) = &seen.what else {
             if let Observation::Transcript { speaker, segment, text, .. } = &seen.what {
-                spoken.hear(heard.last_said(seen.at), *speaker, segment, text);
+                spoken.hear(heard, seen.at, *speaker, segment, text);
             }
             continue;
         };
@@ -97,9 +41,24 @@ pub(super) fn join(
         let Some(turn) = turns.get_mut(step.unwrap_or(0) as usize) else { continue };
         note(&mut exchanges, event, seen.at, step, turn);
     }
-    exchanges.fill(turns);
-    spoken.fill(turns);
+    let told = exchanges.fill(turns);
+    spoken.fill(greeting, turns);
     absent_after_handoff(call, heard, turns);
+    contradicted(call, heard, told, turns);
+}
+
+/// Takes out of each turn what contradicts what was heard of it.
+fn contradicted(call: &CallRecord, heard: &CallTimeline, told: Vec<Told>, turns: &mut [Turn]) {
+    let (voices, _) = heard.overlap();
+    let began = |o: &Observation| matches!(o, Observation::UtteranceBegan { .. });
+    let utterances: Vec<Offset> =
+        call.log.iter().filter(|s| began(&s.what)).map(|s| s.at).collect();
+    for (turn, told) in turns.iter_mut().zip(told) {
+        let Some(said) = turn.said else { continue };
+        let next = utterances.iter().filter(|at| **at > said.from).min();
+        let end = next.copied().unwrap_or(call.end.at);
+        doubts::contradicted(turn, told, &voices, end);
+    }
 }
 
 /// A session that is handed to another agent may stop to report (livekit/agents#7157).
@@ -157,6 +116,7 @@ struct Exchange {
     agent_text: Vec<String>,
     metrics: ReportedMetrics,
     doubts: Vec<Rejected>,
+    told: Told,
     /// Its reply's message has come, or never will.
     closed: bool,
 }
@@ -180,8 +140,9 @@ impl<'a> Exchanges<'a> {
         }
         if let Some(exchange) = self.all.last_mut() {
             exchange.user_at = Some(at);
+            exchange.told.committed.get_or_insert(at);
             exchange.user_text.push(text.to_owned());
-            let metrics = in_order(*metrics, &mut exchange.doubts);
+            let metrics = doubts::in_order(*metrics, &mut exchange.doubts);
             fill_in(&mut exchange.metrics, &metrics, Option::or);
         }
     }
@@ -197,8 +158,12 @@ impl<'a> Exchanges<'a> {
         }
         if let Some(exchange) = self.all.get_mut(place) {
             exchange.agent_text.push(text.to_owned());
+            exchange.told.last = Some(at);
             // A turn with tools reports its latency with its first message.
-            let metrics = in_order(*metrics, &mut exchange.doubts);
+            let metrics = doubts::in_order(*metrics, &mut exchange.doubts);
+            if metrics.e2e_latency_ms.is_some() {
+                exchange.told.latency.get_or_insert(at);
+            }
             fill_in(&mut exchange.metrics, &metrics, |new, old| old.or(new));
         }
     }
@@ -214,9 +179,10 @@ impl<'a> Exchanges<'a> {
     }
 
     /// Puts the exchanges into their turns. Where the agent made two exchanges of one utterance, the
-    /// metrics are those of the one whose reply was heard first.
-    fn fill(self, turns: &mut [Turn]) {
-        for turn in turns {
+    /// metrics are those of the one whose reply was heard first. Returns when each turn's came.
+    fn fill(self, turns: &mut [Turn]) -> Vec<Told> {
+        let mut told = vec![Told::default(); turns.len()];
+        for (turn, told) in turns.iter_mut().zip(&mut told) {
             let of_turn = || self.all.iter().filter(|e| e.step == Some(turn.step));
             let reply_at = self.heard.speech_after(Some(turn.step));
             let before = |e: &&Exchange| match (e.user_at, reply_at) {
@@ -225,8 +191,11 @@ impl<'a> Exchanges<'a> {
             };
             let Some(first) = of_turn().next() else { continue };
             let answered = of_turn().rfind(before).unwrap_or(first);
+            *told = answered.told;
+            // Where the agent made two of it, it took a pause for the end.
+            told.committed = first.told.committed;
             turn.doubts.clone_from(&answered.doubts);
-            turn.reported = plausible(answered.metrics, &mut turn.doubts);
+            turn.reported = doubts::plausible(answered.metrics, &mut turn.doubts);
             let text = |of: fn(&Exchange) -> &Vec<String>| {
                 let all: Vec<&str> = of_turn().flat_map(of).map(String::as_str).collect();
                 (!all.is_empty()).then(|| all.join(" "))
@@ -234,6 +203,7 @@ impl<'a> Exchanges<'a> {
             turn.heard_by_agent = text(|e| &e.user_text);
             turn.reply_text = text(|e| &e.agent_text);
         }
+        told
     }
 }
 
@@ -241,91 +211,9 @@ impl Exchange {
     fn to(step: Option<u32>, user_at: Option<Offset>) -> Self {
         let (user_text, agent_text) = (Vec::new(), Vec::new());
         let metrics = ReportedMetrics::default();
-        let doubts = Vec::new();
-        Self { step, user_at, user_text, agent_text, metrics, doubts, closed: false }
+        let (doubts, told) = (Vec::new(), Told::default());
+        Self { step, user_at, user_text, agent_text, metrics, doubts, told, closed: false }
     }
-}
-
-/// What `lk.transcription` says, for agents that have no session to tell it.
-#[derive(Default)]
-struct Transcripts {
-    /// Step, speaker and segment as first seen, with the text as last seen.
-    segments: Vec<(u32, Speaker, String, String)>,
-}
-
-impl Transcripts {
-    fn hear(&mut self, step: Option<u32>, speaker: Speaker, segment: &str, text: &str) {
-        let known = self.segments.iter_mut().find(|(_, s, id, _)| *s == speaker && id == segment);
-        if let Some((.., known)) = known {
-            text.clone_into(known);
-        } else {
-            let (segment, text) = (segment.to_owned(), text.to_owned());
-            self.segments.push((step.unwrap_or(0), speaker, segment, text));
-        }
-    }
-
-    fn fill(self, turns: &mut [Turn]) {
-        for turn in turns {
-            let text = |speaker: Speaker| {
-                let of =
-                    self.segments.iter().filter(|(s, who, ..)| *s == turn.step && *who == speaker);
-                let all: Vec<&str> = of.map(|(.., text)| text.as_str()).collect();
-                (!all.is_empty()).then(|| all.join(" "))
-            };
-            let said = text(Speaker::Caller).filter(|_| turn.said.is_some());
-            turn.heard_by_agent = turn.heard_by_agent.take().or(said);
-            turn.reply_text = turn.reply_text.take().or_else(|| text(Speaker::Agent));
-        }
-    }
-}
-
-type Field = fn(&mut ReportedMetrics) -> &mut Option<f64>;
-
-/// The reported times and where they lie.
-pub const REPORTED: [(Metric, Field); 7] = [
-    (Metric::TranscriptionDelay, |m| &mut m.transcription_delay_ms),
-    (Metric::EndOfTurnDelay, |m| &mut m.end_of_turn_delay_ms),
-    (Metric::OnUserTurnCompletedDelay, |m| &mut m.on_user_turn_completed_delay_ms),
-    (Metric::LlmNodeTtft, |m| &mut m.llm_node_ttft_ms),
-    (Metric::LlmNodeTtfs, |m| &mut m.llm_node_ttfs_ms),
-    (Metric::TtsNodeTtfb, |m| &mut m.tts_node_ttfb_ms),
-    (Metric::E2eLatency, |m| &mut m.e2e_latency_ms),
-];
-
-fn fill_in(
-    known: &mut ReportedMetrics,
-    new: &ReportedMetrics,
-    choose: fn(Option<f64>, Option<f64>) -> Option<f64>,
-) {
-    let mut new = *new;
-    for (_, field) in REPORTED {
-        *field(known) = choose(*field(&mut new), *field(known));
-    }
-}
-
-/// A message that says its speech ended before it began has its times from nowhere.
-fn in_order(mut metrics: ReportedMetrics, doubts: &mut Vec<Rejected>) -> ReportedMetrics {
-    if metrics.speech_ms.is_none_or(|ms| ms >= 0.0) {
-        return metrics;
-    }
-    for (metric, field) in REPORTED {
-        if let Some(ms) = field(&mut metrics).take() {
-            doubts.push(Rejected { metric, ms: Some(ms), why: Why::SpeechRunsBackwards });
-        }
-    }
-    metrics
-}
-
-/// Takes out what cannot be true.
-fn plausible(mut metrics: ReportedMetrics, doubts: &mut Vec<Rejected>) -> ReportedMetrics {
-    for (metric, field) in REPORTED {
-        if let Some(ms) = field(&mut metrics).take_if(|v| !(0.0..=LONGEST_REPORTED_MS).contains(v))
-        {
-            let why = if ms < 0.0 { Why::Negative } else { Why::Absurd };
-            doubts.push(Rejected { metric, ms: Some(ms), why });
-        }
-    }
-    metrics
 }
 
 #[cfg(test)]

@@ -362,14 +362,15 @@ fn content_is_checked_and_never_taken_for_granted() {
         let run = run("r", vec![call(0, log.concat(), 5_000, Outcome::Answered)], &scenario);
         let analysis = analyse(&run, &scenario);
         let failure = analysis.calls[0].failure.clone();
-        (analysis.calls[0].turns[0].wrong_content.len(), failure.map(|f| f.cause))
+        (analysis.calls[0].turns[0].wrong_content().count(), failure.map(|f| f.cause))
     };
     let wrong = Some(Cause::WrongContent);
     assert_eq!(check("text: {contains: NINE}", Some("From nine to six.")), (0, None));
     assert_eq!(check("text: {contains: [nine, ten]}", Some("From nine to six.")), (1, wrong));
     assert_eq!(check("text: {matches: '(?i)NINE|9'}", Some("From nine to six.")), (0, None));
     assert_eq!(check("text: {matches: ten}", Some("From nine to six.")), (1, wrong));
-    assert_eq!(check("text: {contains: nine}", None), (1, wrong));
+    // What was not told is not wrong.
+    assert_eq!(check("text: {contains: nine}", None), (0, None));
     assert_eq!(check("tools: [get_hours]", Some("From nine to six.")), (1, wrong));
 }
 

@@ -83,6 +83,11 @@ impl CallTimeline {
         next.is_none_or(|next| speech.from < next).then_some(speech.from)
     }
 
+    /// When the speech began that was under way at `at`.
+    pub(super) fn speech_at(&self, at: Offset) -> Option<Offset> {
+        self.dialogue.speech_at(at).map(|speech| speech.from)
+    }
+
     pub(super) fn reply(&self, index: u32, step: &Step) -> Reply {
         let reached = self.marks(index).began.or(self.dialogue.said_from(index)).is_some();
         match step.expect {

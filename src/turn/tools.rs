@@ -35,7 +35,10 @@ pub(super) fn join(call: &CallRecord, heard: &CallTimeline, turns: &mut [Turn]) 
     for turn in turns {
         let Some(seen) = by_step.remove(&turn.step) else { continue };
         turn.tools = seen.names();
-        turn.errors.extend(seen.failed.iter().map(|name| format!("tool `{name}` failed")));
+        turn.errors.extend(seen.failed.iter().map(|name| match name.as_str() {
+            "" => "a tool failed".to_owned(),
+            name => format!("tool `{name}` failed"),
+        }));
         if let (Reply::Heard { voice, .. }, Some(said)) = (turn.reply, turn.said) {
             turn.tool_ms = seen.time_before(said.from, voice.from);
         }
@@ -72,17 +75,20 @@ impl Seen {
         }
     }
 
-    /// Every execution once, whichever messages told of it.
+    /// Every execution once, whichever messages told of it; the name is empty where none has it.
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        for told in [&self.requested, &self.started, &self.executed] {
-            for (i, name) in told.iter().enumerate() {
+        let all = [&self.requested, &self.started, &self.executed];
+        for told in all {
+            for (i, name) in told.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
                 let times = told.iter().take(i + 1).filter(|n| *n == name).count();
                 if names.iter().filter(|n| *n == name).count() < times {
                     names.push(name.clone());
                 }
             }
         }
+        let ran = all.iter().map(|told| told.len()).max().unwrap_or(0);
+        names.resize(ran.max(names.len()), String::new());
         names
     }
 

@@ -2,8 +2,9 @@
 //! parts that add up to the change.
 //!
 //! # Method
-//! Every turn with a heard reply and a reported end-to-end latency has a [`Path`]: parts that add up to
-//! what was heard. Within each step the typical path around the percentile in question is taken on
+//! Every turn with a heard reply has a [`Path`], where its agent reports an end-to-end latency or shows its
+//! state: parts that add up to what was heard. They are told apart only as far as both sides can be
+//! ([`Detail`]). Within each step the typical path around the percentile in question is taken on
 //! both sides ([`Path::around`]); its parts change by amounts that add up to the change of that step,
 //! and steps are weighted by their number of turns. What the change of the percentile itself is more
 //! or less than that is its own entry, the [`rest`](Attribution::rest_ms): turns without a reply or a
@@ -11,9 +12,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::record::{CallId, ReportedMetrics};
+use crate::record::CallId;
 use crate::scenario::Metric;
-use crate::turn::{Measures, Part, Path, REPORTED};
+use crate::turn::{Detail, Known, Measures, Part, Path, REPORTED};
 
 /// A change as parts: `parts` and `rest_ms` add up to `total_ms`, and so do `steps` and `rest_ms`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -75,23 +76,27 @@ fn whole(ms: f64) -> i64 {
     ms as i64
 }
 
-/// Explains a change of `total_ms` of the heard latency at a percentile; `None` when no step has reported
-/// turns on both sides.
+/// Explains a change of `total_ms` of the heard latency at a percentile; `None` when no step has paths that
+/// can be compared. `alike` says that `tts_node_ttfb` is the same measure on both sides.
 pub(super) fn explain(
     baseline: &Measures,
     run: &Measures,
     percent: f64,
     total_ms: f64,
+    alike: bool,
 ) -> Option<Attribution> {
-    let (old, new) = (paths(baseline), paths(run));
-    let steps: Vec<(u32, &Vec<Path>, &Vec<Path>)> =
-        old.iter().filter_map(|(step, old)| Some((*step, old, new.get(step)?))).collect();
+    let (old, mut new) = (paths(baseline), paths(run));
+    let both = old.into_iter().filter_map(|(step, old)| {
+        let [old, new] = told_alike(&old, &new.remove(&step)?, alike);
+        (!old.is_empty() && !new.is_empty()).then_some((step, old, new))
+    });
+    let steps: Vec<(u32, Vec<Path>, Vec<Path>)> = both.collect();
     let turns = |old: &Vec<Path>, new: &Vec<Path>| old.len() + new.len();
     let all: usize = steps.iter().map(|(_, old, new)| turns(old, new)).sum();
     let mut sums: BTreeMap<Part, f64> = BTreeMap::new();
     let mut by_step = Vec::new();
-    for (step, old, new) in steps {
-        let (was, is) = (Path::around(old, percent)?, Path::around(new, percent)?);
+    for (step, old, new) in &steps {
+        let (step, was, is) = (*step, Path::around(old, percent)?, Path::around(new, percent)?);
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 turns")]
         let weight = turns(old, new) as f64 / all as f64;
         let own = changes(&was, &is);
@@ -107,6 +112,14 @@ pub(super) fn explain(
     let parts = largest_first(sums);
     let rest_ms = total_ms - parts.iter().map(|c| c.change_ms).sum::<f64>();
     Some(Attribution { total_ms, parts, steps: by_step, rest_ms })
+}
+
+/// The paths of a step on both sides, told apart as far as both can be.
+fn told_alike(old: &[Path], new: &[Path], alike: bool) -> [Vec<Path>; 2] {
+    let of_both = Detail::of(old.iter()).common(Detail::of(new.iter()));
+    let sentence = alike && Detail::of(old.iter().chain(new)).sentence;
+    let detail = Detail { sentence, ..of_both };
+    [old, new].map(|side| side.iter().filter_map(|path| path.at(detail)).collect())
 }
 
 /// Every part that is on either path; one that is not has no time there.
@@ -132,15 +145,21 @@ fn paths(measures: &Measures) -> BTreeMap<u32, Vec<Path>> {
         known.map(|v| ((v.call, v.step), v.value)).collect()
     };
     let (heard, tools) = (table(Metric::HeardE2eLatency), table(Metric::ToolDelay));
+    let decided = table(Metric::TurnDecided);
     let reported = REPORTED.map(|(metric, field)| (table(metric), field));
     let mut by_step: BTreeMap<u32, Vec<Path>> = BTreeMap::new();
     for (turn, heard) in heard {
-        let mut metrics = ReportedMetrics::default();
+        let mut known = Known {
+            tool_ms: tools.get(&turn).copied(),
+            // Values do not say which turns had tools that were not timed.
+            may_have_run_tools: true,
+            turn_decided_ms: decided.get(&turn).copied(),
+            ..Known::default()
+        };
         for (values, field) in &reported {
-            *field(&mut metrics) = values.get(&turn).copied();
+            *field(&mut known.reported) = values.get(&turn).copied();
         }
-        let path = Path::trace(heard, &metrics, tools.get(&turn).copied());
-        by_step.entry(turn.1).or_default().extend(path);
+        by_step.entry(turn.1).or_default().extend(Path::trace(heard, &known));
     }
     by_step.retain(|_, paths| !paths.is_empty());
     by_step

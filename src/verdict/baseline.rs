@@ -105,6 +105,11 @@ impl Baseline {
         self.runs.iter().map(|run| &run.measures)
     }
 
+    /// What each run measured and what it was of, the oldest first.
+    pub(super) fn sides(&self) -> impl Iterator<Item = (&Measures, &Fingerprint)> {
+        self.runs.iter().map(|run| (&run.measures, &run.fingerprint))
+    }
+
     /// What all runs measured together, to the microsecond, with the calls numbered through.
     pub fn measures(&self) -> &Measures {
         self.together.as_ref().unwrap_or(&self.newest().measures)

@@ -67,7 +67,9 @@ impl NotComparable {
 fn differences(baseline: &Fingerprint, run: &Fingerprint) -> (Vec<Difference>, Vec<Difference>) {
     let concurrency = |of: &Fingerprint| of.concurrency.to_string();
     let sdk = |of: &Fingerprint| of.agent_sdk.clone().unwrap_or_else(|| "unknown".to_owned());
+    let definition = |of: &Fingerprint| format!("of format {}", of.definition);
     let grave = [
+        differ("definition of the metrics", &definition(baseline), &definition(run)),
         differ("scenario", &baseline.scenario, &run.scenario),
         differ("agent", &baseline.agent, &run.agent),
         differ("start endpoint", &baseline.start, &run.start),

@@ -21,8 +21,10 @@
 //! but never better or no worse.
 
 use super::attribution;
+use super::meaning::unlike_first_byte;
 use super::thresholds::sample;
 use super::{Baseline, Basis, Change, Comparison, Direction, FailureChange, Judging};
+use crate::measured::Fingerprint;
 use crate::scenario::{BaselineRule, Metric};
 use crate::stats::{Sample, Statistic, holm};
 use crate::turn::Measures;
@@ -69,13 +71,20 @@ pub(super) fn with_baseline(input: &Judging<'_>, baseline: &Baseline) -> Compare
         }
     };
     let rule = input.scenario.baseline();
+    let print = Fingerprint::take(input.analysis, input.scenario);
+    let unlike = unlike_first_byte(baseline.sides(), (&input.analysis.measures, &print));
+    if let (Metric::TtsNodeTtfb, Some(why)) = (rule.primary, &unlike) {
+        let (standing, reasons) = (Standing::NotComparable, vec![why.clone()]);
+        return Compared { standing, comparison: None, reasons, notes: Vec::new() };
+    }
     let (old, new) = (baseline.measures(), &input.analysis.measures);
     let counts = failures::ask(baseline, new);
     let primary = Primary::judge(rule, baseline, new, counts.level, input.seed);
     let moved = primary.measured.as_ref().filter(|_| has_parts(rule.primary));
     let moved = moved.map(|measured| measured.change.difference.point);
-    let attribution = moved.and_then(|ms| attribution::explain(old, new, rule.quantile, ms));
-    let (others, spread) = others(rule, baseline, new, input.seed);
+    let attribution =
+        moved.and_then(|ms| attribution::explain(old, new, rule.quantile, ms, unlike.is_none()));
+    let (others, spread) = others(rule, baseline, new, unlike.is_none(), input.seed);
     let mut changes: Vec<Change> = primary.change().into_iter().collect();
     changes.extend(others);
     let comparison = Comparison {
@@ -106,6 +115,7 @@ pub(super) fn with_baseline(input: &Judging<'_>, baseline: &Baseline) -> Compare
         standing = Standing::Worse;
     }
     let mut notes = sentences::notes(&primary, &comparison);
+    notes.extend(unlike);
     notes.extend(differences.iter().map(|d| format!("differs from the baseline: {d}")));
     notes.extend(sentences::baseline_note(baseline.run_id(), comparison.baseline_runs.len()));
     Compared { standing, comparison: Some(comparison), reasons, notes }
@@ -212,11 +222,13 @@ fn blind(change: &Change) -> bool {
     change.detectable_ms > (BLIND * change.baseline.abs()).max(2.0 * change.min_effect_ms)
 }
 
-/// The medians of the other latencies, the slow end of the primary one, and its spread.
+/// The medians of the other latencies, the slow end of the primary one, and its spread. `alike` says that
+/// `tts_node_ttfb` is the same measure on both sides.
 fn others(
     rule: BaselineRule,
     baseline: &Baseline,
     run: &Measures,
+    alike: bool,
     seed: u64,
 ) -> (Vec<Change>, Option<Change>) {
     let primary = Question { metric: rule.primary, statistic: Statistic::Quantile(rule.quantile) };
@@ -224,7 +236,7 @@ fn others(
     let spread = Question { metric: rule.primary, statistic: Statistic::Spread };
     let medians = Metric::ALL
         .into_iter()
-        .filter(|metric| metric.is_time())
+        .filter(|metric| metric.is_time() && (alike || *metric != Metric::TtsNodeTtfb))
         .map(|metric| Question { metric, statistic: Statistic::Quantile(50.0) });
     let enough = |question: &Question| {
         let sides = [baseline.measures(), run].map(|of| sample(of.values(question.metric)));

@@ -7,7 +7,7 @@ use super::{Judging, Outcome};
 use crate::record::Outcome as CallOutcome;
 use crate::stats::Histogram;
 use crate::text::{count, number, number_of};
-use crate::turn::{Analysis, CallFacts, Media};
+use crate::turn::{Analysis, CallFacts, ContentCounts, Media};
 
 /// A caller whose microphone packets are later than this at the 99th percentile disturbs the agent's
 /// end-of-turn detection and measures itself. Milliseconds.
@@ -146,6 +146,7 @@ pub(super) fn notes(input: &Judging<'_>) -> Vec<String> {
         let times = count(dropped, "time");
         notes.push(format!("{times} reported by the agent are impossible and were left out"));
     }
+    notes.extend(unchecked(run));
     if let Some(Pacing { skipped, unreadable, .. }) = pacing(&run.media) {
         if skipped > 0 {
             notes.push(format!(
@@ -157,6 +158,17 @@ pub(super) fn notes(input: &Judging<'_>) -> Vec<String> {
         }
     }
     notes
+}
+
+/// What the replies should hold and the agent does not tell: neither met nor missed.
+fn unchecked(run: &Analysis) -> Option<String> {
+    let counts = ContentCounts::of(run.turns());
+    let (unknown, all) = (number_of(counts.cannot_tell), number_of(counts.all()));
+    (counts.cannot_tell > 0).then(|| {
+        format!(
+            "{unknown} of {all} expected texts and tools could not be checked; the notes say why"
+        )
+    })
 }
 
 fn why_nothing(run: &Analysis) -> String {

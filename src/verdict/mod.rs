@@ -7,6 +7,7 @@
 mod health;
 mod thresholds;
 mod comparable;
+mod meaning;
 mod baseline;
 mod attribution;
 mod compare;

@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::attribution::{self, Attribution};
 use super::comparable::{Difference, How, Mismatch, comparable};
 use super::health::unfit;
+use super::meaning::unlike_first_byte;
 use super::thresholds::sample;
 use super::{Outcome, values_needed};
 use crate::measured::{Fingerprint, StepPrint};
@@ -176,14 +177,18 @@ pub fn judge(input: Pairing<'_>) -> PairedVerdict {
         let reasons = unfits.iter().map(|(side, why)| format!("{}: {why}", side.name())).collect();
         return PairedVerdict { outcome: first.outcome(), reasons, comparison: None };
     }
-    let notes = match differences(a, b) {
+    let mut notes = match differences(a, b) {
         Ok(notes) => notes,
         Err(why) => {
             let outcome = Outcome::NotComparable;
             return PairedVerdict { outcome, reasons: vec![why], comparison: None };
         }
     };
-    let (comparison, standing) = compare(a, b, seed);
+    let prints = [a, b].map(|of| Fingerprint::take(of.analysis, of.scenario));
+    let [old, new] = [(a, &prints[0]), (b, &prints[1])].map(|(of, p)| (&of.analysis.measures, p));
+    let unlike = unlike_first_byte(std::iter::once(old), new);
+    let (comparison, standing) = compare(a, b, unlike.is_none(), seed);
+    notes.extend(unlike);
     let calls = comparison.calls;
     let outcome = match standing {
         _ if calls.worse() => Outcome::Regression,
@@ -234,11 +239,20 @@ fn between(difference: &Difference) -> String {
     }
 }
 
-fn compare(a: Recorded<'_>, b: Recorded<'_>, seed: u64) -> (PairedComparison, Standing) {
+/// `alike` says that `tts_node_ttfb` is the same measure on both sides.
+fn compare(
+    a: Recorded<'_>,
+    b: Recorded<'_>,
+    alike: bool,
+    seed: u64,
+) -> (PairedComparison, Standing) {
     let rule = a.scenario.baseline();
     let how = Resampling { resamples: DEFAULT_RESAMPLES, seed };
     let (first, second) = (&a.analysis.measures, &b.analysis.measures);
-    let of = |metric| change(metric, first, second, &how);
+    let of = |metric| {
+        let is_like = alike || metric != Metric::TtsNodeTtfb;
+        is_like.then(|| change(metric, first, second, &how)).flatten()
+    };
     let primary = of(rule.primary);
     let min_effect_ms = primary.map_or(rule.min_effect_abs_ms, |p| rule.min_effect_ms(p.a.value));
     let standing = primary.map_or(Standing::Unclear, |p| standing(&p, min_effect_ms));
@@ -260,7 +274,7 @@ fn compare(a: Recorded<'_>, b: Recorded<'_>, seed: u64) -> (PairedComparison, St
             .and_then(|p| pairs_needed(&p, min_effect_ms)),
         changes,
         calls: PairedCalls::count(first, second),
-        attribution: moved.and_then(|ms| attribution::explain(first, second, 50.0, ms)),
+        attribution: moved.and_then(|ms| attribution::explain(first, second, 50.0, ms, alike)),
     };
     (comparison, standing)
 }

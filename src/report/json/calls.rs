@@ -9,7 +9,8 @@ use super::{micro, path};
 use crate::report::since_start;
 use crate::time::Offset;
 use crate::turn::{
-    Analysis, Answer, CallFacts, Disturbance, Part, Path, Rejected, Reply, Span, Turn, stages,
+    Analysis, Answer, CallFacts, ContentResult, Disturbance, Part, Path, Rejected, Reply, Span,
+    Turn, stages,
 };
 
 /// The calls of a run as a list.
@@ -60,12 +61,15 @@ struct TurnJson<'a> {
     stages_ms: BTreeMap<&'static str, f64>,
     unattributed_ms: Option<f64>,
     tool_ms: Option<f64>,
+    turn_decided_ms: Option<f64>,
+    answer_prepared_ms: Option<f64>,
     path_ms: BTreeMap<&'static str, f64>,
     hidden_ms: Option<f64>,
     bottleneck: Option<&'static str>,
     doubts: Vec<DoubtJson>,
     false_interruption: bool,
-    wrong_content: &'a [String],
+    content: Vec<ContentJson>,
+    wrong_content: Vec<String>,
     heard_by_agent: Option<&'a str>,
     reply_text: Option<&'a str>,
     tools: &'a [String],
@@ -78,6 +82,13 @@ struct DoubtJson {
     metric: &'static str,
     ms: Option<f64>,
     why: &'static str,
+}
+
+/// Something the reply should hold.
+#[derive(Serialize)]
+struct ContentJson {
+    result: &'static str,
+    text: String,
 }
 
 #[derive(Serialize)]
@@ -157,12 +168,15 @@ impl<'a> From<&'a Turn> for TurnJson<'a> {
             stages_ms: stages.map(|(metric, ms)| (metric.name(), micro(ms))).collect(),
             unattributed_ms: turn.unattributed_ms().filter(|ms| ms.is_finite()).map(micro),
             tool_ms: turn.tool_ms.map(micro),
+            turn_decided_ms: turn.turn_decided_ms.map(micro),
+            answer_prepared_ms: turn.answer_prepared_ms().map(micro),
             path_ms: of_path.as_ref().map(path).unwrap_or_default(),
             hidden_ms: of_path.as_ref().map(|path| micro(path.hidden_ms)),
             bottleneck: of_path.as_ref().and_then(Path::bottleneck).map(Part::name),
             doubts: turn.doubts.iter().map(Into::into).collect(),
             false_interruption: turn.false_interruption,
-            wrong_content: &turn.wrong_content,
+            content: turn.content.iter().map(Into::into).collect(),
+            wrong_content: turn.wrong_content().collect(),
             heard_by_agent: turn.heard_by_agent.as_deref(),
             reply_text: turn.reply_text.as_deref(),
             tools: &turn.tools,
@@ -175,6 +189,12 @@ impl From<&Rejected> for DoubtJson {
     fn from(of: &Rejected) -> Self {
         let ms = of.ms.filter(|ms| ms.is_finite()).map(micro);
         Self { metric: of.metric.name(), ms, why: of.why.name() }
+    }
+}
+
+impl From<&ContentResult> for ContentJson {
+    fn from(of: &ContentResult) -> Self {
+        Self { result: of.result(), text: of.sentence() }
     }
 }
 

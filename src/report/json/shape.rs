@@ -24,6 +24,7 @@ pub(super) struct Document<'a> {
     pub(super) metrics: BTreeMap<&'static str, MetricJson<'a>>,
     pub(super) outcomes: BTreeMap<&'static str, usize>,
     pub(super) causes: BTreeMap<&'static str, usize>,
+    pub(super) content: ContentCountsJson,
     pub(super) steps: Vec<StepJson<'a>>,
     pub(super) definitions: DefinitionsJson,
     pub(super) calls: Calls<'a>,
@@ -86,6 +87,14 @@ pub(super) struct StepChangeJson {
     pub(super) step: u32,
     pub(super) change_ms: f64,
     pub(super) own: Vec<PartJson>,
+}
+
+/// What became of everything the replies should hold.
+#[derive(Serialize)]
+pub(super) struct ContentCountsJson {
+    pub(super) met: usize,
+    pub(super) missed: usize,
+    pub(super) cannot_tell: usize,
 }
 
 /// What the replies of a step were waiting for.

@@ -4,7 +4,7 @@ use super::counted;
 use super::page::{Page, Tone};
 use crate::record::Calibration;
 use crate::report::counts::loss;
-use crate::report::{CauseCount, Report, Share, Summary};
+use crate::report::{Report, Summary};
 use crate::scenario::Metric;
 use crate::stats::{Quantile, Statistic};
 use crate::text::{self, clipped};
@@ -14,10 +14,6 @@ use crate::verdict::{Attribution, Basis, Change, Direction};
 /// Columns of a metric's name.
 const NAME: usize = 30;
 
-/// Shares that rest on fewer calls of the rarer kind are shown as counts.
-const FEW: usize = 10;
-/// Characters of an example that are shown.
-const EXAMPLE: usize = 300;
 /// From this width on there is room for the intervals of a comparison.
 const WITH_INTERVAL: usize = 96;
 /// And for the figures of both sides; the change itself always fits.
@@ -70,7 +66,10 @@ const GROUPS: [(&str, &[Metric]); 5] = [
             Metric::E2eLatency,
         ],
     ),
-    ("announced by the agent, timed by the caller", &[Metric::ToolDelay]),
+    (
+        "announced by the agent, timed by the caller",
+        &[Metric::TurnDecided, Metric::AnswerPrepared, Metric::ToolDelay],
+    ),
     ("heard minus reported", &[Metric::Unattributed]),
 ];
 
@@ -175,49 +174,6 @@ pub(super) fn steps(page: &mut Page, report: &Report) {
         };
         let text = format!("{} = {}{hidden}", grouped(line.path.total_ms()), each.join(" + "));
         page.paragraph(2, &[(Tone::Strong, &line.id), (Tone::Plain, ":")], &text);
-    }
-}
-
-/// How many calls succeeded, and why the others failed, with an example of each cause.
-pub(super) fn calls(page: &mut Page, report: &Report) {
-    if report.calls_ok.is_none() && report.causes.is_empty() {
-        return;
-    }
-    page.heading("calls");
-    if let Some(share) = report.calls_ok {
-        page.paragraph(2, &[(Tone::Plain, "calls_ok")], &succeeded(share));
-    }
-    if report.causes.is_empty() {
-        return;
-    }
-    page.heading("failure causes");
-    for count in &report.causes {
-        let row = format!("{:<16}{:>6}", count.cause.name(), count.calls);
-        page.paragraph(2, &[(Tone::Plain, &row)], &example(count));
-    }
-}
-
-/// A share that rests on a few failures is not shown as a percentage, which would claim to be exact.
-fn succeeded(share: Share) -> String {
-    let counts = format!("{} of {} calls succeeded", share.count, share.of);
-    let failed = share.of.saturating_sub(share.count);
-    let percent = match failed.min(share.count) {
-        few if few < FEW => String::new(),
-        _ => format!("{:.1} %: ", share.rate() * 100.0),
-    };
-    let interval = share.interval().map_or(String::new(), |i| {
-        format!(" (95 % interval {:.1} to {:.1} %)", i.low * 100.0, i.high * 100.0)
-    });
-    format!("{percent}{counts}{interval}")
-}
-
-fn example(count: &CauseCount) -> String {
-    let example = count.example.as_ref().map(|example| clipped(example, EXAMPLE));
-    match (example, count.other_details) {
-        (None, _) => String::new(),
-        (Some(example), 0) => format!("  e.g. {example}"),
-        (Some(example), 1) => format!("  e.g. {example} (and 1 other detail)"),
-        (Some(example), others) => format!("  e.g. {example} (and {others} other details)"),
     }
 }
 

@@ -127,28 +127,6 @@ fn a_late_greeting_message_is_not_the_first_reply() {
     assert_eq!(turns[1].reply_text.as_deref(), Some("nine to five"));
 }
 
-#[test]
-fn an_agent_without_a_session_is_quoted_from_its_transcripts() {
-    let transcript = |ms, speaker, segment: &str, text: &str, last| {
-        let (segment, text) = (segment.to_owned(), text.to_owned());
-        vec![is(ms, Observation::Transcript { speaker, segment, text, last, until: None })]
-    };
-    let log = [
-        connected(0),
-        began(0, 0),
-        said(0, 1_000, 2_000),
-        transcript(1_900, Speaker::Caller, "a", "hou", false),
-        transcript(2_300, Speaker::Caller, "a", "hours?", true),
-        voice(3_100, 4_000),
-        transcript(3_200, Speaker::Agent, "b", "nine", false),
-        transcript(4_000, Speaker::Agent, "b", "nine to five", true),
-    ];
-    let turns = turns_of(vec![ask("hours")], &log, 5_000, Outcome::Answered);
-    assert_eq!(turns[0].heard_by_agent.as_deref(), Some("hours?"));
-    assert_eq!(turns[0].reply_text.as_deref(), Some("nine to five"));
-    assert_eq!(turns[0].reported, ReportedMetrics::default());
-}
-
 /// A question and its answer, 1,100 ms after it, of which the agent reports `metrics`.
 fn answered_with(metrics: ReportedMetrics) -> [Vec<Stamped>; 6] {
     [

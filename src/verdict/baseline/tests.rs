@@ -22,7 +22,7 @@ fn baseline(agent: Agent, calls: u32) -> Baseline {
 fn the_file_has_a_line_for_each_thing() {
     let text = baseline(Agent { silent_every: 4, jitter: 0.0, ..Agent::default() }, 2).to_json();
     let want = r#"{
-  "format": 3,
+  "format": 4,
   "kind": "loadcall baseline",
   "steps": [
     {"id":"greeting","act":"listen","expect":"speaks","within_ms":8000},
@@ -84,11 +84,11 @@ fn other_files_are_refused_with_what_to_do() {
     check("{}", "not a baseline (line 1, column 2: missing field `format`)");
     check(&with("loadcall baseline", "x"), "not a baseline (its kind is `x`)");
     check(
-        &with("\"format\": 3", "\"format\": 4"),
-        "baseline format 4 is newer than 3, the newest this loadcall reads; update loadcall",
+        &with("\"format\": 4", "\"format\": 5"),
+        "baseline format 5 is newer than 4, the newest this loadcall reads; update loadcall",
     );
     check(
-        &with("\"format\": 3", "\"format\": 1"),
+        &with("\"format\": 4", "\"format\": 1"),
         "baseline format 1 is older than 2, the oldest this loadcall reads; accept a run again",
     );
     check(&with("accepted_at", "accepted"), "not a baseline (line 36, column");

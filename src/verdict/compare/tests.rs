@@ -5,7 +5,7 @@ mod runs;
 use super::super::testing::{Agent, CALLS_MAY_FAIL, against, compared};
 use super::super::{Mismatch, Outcome, judge};
 use super::*;
-use crate::record::{Outcome as CallOutcome, Run};
+use crate::record::{Observation, Outcome as CallOutcome, Run, SessionEvent};
 use crate::scenario::Scenario;
 use crate::turn::testing::{ask, listen, scenario, two_questions, two_questions_with};
 use crate::turn::{Part, analyse};
@@ -77,6 +77,30 @@ fn every_part_is_found() {
         assert!(parts[1..].iter().all(|p| p.change_ms.abs() < 15.0), "{parts:?}");
         assert!(verdict.reasons[0].contains(&format!("mainly {}", part.name())));
     }
+}
+
+#[test]
+fn a_first_byte_of_another_meaning_is_not_compared() {
+    let scenario = two_questions();
+    let mut old = Agent::default().run("run-a", 15, 1, &scenario);
+    for seen in old.calls.iter_mut().flat_map(|call| &mut call.log) {
+        if let Observation::Session(SessionEvent::AgentMessage { metrics, .. }) = &mut seen.what {
+            let sentence = metrics.llm_node_ttfs_ms.take().zip(metrics.llm_node_ttft_ms);
+            let wait = sentence.map_or(0.0, |(end, begin)| end - begin);
+            metrics.tts_node_ttfb_ms = metrics.tts_node_ttfb_ms.map(|ms| ms + wait);
+        }
+    }
+    let slow = Agent { ttft: 650.0, ..Agent::default() }.run("run-b", 15, 2, &scenario);
+    let verdict = against(Some(&old), &slow, &scenario);
+    assert_eq!(verdict.outcome, Outcome::Regression);
+    assert!(verdict.reasons[0].contains("mainly llm_node_ttft"), "{:?}", verdict.reasons);
+    let said = |word: &str| verdict.reasons.iter().any(|reason| reason.contains(word));
+    assert!(said("tts_node_ttfb is another measure on each side"), "{:?}", verdict.reasons);
+    let comparison = verdict.comparison.as_ref().expect("compared");
+    assert!(comparison.changes.iter().all(|c| c.metric != Metric::TtsNodeTtfb));
+    assert!(comparison.changes.iter().any(|c| c.metric == Metric::E2eLatency));
+    let parts = &comparison.attribution.as_ref().expect("has parts").parts;
+    assert!(parts.iter().all(|p| p.part == Part::LlmFirstToken || p.change_ms.abs() < 15.0));
 }
 
 #[test]
