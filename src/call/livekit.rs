@@ -300,14 +300,14 @@ impl Line {
                     let speaker = if ours { Speaker::Caller } else { Speaker::Agent };
                     self.readers.transcript(reader, speaker);
                 } else if topic == EVENTS_TOPIC
-                    && self.is_agent(&participant_identity)
+                    && self.party.reports(participant_identity.as_str())
                     && let Some(reader) = reader.take()
                 {
                     self.readers.report(participant_identity.as_str(), Report::Event(reader));
                 }
             }
             RoomEvent::DataReceived { payload, participant: Some(from), .. }
-                if self.is_agent(&from.identity()) =>
+                if self.party.reports(from.identity().as_str()) =>
             {
                 self.readers.report(from.identity().as_str(), Report::Packet(payload));
             }
