@@ -1,7 +1,7 @@
 //! The line over a LiveKit room: joining it with the agent dispatched, the microphone, and everything
 //! that comes out of the room as [`News`].
 
-use super::party::{Change, Party};
+use super::party::{Change, HANDOVER, Party};
 use super::readers::{Readers, Report};
 use crate::clock::Clock;
 use crate::record::{
@@ -266,8 +266,12 @@ impl Line {
             RoomEvent::ParticipantDisconnected(p)
                 if self.room.connection_state() == ConnectionState::Connected =>
             {
-                let reason = why_left(p.disconnect_reason());
-                self.party.left(p.identity().as_str(), clock.now(), reason);
+                let (why, now) = (p.disconnect_reason(), clock.now());
+                self.party.left(p.identity().as_str(), now, why_left(why));
+                if why == DisconnectReason::ConnectionTimeout {
+                    // It died a while ago: who takes over is here by now.
+                    self.party.look_at_the_clock(now.plus(HANDOVER));
+                }
             }
             RoomEvent::TrackSubscribed {
                 track: RemoteTrack::Audio(audio),
