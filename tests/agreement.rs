@@ -139,11 +139,9 @@ fn record(log: Vec<Stamped>, end: CallEnd) -> CallRecord {
 
 /// What the script decided of a step, if anything.
 fn decided(call: &CallRecord, step: u32) -> Option<bool> {
-    call.log.iter().find_map(|seen| match seen.what {
-        Observation::ExpectationMet { step: s } if s == step => Some(true),
-        Observation::ExpectationMissed { step: s } if s == step => Some(false),
-        _ => None,
-    })
+    let noted = |what: Observation| call.log.iter().any(|seen| seen.what == what);
+    let met = noted(Observation::ExpectationMet { step });
+    (met || noted(Observation::ExpectationMissed { step })).then_some(met)
 }
 
 /// What the analysis says of it: whether the expectation was met, where that was decided.

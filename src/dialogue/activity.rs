@@ -58,6 +58,11 @@ impl Activity {
         self.change(at, state);
     }
 
+    /// The agent has left; another may take over.
+    pub(super) fn gone(&mut self, at: Offset) {
+        self.change(at, "");
+    }
+
     /// A message of the agent's session.
     pub(super) fn session(&mut self, at: Offset, event: &SessionEvent) {
         #[expect(
@@ -135,11 +140,16 @@ impl Activity {
     }
 
     /// Until when the work goes on, without a break, that was under way at `at`; `Some(None)` when no end
-    /// is known, `None` when the agent was not at work.
+    /// is known, `None` when the agent was not at work. What is `stale` does not count.
     #[expect(clippy::option_option, reason = "no work, work without an end and work with one")]
-    pub(super) fn working_through(&self, at: Offset) -> Option<Option<Offset>> {
+    pub(super) fn working_through(
+        &self,
+        at: Offset,
+        stale: impl Fn(&Busy) -> bool,
+    ) -> Option<Option<Offset>> {
         let covers = |busy: &&Busy, at: Offset| {
-            busy.doing.is_work() && busy.from < at && busy.until.is_none_or(|until| until > at)
+            let is_on = busy.from < at && busy.until.is_none_or(|until| until > at);
+            busy.doing.is_work() && is_on && !stale(busy)
         };
         let mut reached = at;
         let mut any = false;

@@ -98,6 +98,8 @@ impl Dialogue {
             Observation::UtteranceEnded { step } => {
                 self.said.entry(*step).or_default().until.get_or_insert(at);
             }
+            // Of one that is gone nothing more is waited for.
+            Observation::ParticipantLeft { .. } => self.activity.gone(at),
             Observation::AgentState(state) => self.activity.attribute(at, state),
             Observation::Session(event) => self.session(at, event),
             _ => {}

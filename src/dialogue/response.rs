@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Dialogue, EARLY, Span, Speech};
+use super::activity::Busy;
+use super::{Dialogue, Doing, EARLY, Span, Speech};
 use crate::record::SPEECH_GAP;
 use crate::scenario::{IGNORES_ANSWER_WINDOW, IGNORES_STOP_WINDOW};
 use crate::time::Offset;
@@ -87,7 +88,13 @@ impl Dialogue {
     /// was silent and at work when the caller began, went on with that until it spoke, and did not commit
     /// the new turn in between.
     fn is_owed(&self, said: Span, at: Offset) -> bool {
-        let Some(until) = self.activity.working_through(said.from) else { return false };
+        // An agent that has spoken since it began to think did not tell that it had stopped.
+        let stale = |busy: &Busy| {
+            let spoke =
+                |v: super::voices::Voice| v.from > busy.from.plus(STATE_LAG) && v.from < said.from;
+            busy.doing == Doing::Thinking && self.voices.iter().any(spoke)
+        };
+        let Some(until) = self.activity.working_through(said.from, stale) else { return false };
         let silent = self.speech_at(said.from).is_none();
         let worked = until.is_none_or(|until| at <= until.plus(DATA_LAG));
         let mut commits = self.commits.iter();
@@ -121,11 +128,12 @@ impl Dialogue {
     /// not ended at `closed`.
     #[expect(clippy::option_option, reason = "no work, work without an end and work with one")]
     fn worked(&self, reply: Speech, closed: Offset) -> Option<Option<Offset>> {
-        let into = reply.from.plus(STATE_LAG);
+        // The end of the work that led to the reply may be told late.
+        let into = reply.from.plus(DATA_LAG);
         let work = self.activity.iter().filter(|busy| {
             busy.doing.is_work()
                 && busy.from < closed
-                && busy.until.is_none_or(|until| until > into)
+                && (busy.from > reply.from || busy.until.is_none_or(|until| until > into))
         });
         let ends = work.map(|busy| busy.until.filter(|until| *until <= closed));
         ends.reduce(|last, end| Some(last?.max(end?)))

@@ -123,6 +123,16 @@ fn what_was_still_owed_to_the_turn_before_is_no_reply() {
     // It committed the new turn before it spoke: that is the reply to it.
     let committed = [&owed[..], &[commit(5_600)]].concat();
     assert_eq!(response(&dialogue(&committed), 1).reply, Some(speech(5_930, 7_000)));
+    // It has spoken since it began to think: that it stopped was not told.
+    let stale = [
+        said(0, 1_000, 2_000),
+        states(&[(2_500, "thinking")]),
+        voice(2_900, 3_300),
+        said(1, 4_500, 5_000),
+        states(&[(5_900, "speaking")]),
+        voice(5_930, 7_000),
+    ];
+    assert_eq!(response(&dialogue(&stale), 1).reply, Some(speech(5_930, 7_000)));
     // It gave the work up when the caller began.
     let dropped = [
         said(0, 1_000, 2_000),

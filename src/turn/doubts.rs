@@ -1,7 +1,7 @@
 //! What of an agent's report is not believed: what no clock gives, and what contradicts what was heard.
 
-use super::values::REPORTED;
 use super::Span;
+use super::values::REPORTED;
 use super::{LONGEST_REPORTED_MS, REPORTED_SLACK_MS, Reply, Turn};
 use crate::record::{ReportedMetrics, SPEECH_GAP};
 use crate::scenario::Metric;

@@ -15,10 +15,10 @@ use loadcall::{
     clock::Clock,
     record::Stamped,
     room::{
-        endpoint::{Dial, Endpoint},
+        endpoint::{Dial, Endpoint, Guest},
         hearing::Hearing,
     },
-    scenario::Listening,
+    scenario::{CallerKind, Listening},
 };
 use tokio::{
     sync::{Semaphore, mpsc, watch},
@@ -89,16 +89,25 @@ async fn call(shared: &Shared, n: u32, stop: watch::Receiver<bool>) -> Result<()
     let room = format!("bench-{n}");
     let dial = Dial {
         room: room.clone(),
-        identity: "caller".into(),
+        room_metadata: String::new().into(),
+        caller: Guest {
+            identity: "caller".into(),
+            name: String::new(),
+            metadata: String::new().into(),
+            attributes: Vec::new(),
+            kind: CallerKind::Standard,
+        },
         agent_name: String::new(),
         agent_metadata: String::new().into(),
     };
+    let refused = |reason: String| Error::Call { room: room.clone(), reason };
+    let ticket = shared.endpoint.admit(&dial).await.map_err(|e| refused(e.to_string()))?;
     let (readers, read) = Readers::start(shared.clock);
     let permit = shared.dialling.acquire().await;
     let silence = shared.speech.silence.clone();
-    let line = Line::dial(&shared.endpoint, &dial, silence, readers).await;
+    let line = Line::dial(&ticket, silence, readers).await;
     drop(permit);
-    let mut line = line.map_err(|error| Error::Call { room, reason: error.to_string() })?;
+    let mut line = line.map_err(|error| refused(error.to_string()))?;
     line.look_around(Listening::default());
     let meter = Arc::new(Meter::new(line.microphone.clone()));
     if let Ok(mut meters) = shared.meters.lock() {

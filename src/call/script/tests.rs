@@ -67,11 +67,11 @@ fn play(scenario: Arc<Scenario>, mut heard: Vec<(i64, CallEvent)>) -> Played {
     for (known, what) in &mut heard {
         let CallEvent::Observed(seen) = what else { continue };
         seen.at = ms(*known);
-        *known += match seen.what {
-            Observation::VoiceBegan => 40,
-            Observation::VoiceEnded => 240,
-            _ => 0,
-        };
+        if seen.what == Observation::VoiceBegan {
+            *known += 40;
+        } else if seen.what == Observation::VoiceEnded {
+            *known += 240;
+        }
     }
     let mut script = Script::new(scenario, ms(0));
     let mut played = Played {

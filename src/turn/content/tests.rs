@@ -38,7 +38,10 @@ fn ran(names: &[&str]) -> Vec<Stamped> {
 
 fn transcript(ms: i64, text: &str, last: bool) -> Vec<Stamped> {
     let (speaker, segment) = (Speaker::Agent, format!("SG_{ms}"));
-    vec![is(ms, Observation::Transcript { speaker, segment, text: text.to_owned(), last })]
+    vec![is(
+        ms,
+        Observation::Transcript { speaker, segment, text: text.to_owned(), last, until: None },
+    )]
 }
 
 const TOOL: &str = "tools: [lookup_order]";

@@ -4,7 +4,7 @@ use crate::record::{Observation, Outcome, ReportedMetrics, Stamped};
 
 fn transcript(ms: i64, speaker: Speaker, segment: &str, text: &str, last: bool) -> Vec<Stamped> {
     let (segment, text) = (segment.to_owned(), text.to_owned());
-    vec![is(ms, Observation::Transcript { speaker, segment, text, last })]
+    vec![is(ms, Observation::Transcript { speaker, segment, text, last, until: None })]
 }
 
 fn texts(turns: &[Turn]) -> Vec<Option<&str>> {

@@ -102,10 +102,10 @@ fn other_files_are_refused_with_what_to_do() {
     );
     check(&with("\"run\":0", "\"run\":1"), "the file contradicts itself (call 0 of run 1 of 1)");
     check(&with("\"step\":2", "\"step\":3"), "the file contradicts itself (column of step 3 of 3)");
-    check(&with("\"us\":[", "\"us\":[1,"), "the file contradicts itself (call 0 has 23 of 22");
+    check(&with("\"us\":[", "\"us\":[1,"), "the file contradicts itself (call 0 has 25 of 24");
     check(
-        &with("\"us\":[", "\"at_least\":[22],\"us\":["),
-        "the file contradicts itself (call 0 has no value in column 22)",
+        &with("\"us\":[", "\"at_least\":[24],\"us\":["),
+        "the file contradicts itself (call 0 has no value in column 24)",
     );
 }
 

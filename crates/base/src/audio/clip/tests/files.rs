@@ -13,15 +13,15 @@ fn samples() -> Vec<i16> {
 
 const RATE: u32 = 22_050;
 
-fn chunk(name: &[u8; 4], body: &[u8], declared: u32, pad: bool) -> Vec<u8> {
-    let mut chunk = [&name[..], &declared.to_le_bytes(), body].concat();
+fn chunk(name: &[u8], body: &[u8], declared: u32, pad: bool) -> Vec<u8> {
+    let mut chunk = [name, &declared.to_le_bytes(), body].concat();
     if pad && body.len() % 2 == 1 {
         chunk.push(0);
     }
     chunk
 }
 
-fn whole(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+fn whole(name: &[u8], body: &[u8]) -> Vec<u8> {
     chunk(name, body, u32::try_from(body.len()).expect("small"), true)
 }
 
@@ -112,8 +112,8 @@ fn lengths_and_chunks_are_taken_as_they_are() {
     for (name, chunks) in known {
         if name == "a byte lost" {
             // Every sample is another; what counts is that whole ones are read.
-            let lost = read(&plain()).facts().file.abs_diff(read(&riff(&chunks)).facts().file);
-            assert!(lost < Duration::from_micros(50), "{lost:?}");
+            let missing = read(&plain()).facts().file.abs_diff(read(&riff(&chunks)).facts().file);
+            assert!(missing < Duration::from_micros(50), "{missing:?}");
             continue;
         }
         assert_same(name, &riff(&chunks));
@@ -242,12 +242,11 @@ fn mu_law(sample: i16) -> u8 {
 fn a_law(sample: i16) -> u8 {
     let sign = if sample < 0 { 0 } else { 0x80 };
     let size = (if sample < 0 { -i32::from(sample) - 1 } else { i32::from(sample) }) >> 3;
-    let code = match size {
-        0..32 => size >> 1,
-        _ => {
-            let exponent = i32::try_from(size.ilog2()).expect("small") - 4;
-            exponent << 4 | size >> exponent & 15
-        }
+    let code = if size < 32 {
+        size >> 1
+    } else {
+        let exponent = i32::try_from(size.ilog2()).expect("small") - 4;
+        exponent << 4 | size >> exponent & 15
     };
     (sign | u8::try_from(code).expect("seven bits")) ^ 0x55
 }
@@ -362,7 +361,7 @@ fn one_coded_file_behind_another_is_not_half_said() {
     for (name, bytes, _) in CODED {
         match Clip::from_wav(&[bytes, bytes].concat()) {
             Ok(clip) => {
-                assert!(clip.facts().speech.as_millis() > 1_200, "{name}: {}", clip.facts())
+                assert!(clip.facts().speech.as_millis() > 1_200, "{name}: {}", clip.facts());
             }
             Err(ClipError::SeveralFiles { files, first }) => {
                 assert_eq!(files, 2, "{name}");
