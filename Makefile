@@ -3,6 +3,9 @@
 #               (the first time about ten minutes of CPU time and two gigabytes of disk; then it starts at once)
 #   make test   formatting, lints, unit, property, snapshot and live tests
 #   make lint   formatting and lints alone
+#   make agents [KINDS="bare node-1.9"]
+#               calls to agents of every kind (other SDK versions, Node, Pipecat, none), compared with what each of
+#               them knows of itself; their environments are installed the first time (three gigabytes)
 #   make soak   one call of ten minutes, watched for memory that grows
 #   make bench-calls [N="10 50 100 200"] [REPEATS=3] [WINDOW=20] [LK=path]
 #               CPU time and memory of a call, beside the least it can cost and, with LK, the official tester
@@ -75,6 +78,14 @@ test: rust
 lint: rust
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+KINDS ?=
+
+# About two minutes a kind.
+.PHONY: agents
+agents:
+	@$(BESIDE) tools program
+	$(PYTHON) tests/agents/check.py $(KINDS)
 
 .PHONY: soak
 soak: rust tools

@@ -17,7 +17,19 @@ mod live {
     pub(crate) mod stage;
     pub(crate) mod turns;
 }
+#[path = "field"]
+mod field {
+    pub(crate) mod cases;
+    pub(crate) mod clips;
+    pub(crate) mod play;
+    pub(crate) mod reach;
+    pub(crate) mod says;
+    pub(crate) mod sound;
+    pub(crate) mod who;
+    pub(crate) mod whose;
+}
 
+use field::cases::FIELD;
 use libtest_mimic::{Arguments, Failed, Trial};
 use live::cases;
 use live::dial;
@@ -28,7 +40,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 /// A test and its name.
-type Case = (&'static str, fn(&Stage) -> Result<(), Failed>);
+pub(crate) type Case = (&'static str, fn(&Stage) -> Result<(), Failed>);
 
 /// Those that look at what happens, and not at how long it takes.
 const UNTIMED: [Case; 13] = [
@@ -87,6 +99,9 @@ const TIMED: [Case; 11] = [
 
 /// How many of the untimed tests run beside each other: they mostly wait.
 const BESIDE: usize = 3;
+/// How many calls to the field agent, which is one process for all: what is right differs from what is wrong by more
+/// than the calls disturb one another.
+const FIELD_BESIDE: usize = 6;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -100,7 +115,7 @@ fn main() -> ExitCode {
     }
     // Set up by the first test that runs, so that listing tests starts nothing.
     let stage: Arc<OnceLock<Stage>> = Arc::default();
-    let failed = [(&UNTIMED[..], BESIDE), (&TIMED[..], 1)]
+    let failed = [(&UNTIMED[..], BESIDE), (FIELD, FIELD_BESIDE), (&TIMED[..], 1)]
         .map(|(cases, at_a_time)| run(&arguments, cases, at_a_time, &stage));
     if let Some(stage) = Arc::into_inner(stage).and_then(OnceLock::into_inner) {
         stage.tear_down();

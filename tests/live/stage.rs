@@ -1,20 +1,24 @@
 //! What the live tests share: the server, the demo agent, and running loadcall on a scenario.
 
 use crate::common::{loadcall, root};
+use crate::field::play::Field;
 use loadcall::dev::{DevAgent, DevServer, Launch, Network};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-const PYTHON: &str = ".tools/venv/bin/python";
+pub(crate) const PYTHON: &str = ".tools/venv/bin/python";
 
 /// Server and agent, up for all tests.
 pub(crate) struct Stage {
     runtime: Runtime,
     pub(crate) server: DevServer,
     agent: DevAgent,
+    /// Started by the first test that needs it.
+    field: OnceLock<Field>,
     folder: TempDir,
 }
 
@@ -48,14 +52,30 @@ impl Stage {
         let log = folder.path().join("server.log");
         let server = runtime.block_on(DevServer::start(&Launch::Direct, &log)).unwrap();
         let agent = runtime.block_on(start_agent(&server, folder.path())).unwrap();
-        Self { runtime, server, agent, folder }
+        Self { runtime, server, agent, field: OnceLock::new(), folder }
     }
 
     pub(crate) fn tear_down(self) {
         self.runtime.block_on(async {
+            if let Some(field) = self.field.into_inner() {
+                field.agent.stop().await;
+            }
             self.agent.stop().await;
             self.server.stop().await;
         });
+    }
+
+    /// The field agent.
+    pub(crate) fn field(&self) -> &Field {
+        self.field.get_or_init(|| {
+            let folder = self.folder.path();
+            self.runtime.block_on(Field::start(&self.server, folder)).unwrap()
+        })
+    }
+
+    /// Where tests keep their files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// A second server, for a test that lets it die.
