@@ -95,6 +95,19 @@ fn every_scenario_here_is_sound() {
 }
 
 #[test]
+fn a_scenario_that_expects_nothing_is_pointed_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let checked = |expect: &str| {
+        let turn = format!("  - {{id: wait, {expect}}}");
+        let scenario = format!("version: 1\nname: wait\nagent: {{name: a}}\nturns:\n{turn}\n");
+        std::fs::write(folder.path().join("wait.yaml"), scenario).unwrap();
+        seen(&loadcall(&["check", "wait.yaml"], folder.path()))
+    };
+    assert!(checked("silence: 2s").contains("no turn has `expect`"));
+    assert!(!checked("expect: {agent: speaks, within: 5s}").contains("no turn has `expect`"));
+}
+
+#[test]
 fn faults_are_shown_all_at_once_and_clips_are_looked_for() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("clips")).unwrap();

@@ -77,6 +77,11 @@ fn summary(path: &Path, scenario: &Scenario, loaded: &[Option<Loaded>], width: u
     };
     let path = path.display().to_string();
     let mut out = format!("{}: ok, {steps}, {load}\n", safe(&path));
+    if scenario.expects_nothing() {
+        let note = "note: no turn has `expect`: no reply is measured, and a call fails only when the \
+                    agent is never heard";
+        clip::wrapped(&mut out, width, 2, note);
+    }
     for (step, loaded) in scenario.steps().iter().zip(loaded) {
         let Some(Loaded { clip: loaded, reference }) = loaded else { continue };
         out += &clip::lines(&step.id, &reference.file, loaded.facts(), width);

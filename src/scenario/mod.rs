@@ -290,6 +290,10 @@ impl Scenario {
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
+    /// Whether no step expects anything of the agent.
+    pub fn expects_nothing(&self) -> bool {
+        self.steps.iter().all(|step| step.expect.is_none())
+    }
     /// The longest a call may last before the caller hangs up.
     pub fn max_call(&self) -> Duration {
         self.max_call

@@ -270,6 +270,12 @@ impl Measures {
         self.by_metric.get(&metric).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether the values of a metric are those of another one: without a filler every answer is the reply.
+    pub fn repeats(&self, metric: Metric) -> bool {
+        let filled = |value: &Value| value.value > 0.5;
+        metric == Metric::AnswerLatency && !self.values(Metric::FillerCount).iter().any(filled)
+    }
+
     /// Whether an agent's figure is always the same to the microsecond, which no clock gives: then it is
     /// made from a setting and measures nothing.
     pub fn is_constant(&self, metric: Metric) -> bool {

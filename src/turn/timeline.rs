@@ -133,7 +133,7 @@ impl CallTimeline {
             (1.., _, Some(began)) => (began, self.dialogue.speech_from(began)),
             (0, None, _) | (1.., _, None) => return Reply::NotReached,
         };
-        match speech.filter(|speech| self.in_time(index, *speech)) {
+        match speech.filter(|speech| self.in_time(index, since, *speech)) {
             Some(speech) => {
                 let voice = self.span(speech);
                 Reply::Greeted { voice, latency_ms: voice.from.ms_since(since) }
@@ -234,11 +234,11 @@ impl CallTimeline {
         [missed, next].into_iter().flatten().min()
     }
 
-    /// Whether the agent's own words began before the script went on.
-    fn in_time(&self, index: u32, speech: Speech) -> bool {
-        let marks = self.marks(index);
-        let closed = marks.missed.or_else(|| self.next_began(index));
-        marks.met == Some(speech.from) || closed.is_none_or(|closed| speech.from <= closed)
+    /// Whether the agent's own words began before the script gave them up, or the caller spoke. (That the
+    /// script went on says nothing: it may have taken a noise for them that was retracted.)
+    fn in_time(&self, index: u32, since: Offset, speech: Speech) -> bool {
+        let closed = self.marks(index).missed.or_else(|| self.dialogue.next_said(since));
+        closed.is_none_or(|closed| speech.from <= closed)
     }
 
     fn next_began(&self, index: u32) -> Option<Offset> {

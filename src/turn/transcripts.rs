@@ -55,7 +55,8 @@ impl Transcripts {
             let text = |speaker: Speaker| {
                 let of_turn = |s: &&Segment| s.step.or(greeting) == Some(turn.step);
                 let of = self.all.iter().filter(|s| s.speaker == speaker).filter(of_turn);
-                let all: Vec<&str> = of.map(|s| s.text.as_str()).collect();
+                // Segments may end in a blank.
+                let all: Vec<&str> = of.flat_map(|s| s.text.split_whitespace()).collect();
                 (!all.is_empty()).then(|| all.join(" "))
             };
             let said = text(Speaker::Caller).filter(|_| turn.said.is_some());

@@ -237,6 +237,7 @@ fn others(
     let medians = Metric::ALL
         .into_iter()
         .filter(|metric| metric.is_time() && (alike || *metric != Metric::TtsNodeTtfb))
+        .filter(|metric| !(baseline.measures().repeats(*metric) && run.repeats(*metric)))
         .map(|metric| Question { metric, statistic: Statistic::Quantile(50.0) });
     let enough = |question: &Question| {
         let sides = [baseline.measures(), run].map(|of| sample(of.values(question.metric)));

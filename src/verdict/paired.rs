@@ -256,7 +256,9 @@ fn compare(
     let primary = of(rule.primary);
     let min_effect_ms = primary.map_or(rule.min_effect_abs_ms, |p| rule.min_effect_ms(p.a.value));
     let standing = primary.map_or(Standing::Unclear, |p| standing(&p, min_effect_ms));
-    let others = Metric::ALL.into_iter().filter(|m| m.is_time() && *m != rule.primary);
+    let repeats = |m: Metric| [a, b].iter().all(|side| side.analysis.measures.repeats(m));
+    let others =
+        Metric::ALL.into_iter().filter(|m| m.is_time() && *m != rule.primary && !repeats(*m));
     let changes = primary.into_iter().chain(others.filter_map(of)).collect();
     let calls: BTreeSet<CallId> = a.analysis.calls.iter().map(|call| call.call).collect();
     let pairs = b.analysis.calls.iter().filter(|call| calls.contains(&call.call)).count();

@@ -115,7 +115,7 @@ fn seconds(at: Duration) -> String {
 
 /// Text in lines of at most `width` columns, the first indented and the others by two more. Words that are
 /// longer than a line stay whole.
-fn wrapped(out: &mut String, width: usize, indent: usize, text: &str) {
+pub(super) fn wrapped(out: &mut String, width: usize, indent: usize, text: &str) {
     let width = width.max(WIDTH_MIN);
     let mut column = 0;
     for word in text.split(' ') {

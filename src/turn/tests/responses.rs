@@ -67,3 +67,25 @@ fn an_expectation_without_a_result_and_a_mute_agent_are_not_fine() {
     assert_eq!(of(&mute), [(0, 0.0, false)]);
     assert_eq!(of(&[&mute[..], &[voice(4_000, 5_000)]].concat()), [(0, 1.0, false)]);
 }
+
+#[test]
+fn a_greeting_that_comes_after_a_noise_was_taken_for_it_is_the_greeting() {
+    // Music begins, the script takes it for the greeting and goes on; then it is retracted.
+    let log = [
+        connected(0),
+        began(0, 100),
+        vec![is(895, Observation::VoiceBegan)],
+        met(0, 895),
+        began(1, 976),
+        vec![is(895, Observation::VoiceRetracted)],
+        voice(1_315, 2_500),
+        said(1, 3_600, 4_600),
+        voice(5_600, 6_000),
+    ];
+    let steps = || vec![listen("greeting"), ask("hours")];
+    let turns = turns_of(steps(), &log, 7_000, Outcome::Answered);
+    assert_eq!(turns[0].reply, Reply::Greeted { voice: span(1_315, 2_500), latency_ms: 1_315.0 });
+    assert_eq!(turns[1].reply, Reply::Heard { voice: span(5_600, 6_000), latency_ms: 1_000.0 });
+    let m = measures_of(steps(), &log, 7_000, Outcome::Answered);
+    assert_eq!(values(&m, Metric::CallsOk), [(0, 1.0, false)]);
+}

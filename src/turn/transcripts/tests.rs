@@ -48,6 +48,20 @@ fn broken_off(opened: i64) -> Vec<Turn> {
 }
 
 #[test]
+fn segments_are_joined_by_one_blank() {
+    let log = [
+        connected(0),
+        began(0, 0),
+        said(0, 1_000, 2_000),
+        voice(3_000, 4_700),
+        transcript(3_100, Speaker::Agent, "a", "we are open ", true),
+        transcript(3_700, Speaker::Agent, "b", " from nine", true),
+    ];
+    let turns = turns_of(vec![ask("two")], &log, 9_000, Outcome::Answered);
+    assert_eq!(texts(&turns), [Some("we are open from nine")]);
+}
+
+#[test]
 fn the_text_of_a_reply_that_was_broken_off_stays_with_its_turn() {
     // Within the reply, and when the caller had already broken in.
     for opened in [3_100, 3_430, 4_200] {
