@@ -20,7 +20,7 @@ mod tests;
 
 use step::InStep;
 
-use crate::dialogue::Dialogue;
+use crate::dialogue::{Dialogue, Doing};
 use crate::record::{CallEnd, Observation, Outcome, SessionEvent, Stamped};
 use crate::scenario::{Act, Anchor, Scenario, Start};
 use crate::time::Offset;
@@ -43,6 +43,9 @@ pub const RESUME_GRACE: Duration = Duration::from_secs(2);
 /// How long an agent that is in the room may publish no audio and still be waited for by a caller who
 /// speaks first: some publish with their first words.
 pub const TRACK_GRACE: Duration = Duration::from_secs(2);
+/// How long an agent may say that it speaks and not be heard: a pause of its voice is shorter, and some never
+/// tell that they have stopped.
+pub const SILENT_SPEAKER: Duration = Duration::from_secs(5);
 /// How long our own connection may take to come back. What is missed meanwhile is not the agent's
 /// fault.
 pub const RECONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -349,8 +352,10 @@ impl Script {
     /// because it is silent and busy for too long. `None` while it is audible, or when it never was.
     fn finishes_at(&self) -> Option<Offset> {
         self.dialogue.finished_at().or_else(|| {
-            let (_, since) = self.dialogue.silently_busy()?;
-            Some(since.plus(self.scenario.turn_taking().busy_limit))
+            let (doing, since) = self.dialogue.silently_busy()?;
+            let limit = self.scenario.turn_taking().busy_limit;
+            let is_work = doing != Doing::Speaking;
+            Some(since.plus(if is_work { limit } else { limit.min(SILENT_SPEAKER) }))
         })
     }
 

@@ -127,10 +127,11 @@ impl Activity {
         self.all.iter().copied()
     }
 
-    /// What the agent is doing and since when, of several things the first.
+    /// What the agent is doing and since when; of several things work, and of that the first.
     pub(super) fn busy(&self) -> Option<(Doing, Offset)> {
         let current = self.all.iter().filter(|busy| busy.until.is_none());
-        current.map(|busy| (busy.doing, busy.from)).min_by_key(|(_, from)| *from)
+        let what = current.map(|busy| (busy.doing, busy.from));
+        what.min_by_key(|(doing, from)| (!doing.is_work(), *from))
     }
 
     /// Since when it has not been busy: `None` while it is, `Some(None)` if it never was.

@@ -51,6 +51,19 @@ fn the_caller_waits_for_an_agent_that_is_at_work() {
 }
 
 #[test]
+fn an_agent_that_never_tells_that_it_has_stopped_speaking_is_not_waited_for_long() {
+    let s = scenario(vec![
+        say("hours", Anchor::AgentJoined, 0, responds(3_000)),
+        say("price", Anchor::AgentSpeechEnd, 400, responds(3_000)),
+    ]);
+    let speaks = vec![(2_950, state("speaking"))];
+    let p = play(s, heard(&[joined(), speaks, voice(3_000, 4_000), voice(11_000, 11_500)]));
+    assert_eq!(p.said[1], (1, ms(4_000).plus(SILENT_SPEAKER)));
+    let stuck = Observation::AgentStuck { step: 1, doing: "speaking".into() };
+    assert_eq!(p.noted(&stuck), Some(ms(4_000)));
+}
+
+#[test]
 fn a_cut_in_is_not_the_reply_unless_nothing_else_comes() {
     let s = || {
         scenario(vec![

@@ -138,8 +138,8 @@ pub(super) const TURN_TAKING: Mapping = Mapping {
             ms(1_000, 600_000),
             Default("30s"),
             "60s",
-            "How long the caller waits for an agent that is silent and says that it thinks, speaks or runs a tool. \
-             After that it counts as stuck, and the caller goes on.",
+            "How long the caller waits for an agent that is silent and says that it thinks or runs a tool (for one that \
+             says it speaks, 5 s at most). After that it counts as stuck, and the caller goes on.",
         ),
     ],
 };
