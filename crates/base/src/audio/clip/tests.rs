@@ -293,6 +293,15 @@ proptest! {
     }
 }
 
+/// Two seeds at which swells reached the threshold.
+#[test]
+fn the_swells_of_a_murmur_are_no_voice() {
+    for seed in [6_505_139_580_104_393_917, 14_395_595_261_774_325_970] {
+        let found = Clip::from_wav(&wav_48k(&room(96_000, -52.0, seed)));
+        assert!(matches!(found, Err(ClipError::Silent { .. })), "{seed}");
+    }
+}
+
 #[test]
 fn the_clips_of_the_scenarios() {
     let mut table = String::new();

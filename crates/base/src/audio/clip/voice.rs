@@ -53,6 +53,11 @@ const HISS_BELOW_DB: f64 = 20.0;
 /// A release is not what the next one follows.
 const SHORT: u64 = 30 * MS as u64;
 
+/// A sound without a pitch that is fainter than this is a swell of the room's murmur …
+const FAINT_DBFS: f64 = -45.0;
+/// … unless it is so much louder than the recording usually is.
+const STANDS_OUT_DB: f64 = 10.0;
+
 /// By how much the threshold is raised to see how certain the end is …
 const RAISED_DB: [f64; 2] = [5.0, 10.0];
 /// … as long as it stays so much below speech.
@@ -291,12 +296,17 @@ impl Search<'_> {
         self.heard.sounds(self.threshold)
     }
 
-    /// The sounds that are words, with their consonants; all of them when none is a word, as in a cough.
+    /// The sounds that are words, with their consonants; all that stand out when none is a word, as in a cough.
     fn voice(&self, sounds: &[Burst]) -> Vec<Burst> {
         let mut is_voice: Vec<bool> =
             sounds.iter().map(|sound| self.recording.is_word(sound)).collect();
         if !is_voice.contains(&true) {
-            return sounds.to_vec();
+            let usual = quantile(self.heard.powers.clone(), 0.5);
+            let stands_out = |sound: &&Burst| {
+                let power = self.heard.loudness(sound);
+                power >= power_of(FAINT_DBFS) || below(power, STANDS_OUT_DB) >= usual
+            };
+            return sounds.iter().filter(stands_out).copied().collect();
         }
         let words: Vec<usize> = (0..sounds.len()).filter(|i| is_voice[*i]).collect();
         for word in words {
