@@ -40,13 +40,14 @@ fn end(facts: &ClipFacts) -> String {
         out += ", as the scenario says";
         return out;
     }
-    let mut joint = "; it would";
+    let (mut joint, mut threshold) = (";", "with a threshold of");
     for (rule, at) in &facts.end.otherwise {
+        let at = seconds(*at);
         let _ = match rule {
-            Rule::From(dbfs) => write!(out, "{joint} at {} from {dbfs:.0} dBFS on", seconds(*at)),
-            Rule::WithoutRumble => write!(out, "{joint} at {} without rumble", seconds(*at)),
+            Rule::From(dbfs) => write!(out, "{joint} {threshold} {dbfs:.0} dBFS at {at}"),
+            Rule::WithoutRumble => write!(out, "{joint} without rumble at {at}"),
         };
-        joint = ",";
+        (joint, threshold) = (",", "of");
     }
     out
 }
