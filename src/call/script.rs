@@ -9,7 +9,7 @@
 //! - A step begins when the one before is decided; the first when the agent's audio is subscribed
 //!   (or, for a clip that starts after `session_start` or `agent_joined`, when that has come).
 //! - A wait is over [`DETECTION_SLACK`] after its time, because voice is known a little after it
-//!   began. What began after the time is missed all the same.
+//!   began ([`SILENCE_SLACK`] for its end). What began after the time is missed all the same.
 //! - After a reply or a greeting that did not come the rest of the script makes no sense, and the
 //!   call ends. An agent that does not yield, or takes notice of a noise, is recorded, and the script
 //!   goes on.
@@ -29,6 +29,8 @@ use std::time::Duration;
 
 /// How long after a wait's end voice that began within it may still become known.
 pub const DETECTION_SLACK: Duration = Duration::from_millis(200);
+/// The same for a voice that ended: silence has to last to be one.
+pub const SILENCE_SLACK: Duration = Duration::from_millis(500);
 /// The longest wait for an anchor of the agent's speech.
 pub const ANCHOR_LIMIT: Duration = Duration::from_secs(30);
 /// How long the caller waits, after the agent's last speech is over, for the report of it.

@@ -1,6 +1,6 @@
 //! A step of the script: when its clip starts, what counts as its reply, and when it is given up.
 
-use super::{ANCHOR_LIMIT, Action, DETECTION_SLACK, Phase, Script, VANISH_LIMIT};
+use super::{ANCHOR_LIMIT, Action, DETECTION_SLACK, Phase, SILENCE_SLACK, Script, VANISH_LIMIT};
 use crate::dialogue::{Response, Span, Speech};
 use crate::record::{Observation, Outcome};
 use crate::scenario::{Act, Anchor, Expect, IGNORES_ANSWER_WINDOW, Start, Step};
@@ -118,9 +118,14 @@ impl Script {
     /// When the speech ended that was under way at `began`, once it is known that it does not go on.
     fn yielded(&self, now: Offset, began: Offset) -> Option<Offset> {
         let until = self.dialogue.speech_at(began)?.until?;
-        let over = until.plus(self.scenario.turn_taking().speech_gap);
+        let over = self.stays_silent(until);
         let spoke_again = self.dialogue.new_speech(until).is_some();
         (now >= over || spoke_again).then_some(until)
+    }
+
+    /// When it is known that a voice which ended at `at` does not go on.
+    fn stays_silent(&self, at: Offset) -> Offset {
+        at.plus(self.scenario.turn_taking().speech_gap).plus(DETECTION_SLACK)
     }
 
     /// When the step's expectation can no longer be met.
@@ -135,12 +140,13 @@ impl Script {
             (Expect::Ignores, Part::Said { ended, .. }) => (ended, IGNORES_ANSWER_WINDOW),
             (Expect::Responds { .. } | Expect::Yields { .. } | Expect::Ignores, _) => return None,
         };
-        let deadline = from.plus(within).plus(DETECTION_SLACK);
+        let yields = matches!(this.expect, Some(Expect::Yields { .. }));
+        let slack = if yields { SILENCE_SLACK } else { DETECTION_SLACK };
+        let deadline = from.plus(within).plus(slack);
         // One that has just fallen silent has yielded if it stays so.
-        let silent = matches!(this.expect, Some(Expect::Yields { .. }))
-            .then(|| self.dialogue.speech_at(from)?.until)
-            .flatten();
-        let known = silent.map(|at| at.plus(self.scenario.turn_taking().speech_gap));
+        let silent = yields.then(|| self.dialogue.speech_at(from)?.until).flatten();
+        let silent = silent.filter(|at| *at <= from.plus(within));
+        let known = silent.map(|at| self.stays_silent(at));
         Some(known.map_or(deadline, |known| deadline.max(known)))
     }
 
@@ -298,7 +304,7 @@ impl Script {
             }
             (Act::Listen | Act::Say { .. }, Part::Saying { began } | Part::Said { began, .. }) => {
                 let silent = self.dialogue.speech_at(began).and_then(|speech| speech.until);
-                let known = silent.map(|at| at.plus(self.scenario.turn_taking().speech_gap));
+                let known = silent.map(|at| self.stays_silent(at));
                 let yields = matches!(this.expect, Some(Expect::Yields { .. }));
                 [self.deadline(step, this), known.filter(|_| yields)].into_iter().flatten().min()
             }
