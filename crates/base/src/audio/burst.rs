@@ -137,6 +137,11 @@ impl Bursts {
         self.open.is_some()
     }
 
+    /// Where the first active block begins of a burst that may go on.
+    pub(super) fn open_at(&self) -> Option<u64> {
+        self.open.as_ref().map(|open| open.at)
+    }
+
     /// Forgets the burst that is open, as the threshold was too low for it. The last voice by itself ended here.
     pub(super) fn restart(&mut self, voice_end: Option<u64>) {
         self.open = None;

@@ -344,7 +344,11 @@ impl Ear {
     /// Judges the voice that goes on once more, as a bed has been recognised.
     fn look_back(&mut self, events: &mut Vec<Event>) {
         let Some(voice) = self.voice else {
-            self.bursts.restart(None);
+            // A sound that has just begun goes on, if it is none of the bed.
+            let begun = self.bursts.open_at();
+            if !begun.is_some_and(|at| self.beds.stands_out_since(at)) {
+                self.bursts.restart(None);
+            }
             return;
         };
         let from = voice.first.position.max(self.beds.oldest());

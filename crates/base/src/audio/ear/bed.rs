@@ -211,6 +211,17 @@ impl Beds {
         self.sent.front().map_or(0, |sent| sent.at)
     }
 
+    /// Whether all that was sent since `from`, where a sound begins, stands out of the bed.
+    pub(super) fn stands_out_since(&self, from: u64) -> bool {
+        let Some(threshold) = self.threshold() else { return false };
+        let mut reached =
+            self.sent.iter().filter(|s| s.at >= from).map(|s| threshold.reached_by(s.power));
+        // The block in which a sound begins may hold little of it.
+        let first = reached.next().unwrap_or(true);
+        let last = reached.all(|reached| reached);
+        last && (first || self.sent.back().is_some_and(|s| s.at > from))
+    }
+
     /// What stands out of the bed from a position on, to the block.
     pub(super) fn voices_since(&self, from: u64) -> Vec<Burst> {
         let Some(threshold) = self.threshold() else { return Vec::new() };
