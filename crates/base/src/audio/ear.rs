@@ -69,8 +69,8 @@ const CHANGE: u64 = 150 * 48;
 const SET_IN: u64 = 100 * 48;
 
 /// What stands out of a bed that is recognised later begins a voice of its own when the bed alone was heard for so
-/// long before: 150 ms.
-const BED_ALONE: u64 = 150 * 48;
+/// long before: 50 ms. (What is left can make a greeting look so much earlier.)
+const BED_ALONE: u64 = 50 * 48;
 /// An edge that was found to the sample stays, where looking back to the block finds it this near: 30 ms.
 const SAME_EDGE: u64 = 30 * 48;
 

@@ -33,6 +33,8 @@ const SPREAD: f64 = 5.011_872;
 const MARGIN: f64 = 2.511_886;
 /// A voice beside a bed is this much above its upper level for [`LOUD_BLOCKS`] at least: 7 dB.
 const LOUD: f64 = 5.011_872;
+/// How long a voice takes to get so loud when what is quieter before it counts: 30 ms.
+const RISE: u64 = 30 * 48;
 /// Longer than a knock or a word of a far table.
 const LOUD_BLOCKS: usize = 6;
 
@@ -225,25 +227,33 @@ impl Beds {
     /// What stands out of the bed from a position on, to the block.
     pub(super) fn voices_since(&self, from: u64) -> Vec<Burst> {
         let Some(threshold) = self.threshold() else { return Vec::new() };
-        let mut bursts: Vec<(Burst, u32)> = Vec::new();
+        let loud = self.bed.as_ref().map_or(f64::INFINITY, |bed| bed.top * LOUD);
+        let mut bursts: Vec<(Burst, u32, bool)> = Vec::new();
         for sent in
             self.sent.iter().filter(|s| s.at + BLOCK as u64 > from && threshold.reached_by(s.power))
         {
             let last = sent.at + BLOCK as u64 - 1;
             match bursts.last_mut() {
-                Some((burst, active))
+                Some((burst, active, is_loud))
                     if sent.at.saturating_sub(burst.last)
                         <= u64::from(HOLE_BLOCKS) * BLOCK as u64 + 1 =>
                 {
                     burst.last = last;
                     *active += 1;
+                    // Swells of the bed may lead up to a voice: it begins where it is loud.
+                    if sent.power >= loud && !std::mem::replace(is_loud, true) {
+                        burst.first = burst.first.max(sent.at.saturating_sub(RISE));
+                    }
                 }
-                _ => bursts.push((Burst { first: sent.at.max(from), last }, 1)),
+                _ => {
+                    let first = sent.at.max(from);
+                    bursts.push((Burst { first, last }, 1, sent.power >= loud));
+                }
             }
         }
         let mut voices: Vec<Burst> = Vec::new();
         let newest = self.sent.back().map_or(0, |sent| sent.at);
-        for (burst, active) in bursts {
+        for (burst, active, _) in bursts {
             let goes_on = burst.last > newest && active >= ONSET_BLOCKS;
             let is_more = voices
                 .last()
