@@ -15,6 +15,15 @@ pub enum Doing {
 }
 
 impl Doing {
+    /// What a state of the agent (`lk.agent.state`) says it does; `None` for one that keeps it from nothing.
+    pub fn of_state(state: &str) -> Option<Self> {
+        match state {
+            "thinking" => Some(Self::Thinking),
+            "speaking" => Some(Self::Speaking),
+            _ => None,
+        }
+    }
+
     /// As reports and recordings name it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -93,11 +102,7 @@ impl Activity {
     }
 
     fn change(&mut self, at: Offset, state: &str) {
-        let doing = match state {
-            "thinking" => Some(Doing::Thinking),
-            "speaking" => Some(Doing::Speaking),
-            _ => None,
-        };
+        let doing = Doing::of_state(state);
         let before = self.state.take();
         if before.and_then(|place| self.all.get(place)).map(|busy| busy.doing) == doing {
             self.state = before;

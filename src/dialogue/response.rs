@@ -61,8 +61,7 @@ impl Dialogue {
         let mut speeches = self.new_speeches(said.from).take_while(open).peekable();
         speeches.next_if(|first| self.is_owed(said, first.from));
         let mut response = Response::default();
-        let early =
-            |speech: &Speech| EARLY < said.until.since(speech.from) && speech.from < said.until;
+        let early = |speech: &Speech| EARLY < said.until.since(speech.from);
         while let Some(speech) = speeches.next_if(early) {
             response.cut_in.get_or_insert(speech);
         }

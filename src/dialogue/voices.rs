@@ -153,7 +153,7 @@ impl Dialogue {
     }
 
     /// All such speeches.
-    pub(super) fn new_speeches(&self, from: Offset) -> impl Iterator<Item = Speech> {
+    pub fn new_speeches(&self, from: Offset) -> impl Iterator<Item = Speech> {
         let first = self.voices.before(from);
         (first..)
             .take_while(|i| self.voices.get(*i).is_some())

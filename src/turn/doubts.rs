@@ -1,9 +1,8 @@
 //! What of an agent's report is not believed: what no clock gives, and what contradicts what was heard.
 
-use super::Span;
 use super::values::REPORTED;
 use super::{LONGEST_REPORTED_MS, REPORTED_SLACK_MS, Reply, Turn};
-use crate::record::{ReportedMetrics, SPEECH_GAP};
+use crate::record::ReportedMetrics;
 use crate::scenario::Metric;
 use crate::time::Offset;
 
@@ -88,17 +87,16 @@ pub(super) struct Told {
 }
 
 /// Takes out what contradicts what was heard of a turn that ends at `end`, with the caller's next
-/// utterance or with the call.
+/// utterance or with the call; `speeches`: when the agent's began since the caller did.
 ///
 /// A reply's figures are sent when it is over, so they may be about any speech of the turn that had
 /// begun by then: an agent that says something while a tool runs reports the latency of its answer.
 /// Where the agent took a pause within the utterance for its end it counts from there, and nothing but
 /// the caller's first sample bounds what it reports.
-pub(super) fn contradicted(turn: &mut Turn, told: Told, voices: &[Span], end: Offset) {
+pub(super) fn contradicted(turn: &mut Turn, told: Told, speeches: &[Offset], end: Offset) {
     let Some(said) = turn.said else { return };
     let heard = if let Reply::Heard { voice, .. } = turn.reply { Some(voice) } else { None };
     let reply = heard.map(|voice| voice.from);
-    let speeches = speeches(voices, said.from, end);
     let latest = |known: Option<Offset>| {
         let begun = speeches.iter().filter(|from| known.is_none_or(|at| **from <= at));
         begun.copied().chain(reply).max()
@@ -122,20 +120,6 @@ pub(super) fn contradicted(turn: &mut Turn, told: Told, voices: &[Span], end: Of
             turn.doubts.push(Rejected { metric, ms: Some(ms), why });
         }
     }
-}
-
-/// When the agent's speeches between two moments began; a voice after a short pause is the same speech.
-fn speeches(voices: &[Span], from: Offset, until: Offset) -> Vec<Offset> {
-    let mut before: Option<Offset> = None;
-    let mut begun = Vec::new();
-    for voice in voices {
-        let goes_on = before.is_some_and(|end| voice.from.since(end) < SPEECH_GAP);
-        if !goes_on && from < voice.from && voice.from < until {
-            begun.push(voice.from);
-        }
-        before = Some(voice.until);
-    }
-    begun
 }
 
 #[cfg(test)]

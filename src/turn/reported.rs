@@ -44,20 +44,15 @@ pub(super) fn join(
     let told = exchanges.fill(turns);
     spoken.fill(greeting, turns);
     absent_after_handoff(call, heard, turns);
-    contradicted(call, heard, told, turns);
+    contradicted(heard, told, turns);
 }
 
 /// Takes out of each turn what contradicts what was heard of it.
-fn contradicted(call: &CallRecord, heard: &CallTimeline, told: Vec<Told>, turns: &mut [Turn]) {
-    let (voices, _) = heard.overlap();
-    let began = |o: &Observation| matches!(o, Observation::UtteranceBegan { .. });
-    let utterances: Vec<Offset> =
-        call.log.iter().filter(|s| began(&s.what)).map(|s| s.at).collect();
+fn contradicted(heard: &CallTimeline, told: Vec<Told>, turns: &mut [Turn]) {
     for (turn, told) in turns.iter_mut().zip(told) {
         let Some(said) = turn.said else { continue };
-        let next = utterances.iter().filter(|at| **at > said.from).min();
-        let end = next.copied().unwrap_or(call.end.at);
-        doubts::contradicted(turn, told, &voices, end);
+        let end = heard.closes(said);
+        doubts::contradicted(turn, told, &heard.speeches(said.from, end), end);
     }
 }
 

@@ -3,32 +3,16 @@
 //! after it is preparing the answer, both by our own clock.
 
 use super::{EARLY, Reply, Turn};
+use crate::dialogue::Doing;
 use crate::record::{CallRecord, Observation, SessionEvent};
 use crate::time::Offset;
 
 /// The states of an agent in a call, in order of our receipt.
 struct States {
     /// Of the attribute. A state that lasts only a moment may be missing.
-    attribute: Vec<(Offset, State)>,
+    attribute: Vec<(Offset, Option<Doing>)>,
     /// Of the messages of its session, which skip none but reach us a little later.
-    session: Vec<(Offset, State)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Thinking,
-    Speaking,
-    Other,
-}
-
-impl State {
-    fn named(name: &str) -> Self {
-        match name {
-            "thinking" => Self::Thinking,
-            "speaking" => Self::Speaking,
-            _ => Self::Other,
-        }
-    }
+    session: Vec<(Offset, Option<Doing>)>,
 }
 
 /// Fills in when each turn was decided, where the agent's state says so.
@@ -46,10 +30,10 @@ impl States {
             #[expect(clippy::wildcard_enum_match_arm, reason = "two facts of many are wanted")]
             match &seen.what {
                 Observation::AgentState(name) => {
-                    states.attribute.push((seen.at, State::named(name)));
+                    states.attribute.push((seen.at, Doing::of_state(name)));
                 }
                 Observation::Session(SessionEvent::AgentState { new, .. }) => {
-                    states.session.push((seen.at, State::named(new)));
+                    states.session.push((seen.at, Doing::of_state(new)));
                 }
                 _ => {}
             }
@@ -75,10 +59,10 @@ impl States {
 
 /// The `thinking` that led to a reply at `reply`. What came between it and the reply, other than
 /// `speaking`, means that it came to nothing.
-fn thinking(states: &[(Offset, State)], from: Offset, reply: Offset) -> Option<Offset> {
+fn thinking(states: &[(Offset, Option<Doing>)], from: Offset, reply: Offset) -> Option<Offset> {
     let mut within = states.iter().rev().filter(|(at, _)| from < *at && *at <= reply);
-    let (at, state) = within.find(|(_, state)| *state != State::Speaking)?;
-    (*state == State::Thinking).then_some(*at)
+    let (at, state) = within.find(|(_, state)| *state != Some(Doing::Speaking))?;
+    (*state == Some(Doing::Thinking)).then_some(*at)
 }
 
 #[cfg(test)]

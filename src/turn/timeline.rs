@@ -1,13 +1,12 @@
-//! What was heard of a call: when the caller and the agent spoke, and from that alone how each step
-//! was answered.
+//! What was heard of a call: how each step was answered, by the rule of [`crate::dialogue`].
 //!
 //! The script's own `ExpectationMet` and `ExpectationMissed` were written while the call went on; edges
-//! of speech are back-dated and known better afterwards. So a reply is what the edges say, within the
-//! time the script waited, and `ExpectationMet` only decides where the edges leave it open.
+//! of speech are back-dated and known better afterwards, and some messages come later. So a reply is what the
+//! rule makes of the whole log, within the time the script waited.
 
 use std::time::Duration;
 
-use crate::dialogue::{self, Dialogue, Span, Speech};
+use crate::dialogue::{self, Dialogue, Response, Span, Speech};
 use crate::record::{CallRecord, Observation, Outcome};
 use crate::scenario::{Expect, IGNORES_ANSWER_WINDOW, IGNORES_STOP_WINDOW, Scenario, Step};
 use crate::time::Offset;
@@ -88,6 +87,16 @@ impl CallTimeline {
         self.dialogue.speech_at(at).map(|speech| speech.from)
     }
 
+    /// When the speeches of the agent began that began between two moments.
+    pub(super) fn speeches(&self, from: Offset, until: Offset) -> Vec<Offset> {
+        self.dialogue.new_speeches(from).map(|s| s.from).take_while(|at| *at < until).collect()
+    }
+
+    /// When nothing more belongs to what the caller `said`: it spoke again, or the call ended.
+    pub(super) fn closes(&self, said: Span) -> Offset {
+        self.dialogue.next_said(said.from).unwrap_or(self.end)
+    }
+
     pub(super) fn reply(&self, index: u32, step: &Step) -> Reply {
         let reached = self.marks(index).began.or(self.dialogue.said_from(index)).is_some();
         match step.expect {
@@ -102,14 +111,16 @@ impl CallTimeline {
 
     /// Whether the agent began to respond long before the caller had ended.
     pub(super) fn cut_in(&self, index: u32) -> bool {
-        let response =
-            self.said(index).map(|said| self.dialogue.response(said, self.closed(index)));
-        response.is_some_and(|response| response.cut_in.is_some())
+        self.said(index).is_some_and(|said| self.response_to(index, said).cut_in.is_some())
+    }
+
+    fn response_to(&self, index: u32, said: Span) -> Response {
+        self.dialogue.response(said, self.closed(index))
     }
 
     /// The last thing said in reply to what the caller `said`.
     pub(super) fn answer(&self, reply: Span, said: Span) -> Answer {
-        let closed = self.dialogue.next_said(said.from).unwrap_or(self.end);
+        let closed = self.closes(said);
         let heard =
             |at: Offset, filler| Answer::Heard { latency_ms: at.ms_since(said.until), filler };
         let speech = Speech { from: reply.from, until: Some(reply.until) };
@@ -149,7 +160,7 @@ impl CallTimeline {
             let spoke = self.dialogue.new_speech(from).is_some();
             return if spoke { Reply::NotReached } else { self.unanswered(index, self.end) };
         };
-        let response = self.dialogue.response(said, self.closed(index));
+        let response = self.response_to(index, said);
         if let Some(reply) = response.reply {
             let voice = self.span(reply);
             return Reply::Heard { voice, latency_ms: voice.from.ms_since(said.until) };
