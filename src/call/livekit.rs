@@ -3,6 +3,7 @@
 
 use super::party::{Change, HANDOVER, Party};
 use super::readers::{Readers, Report};
+use super::signals;
 use crate::clock::Clock;
 use crate::record::{
     Heard, Kind, Observation, Participant as Guest, Source, Speaker, Track as AudioTrack,
@@ -34,8 +35,7 @@ const NAME_ATTRIBUTE: &str = "lk.agent.name";
 /// What the caller says begins up to 40 ms later than it could; it is measured from when it does begin.
 const BATCH: u32 = 3;
 
-/// What an RPC tells the agent of how long it may take, and how long it may take to get there.
-const RPC_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an RPC may take to get to the agent and back, beside the time the agent takes.
 const RPC_ROUND_TRIP: Duration = Duration::from_secs(2);
 
 /// Why no call came about.
@@ -201,7 +201,7 @@ impl Line {
         let request = agent.map(|agent| {
             PerformRpcData::new(agent, method)
                 .with_payload(payload.expose())
-                .with_response_timeout(RPC_TIMEOUT)
+                .with_response_timeout(signals::LIMIT)
                 .with_max_round_trip_latency(RPC_ROUND_TRIP)
         });
         async move {

@@ -3,11 +3,10 @@
 use super::failure::Failure;
 use super::progress::Verbosity;
 use super::terminal::eprint_line;
-use super::url::is_livekit_url;
 use super::{KeyArgs, ServerArgs};
 use crate::dev::{AgentStart, DevAgent, DevError, DevServer, Launch, Ready};
 use crate::record;
-use crate::room::endpoint::Endpoint;
+use crate::room::endpoint::{Endpoint, is_livekit_url};
 use crate::room::registration::server_info;
 use crate::scenario::Scenario;
 use crate::secret::Secret;

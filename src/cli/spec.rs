@@ -3,7 +3,7 @@
 //! A value that begins with `{`, `[` or `"` is JSON and ends where the JSON ends, so it may contain
 //! commas; any other ends at the next comma. A text without `=` is an agent's name.
 
-use super::url::is_livekit_url;
+use crate::room::endpoint::is_livekit_url;
 use std::path::PathBuf;
 use std::str::FromStr;
 

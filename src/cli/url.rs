@@ -1,9 +1,4 @@
-//! URLs of LiveKit servers, as users write them and as recordings keep them.
-
-/// Whether a text can be the URL of a LiveKit server.
-pub(super) fn is_livekit_url(url: &str) -> bool {
-    ["ws://", "wss://", "http://", "https://"].iter().any(|scheme| url.starts_with(scheme))
-}
+//! URLs of LiveKit servers as recordings keep them.
 
 /// `wss://user:password@host/path?query` → `wss://host/path`.
 pub(super) fn without_credentials(url: &str) -> String {

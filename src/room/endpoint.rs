@@ -54,6 +54,11 @@ pub struct Ticket {
     pub token: Secret,
 }
 
+/// Whether a text can be the URL of a LiveKit server.
+pub fn is_livekit_url(url: &str) -> bool {
+    ["ws://", "wss://", "http://", "https://"].iter().any(|scheme| url.starts_with(scheme))
+}
+
 /// Why a caller cannot be let into a room.
 #[derive(Debug, thiserror::Error)]
 pub enum AdmitError {

@@ -117,10 +117,15 @@ impl Script {
 
     /// When the speech ended that was under way at `began`, once it is known that it does not go on.
     fn yielded(&self, now: Offset, began: Offset) -> Option<Offset> {
-        let until = self.dialogue.speech_at(began)?.until?;
+        let until = self.fell_silent(began)?;
         let over = self.stays_silent(until);
         let spoke_again = self.dialogue.new_speech(until).is_some();
         (now >= over || spoke_again).then_some(until)
+    }
+
+    /// When the speech ended that was under way at `began`, as far as it is known.
+    fn fell_silent(&self, began: Offset) -> Option<Offset> {
+        self.dialogue.speech_at(began)?.until
     }
 
     /// When it is known that a voice which ended at `at` does not go on.
@@ -140,14 +145,14 @@ impl Script {
             (Expect::Ignores, Part::Said { ended, .. }) => (ended, IGNORES_ANSWER_WINDOW),
             (Expect::Responds { .. } | Expect::Yields { .. } | Expect::Ignores, _) => return None,
         };
-        let yields = matches!(this.expect, Some(Expect::Yields { .. }));
-        let slack = if yields { SILENCE_SLACK } else { DETECTION_SLACK };
-        let deadline = from.plus(within).plus(slack);
+        let limit = from.plus(within);
+        if !matches!(this.expect, Some(Expect::Yields { .. })) {
+            return Some(limit.plus(DETECTION_SLACK));
+        }
         // One that has just fallen silent has yielded if it stays so.
-        let silent = yields.then(|| self.dialogue.speech_at(from)?.until).flatten();
-        let silent = silent.filter(|at| *at <= from.plus(within));
-        let known = silent.map(|at| self.stays_silent(at));
-        Some(known.map_or(deadline, |known| deadline.max(known)))
+        let silent = self.fell_silent(from).filter(|at| *at <= limit);
+        let known = silent.map_or(limit, |at| self.stays_silent(at));
+        Some(known.max(limit.plus(SILENCE_SLACK)))
     }
 
     fn give_up_when_due(&mut self, now: Offset, step: &InStep, this: &Step) {
@@ -303,10 +308,10 @@ impl Script {
                 self.deadline(step, this)
             }
             (Act::Listen | Act::Say { .. }, Part::Saying { began } | Part::Said { began, .. }) => {
-                let silent = self.dialogue.speech_at(began).and_then(|speech| speech.until);
-                let known = silent.map(|at| self.stays_silent(at));
                 let yields = matches!(this.expect, Some(Expect::Yields { .. }));
-                [self.deadline(step, this), known.filter(|_| yields)].into_iter().flatten().min()
+                let silent = self.fell_silent(began).filter(|_| yields);
+                let known = silent.map(|at| self.stays_silent(at));
+                [self.deadline(step, this), known].into_iter().flatten().min()
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What a start endpoint answers.
 
+use crate::room::endpoint::is_livekit_url;
 use crate::scenario::{HttpDispatch, JsonPath};
 use crate::secret::Secret;
 use crate::text::{clipped, safe};
@@ -46,7 +47,7 @@ impl Answer {
             ));
         }
         if let Some(server) = &server
-            && !["ws://", "wss://", "http://", "https://"].iter().any(|s| server.starts_with(s))
+            && !is_livekit_url(server)
         {
             let server = clipped(&safe(server), 100);
             return Err(format!("has `{server}` as the server, which is not a LiveKit URL"));
