@@ -66,7 +66,7 @@ impl Agent {
         }
     }
 
-    /// `None` when it is no message of the dialect.
+    /// `None` for bytes that are not a message of this dialect.
     fn decode(&mut self, bytes: &[u8], at: Offset) -> Option<Vec<Stamped>> {
         match self {
             Self::Session => session::decode(bytes).map(|event| vec![told(at, event)]),

@@ -89,7 +89,7 @@ fn a_reply_behind_a_filler_has_its_own_latency() {
     let turn = filler(8_100, 5_100.0);
     assert_eq!(doubts(&turn), []);
     assert_eq!(turn.reported.e2e_latency_ms, Some(5_100.0));
-    // But it is no part of the way to the filler.
+    // It does not explain the wait for the filler.
     assert_eq!((turn.unattributed_ms(), turn.path()), (None, None));
     // What was told before the second speech began is not about it.
     let why = doubts(&filler(4_500, 5_100.0));

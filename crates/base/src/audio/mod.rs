@@ -22,9 +22,9 @@
 //!    sample** is the mirror image: the last one that ends such milliseconds and is not masked by one
 //!    more than 11 dB louder in the 30 ms before.
 //!
-//! Of a recording more is known than an ear can know, so its noise is the median of its pauses, and a sound
-//! beside its words that has no pitch and is further away than a closure lasts (150 ms) is no part of them:
-//! a breath, a click, a door (`clip::voice`). In a clean clip nothing of this changes an edge.
+//! A recording can be judged as a whole, so its noise is the median of its pauses, and a sound without a pitch
+//! that is more than 150 ms (the longest closure) from a word does not count: a breath, a click, a door
+//! (`clip::voice`). In a clean clip none of this changes an edge.
 //!
 //! # Beds
 //!

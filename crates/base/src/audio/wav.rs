@@ -1,6 +1,6 @@
-//! The frame of a WAV file: which bytes are the audio and how they are to be read. Chunks and lengths are
-//! taken as they are found and not as they should be, because most of what people have was written by
-//! programs that knew neither its length nor the specification. What that costs is said.
+//! The frame of a WAV file: which bytes are the audio, and how to read them. Programs often write WAV files
+//! without knowing their length, or the specification, so chunks and lengths that break it are read as far as
+//! they make sense. What is missing or odd is reported.
 
 use std::time::Duration;
 
