@@ -1,15 +1,18 @@
 //! The commands and their flags. The doc comments here are the help texts.
 
+mod instrument;
+mod server;
+
+pub(super) use instrument::{AgentArgs, CalibrateArgs};
+pub(super) use server::{KeyArgs, LangfuseArgs, ServerArgs};
+
 use super::clips::Outside;
 use super::progress::Verbosity;
 use super::spec::AgentSpec;
-use crate::dev::Ready;
-use crate::secret::Secret;
 use crate::verdict::Mismatch;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Places simulated calls to LiveKit voice agents, measures what the caller hears, and reports whether
 /// the agent got worse and which stage caused it.
@@ -226,163 +229,4 @@ impl PlacingArgs {
     pub(super) fn verbosity(&self) -> Verbosity {
         if self.quiet { Verbosity::Quiet } else { Verbosity::Normal }
     }
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "LiveKit server")]
-pub(super) struct KeyArgs {
-    /// URL of the LiveKit server, ws:// or wss://.
-    #[arg(long, env = "LIVEKIT_URL", value_name = "URL", hide_env_values = true)]
-    pub(super) url: Option<String>,
-    /// API key.
-    #[arg(long, env = "LIVEKIT_API_KEY", value_name = "KEY", hide_env_values = true)]
-    pub(super) api_key: Option<String>,
-    /// API secret. Prefer the variable: other users of this machine can see command lines.
-    #[arg(long, env = "LIVEKIT_API_SECRET", value_name = "SECRET", hide_env_values = true)]
-    pub(super) api_secret: Option<Secret>,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "LiveKit server")]
-pub(super) struct ServerArgs {
-    #[command(flatten)]
-    pub(super) keys: KeyArgs,
-    /// Start a private livekit-server on loopback for this run.
-    #[arg(long)]
-    pub(super) dev: bool,
-    /// Start an agent for this run with a shell command, and stop it afterwards. The server's URL and keys
-    /// are in its environment (`LIVEKIT_URL` …).
-    #[arg(long, value_name = "COMMAND")]
-    pub(super) agent_command: Option<String>,
-    /// Sign that the agent of --agent-command can take calls: a text in its output, or port:N for a TCP
-    /// port that it opens on this machine.
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "registered worker",
-        requires = "agent_command"
-    )]
-    pub(super) agent_ready: Ready,
-    /// Longest time until that sign, such as 30s or 5m.
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "90s",
-        value_parser = duration,
-        requires = "agent_command"
-    )]
-    pub(super) agent_start_timeout: Duration,
-    /// Start a scripted agent (`loadcall agent`) with the scenario's agent name on the private server.
-    #[arg(long, requires = "dev", conflicts_with = "agent_command")]
-    pub(super) dev_agent: bool,
-    /// Record the server's version and region. A server names them only to agents, so loadcall registers
-    /// a worker named loadcall-server-info with it for a moment. Always done with --dev.
-    #[arg(long)]
-    pub(super) server_info: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct CalibrateArgs {
-    /// Concurrent calls.
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
-    pub(super) concurrency: u32,
-    /// Total calls (default: 6, or twice the concurrent calls if that is more).
-    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(super) calls: Option<u32>,
-    /// Packet loss in each direction, such as 1%.
-    #[arg(long, default_value = "0%", value_name = "PERCENT", value_parser = percent)]
-    pub(super) loss: f64,
-    /// Jitter in each direction: the longest extra delay of a packet, in milliseconds.
-    #[arg(long, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u32).range(0..=1_000))]
-    pub(super) jitter_ms: u32,
-    /// Also write the result to this file.
-    #[arg(long, value_name = "FILE")]
-    pub(super) out: Option<PathBuf>,
-    /// Keep the recording, the ground truth and the server's log in this folder (default: delete them).
-    #[arg(long, value_name = "DIR")]
-    pub(super) keep: Option<PathBuf>,
-    /// Random seed of the confidence intervals, the packet loss and the jitter.
-    #[arg(long, default_value_t = 1)]
-    pub(super) seed: u64,
-    /// Print only the result and errors.
-    #[arg(long, short)]
-    pub(super) quiet: bool,
-}
-
-/// A time from a second to an hour.
-fn duration(text: &str) -> Result<Duration, String> {
-    let known = Duration::from_secs(1)..=Duration::from_secs(3_600);
-    let length = crate::scenario::parse_duration(text).map_err(|e| e.to_string());
-    length
-        .and_then(
-            |length| {
-                if known.contains(&length) { Ok(length) } else { Err("out of range".to_owned()) }
-            },
-        )
-        .map_err(|why| format!("{why}: write a time from 1s to 1h, such as 30s or 5m"))
-}
-
-/// `1%` as 1.
-fn percent(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
-    number
-        .filter(|percent| (0.0..100.0).contains(percent))
-        .ok_or_else(|| "write a percentage from 0% to below 100%, such as 1%".into())
-}
-
-#[derive(Debug, Args)]
-#[command(override_usage = "loadcall agent [OPTIONS]")]
-pub(super) struct AgentArgs {
-    /// Agent name for dispatch.
-    #[arg(long, default_value = "demo-agent", value_name = "NAME")]
-    pub(super) name: String,
-    /// Script (JSON) for calls without dispatch metadata (default: reply with fixed delays).
-    #[arg(long, value_name = "FILE")]
-    pub(super) script: Option<PathBuf>,
-    /// Append ground truth (JSON lines) to this file.
-    #[arg(long, value_name = "FILE")]
-    pub(super) truth: Option<PathBuf>,
-    /// Let the script of a call crash this agent with all its calls (`faults: [{kind: crash}]`).
-    #[arg(long)]
-    pub(super) allow_crash: bool,
-    #[command(flatten)]
-    pub(super) keys: KeyArgs,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Langfuse (each call becomes a trace when both keys are set)")]
-pub(super) struct LangfuseArgs {
-    /// Public key of the Langfuse project.
-    #[arg(
-        long = "langfuse-public-key",
-        env = "LANGFUSE_PUBLIC_KEY",
-        value_name = "KEY",
-        hide_env_values = true
-    )]
-    pub(super) public_key: Option<String>,
-    /// Secret key of the Langfuse project. Prefer the variable: other users of this machine can see command
-    /// lines.
-    #[arg(
-        long = "langfuse-secret-key",
-        env = "LANGFUSE_SECRET_KEY",
-        value_name = "KEY",
-        hide_env_values = true
-    )]
-    pub(super) secret_key: Option<Secret>,
-    /// URL of Langfuse (default: Langfuse Cloud).
-    #[arg(
-        long = "langfuse-base-url",
-        env = "LANGFUSE_BASE_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
-    pub(super) base_url: Option<String>,
-    /// Langfuse environment of the traces (default: loadcall).
-    #[arg(
-        long = "langfuse-environment",
-        env = "LANGFUSE_TRACING_ENVIRONMENT",
-        value_name = "NAME",
-        hide_env_values = true
-    )]
-    pub(super) environment: Option<String>,
 }
