@@ -20,6 +20,7 @@ mod facts;
 mod measures;
 mod seen;
 mod analysis;
+mod lanes;
 
 use std::collections::BTreeMap;
 
@@ -35,6 +36,7 @@ pub use cause::{Cause, Failure};
 pub use content::{ContentCounts, ContentResult, Found, Untold, Wanted};
 pub use doubts::{Rejected, Why};
 pub use facts::CallFacts;
+pub use lanes::{Event, Lanes, Stretch, Utterance, Weight, Words};
 pub use overlap::Overlap;
 pub use parties::{Parties, Twins};
 pub use path::{Detail, Known, Part, Path};
