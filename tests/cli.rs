@@ -36,6 +36,7 @@ fn help_reads_well() {
         ("help_calibrate", &["calibrate", "--help"]),
         ("help_check", &["check", "--help"]),
         ("help_report", &["report", "--help"]),
+        ("help_calls", &["calls", "--help"]),
     ] {
         insta::assert_snapshot!(name, seen(&loadcall(args, root())));
     }
@@ -239,6 +240,23 @@ fn an_ab_folder_is_judged_again() {
     insta::assert_snapshot!("accept_ab", say(&["accept", "ab"]));
     insta::assert_snapshot!("compare_ab_baseline", say(&["compare", "ab", "ab/a"]));
     insta::assert_snapshot!("noise_of_a_side", say(&["noise", "ab/a", "ab/b"]));
+}
+
+#[test]
+fn a_call_is_shown_by_its_number() {
+    let shown = loadcall(&["calls", "docs/examples/failing", "3"], root());
+    let text = seen(&shown);
+    assert!(text.starts_with("exit 0") && text.contains("no reply for 8,201 ms"), "{text}");
+    insta::assert_snapshot!(
+        "calls_no_such_call",
+        seen(&loadcall(&["calls", "reports/example", "33"], root()))
+    );
+    let worst =
+        loadcall(&["calls", "docs/examples/failing", "--worst", "1", "--format", "json"], root());
+    let calls: serde_json::Value = serde_json::from_slice(&worst.stdout).unwrap();
+    assert_eq!(calls[0]["cause"], "llm_error");
+    assert_eq!(calls[0]["slowest"]["censored"], true);
+    assert_eq!(calls.as_array().unwrap().len(), 1);
 }
 
 #[test]

@@ -84,6 +84,7 @@ fn run(offs: &[i64]) -> (Run, Vec<Truth>) {
         clips: Vec::new(),
         seed: 1,
         server_url: String::new(),
+        langfuse_url: None,
         server: None,
         host: Host { os: "linux".into(), cpus: 2 },
         calibration: None,

@@ -98,6 +98,23 @@ pub(super) enum Command {
         #[command(flatten)]
         different: DifferentArg,
     },
+    /// List the calls of a recorded run, or show one of them from its beginning to its end. Needs no server.
+    Calls {
+        #[command(flatten)]
+        run: RecordedRun,
+        /// Number of one call, to see what happened in it.
+        #[arg(value_name = "CALL")]
+        call: Option<u32>,
+        /// Failed calls only.
+        #[arg(long, conflicts_with = "call")]
+        failed: bool,
+        /// The N worst calls, the worst first: failed ones, then those with the slowest turns.
+        #[arg(long, value_name = "N", conflicts_with_all = ["call", "failed"])]
+        worst: Option<usize>,
+        /// Output format.
+        #[arg(long, value_enum, default_value = "text")]
+        format: CallsFormat,
+    },
     /// Run a program, and end it when stdin is closed.
     #[command(hide = true)]
     Supervise {
@@ -112,6 +129,15 @@ pub(super) enum ReportFormat {
     /// Plain text.
     Text,
     /// JSON, as in report.json.
+    Json,
+}
+
+/// The forms calls can be printed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CallsFormat {
+    /// Plain text.
+    Text,
+    /// JSON, times in milliseconds since the run began.
     Json,
 }
 

@@ -237,6 +237,7 @@ fn head(args: &CalibrateArgs, prepared: &Prepared, endpoint: &Endpoint) -> RunHe
         clips: prepared.sayable.iter().map(|_| None).collect(),
         seed: args.seed,
         server_url: endpoint.url.clone(),
+        langfuse_url: None,
         server: None,
         host: machine::host(),
         calibration: None,

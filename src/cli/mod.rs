@@ -6,6 +6,7 @@ mod agent;
 mod args;
 mod calibrate;
 mod calibrations;
+mod calls;
 mod check;
 mod clips;
 mod compare;
@@ -31,9 +32,11 @@ mod terminal;
 mod traces;
 mod url;
 
+use crate::record::CallId;
+use crate::report::Selection;
 use args::{
-    AbArgs, AgentArgs, CalibrateArgs, Cli, Command, KeyArgs, LangfuseArgs, NoiseArgs, PlacingArgs,
-    ReportFormat, RunArgs, ServerArgs,
+    AbArgs, AgentArgs, CalibrateArgs, CallsFormat, Cli, Command, KeyArgs, LangfuseArgs, NoiseArgs,
+    PlacingArgs, ReportFormat, RunArgs, ServerArgs,
 };
 use clap::Parser as _;
 use std::process::ExitCode;
@@ -69,6 +72,17 @@ pub fn main() -> ExitCode {
         }
         Command::Report { run, format, baseline, different } => {
             report::report(&run.path, format, baseline.as_deref(), different.into())
+        }
+        Command::Calls { run, call, failed, worst, format } => {
+            let selection = match worst {
+                Some(most) => Selection::Worst(most),
+                None if failed => Selection::Failed,
+                None => Selection::All,
+            };
+            match call {
+                Some(id) => calls::one(&run.path, CallId(id), format),
+                None => calls::list(&run.path, selection, format),
+            }
         }
         Command::Supervise { program } => supervise::supervise(&program),
     };

@@ -47,7 +47,7 @@ pub(super) fn open(path: &Path) -> Result<Recording, Failure> {
 
 /// The scenario a recording was made with, for the agent that was called. What the agent of an A/B side
 /// was dispatched with is not recorded, so that scenario has no metadata.
-fn scenario(head: &RunHead) -> Result<Scenario, Failure> {
+pub(super) fn scenario(head: &RunHead) -> Result<Scenario, Failure> {
     let scenario = Scenario::parse(&head.scenario_text).map_err(|faults| {
         let shown = faults.render(&head.scenario_path, &head.scenario_text, Style::Plain);
         Failure::usage(format!("this version cannot read the recording's scenario:\n{shown}"))

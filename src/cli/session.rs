@@ -207,11 +207,12 @@ impl<'a> RunSession<'a> {
             }
             None => None,
         };
-        let head = self.head(&target, clock, server);
+        let langfuse = traces::langfuse(&self.args.langfuse, &target.run_id)?;
+        let langfuse_url = langfuse.as_ref().map(|langfuse| langfuse.address().to_owned());
+        let head = RunHead { langfuse_url, ..self.head(&target, clock, server) };
         let elsewhere = std::env::temp_dir();
         let recorder = Recorder::create(&target.folder, &head, id, calls, elsewhere, eprint_line)
             .map_err(Failure::usage)?;
-        let langfuse = traces::langfuse(&self.args.langfuse, &target.run_id)?;
         let config = CallConfig {
             run_id: target.run_id,
             access,
@@ -234,6 +235,7 @@ impl<'a> RunSession<'a> {
             clips: self.loaded.clip_facts(),
             seed: self.args.seed,
             server_url: server_url(target),
+            langfuse_url: None,
             server,
             host: machine::host(),
             calibration: calibrations::of_this_machine(target.scenario.load()),

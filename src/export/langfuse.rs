@@ -123,6 +123,8 @@ pub struct Langfuse {
     last: LastFailure,
     /// Scheme and host, for messages.
     url: String,
+    /// The whole address of its web interface.
+    address: String,
     deadline: Duration,
 }
 
@@ -139,7 +141,8 @@ impl Langfuse {
         }
         let client = Client::new(settings, base.scheme() == "https")?;
         let last = client.last_failure();
-        let endpoint = format!("{}/api/public/otel/v1/traces", base.as_str().trim_end_matches('/'));
+        let address = base.as_str().trim_end_matches('/').to_owned();
+        let endpoint = format!("{address}/api/public/otel/v1/traces");
         // The endpoint, protocol, compression and timeout are all set here, so that none of them is
         // taken from the OTEL_EXPORTER_OTLP_* variables, which are for another back end.
         let mut exporter = SpanExporter::builder()
@@ -154,7 +157,12 @@ impl Langfuse {
             .map_err(|error| SettingsError::Client(error.to_string()))?;
         exporter.set_resource(&resource(&settings.run_id, environment));
         let url = base.origin().ascii_serialization();
-        Ok(Self { exporter, last, url, deadline: settings.deadline })
+        Ok(Self { exporter, last, url, address, deadline: settings.deadline })
+    }
+
+    /// The address of its web interface, without credentials.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Sends the spans of a call, in requests of bounded size, and returns when Langfuse has taken

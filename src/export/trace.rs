@@ -21,9 +21,8 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
-use sha2::{Digest as _, Sha256};
 
-use crate::record::{CallRecord, Observation, Outcome, RunHead};
+use crate::record::{CallRecord, Observation, Outcome, RunHead, place_id, trace_id};
 use crate::scenario::Scenario;
 use crate::time::Offset;
 use crate::turn::Turn;
@@ -261,29 +260,12 @@ impl Trace<'_> {
     }
 
     fn trace_id(&self) -> TraceId {
-        let hash = self.hash("trace", 0);
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&hash[..16]);
-        TraceId::from_bytes(bytes)
+        TraceId::from_bytes(trace_id(&self.head.run_id, self.call.id))
     }
 
     fn id(&self, name: &str, place: u32) -> SpanId {
-        let hash = self.hash(name, place);
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(&hash[..8]);
-        SpanId::from_bytes(bytes)
-    }
-
-    fn hash(&self, name: &str, place: u32) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        for part in [self.head.run_id.as_bytes(), name.as_bytes()] {
-            // With its length in front, so that no two lists of parts are the same bytes.
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
-        hash.update(self.call.id.0.to_le_bytes());
-        hash.update(place.to_le_bytes());
-        hash.finalize().into()
+        let hash = place_id(&self.head.run_id, name, self.call.id, place);
+        SpanId::from_bytes(std::array::from_fn(|at| hash[at]))
     }
 }
 

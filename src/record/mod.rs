@@ -8,12 +8,14 @@ mod metadata;
 mod party;
 mod session;
 pub mod store;
+mod trace;
 
 pub use arm::{Arm, Side};
 pub use calibration::{Calibration, CalibrationError};
 pub use metadata::{KeyChange, MetadataDigest};
 pub use party::{Heard, KEPT, Kind, Participant, Source, Track};
 pub use session::{Dialect, ModelUsage, ReportedMetrics, SessionEvent, ToolResult};
+pub use trace::{place_id, trace_id, trace_url};
 
 use crate::time::Offset;
 use serde::{Deserialize, Serialize};
@@ -45,6 +47,9 @@ pub struct RunHead {
     pub seed: u64,
     /// Server address without credentials.
     pub server_url: String,
+    /// The Langfuse that the calls' traces go to, without credentials; `None` when none are sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub langfuse_url: Option<String>,
     /// What the server is; `None` when it did not say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,

@@ -2,6 +2,8 @@
 //! rendering it are pure, so any report can be made again from a recording.
 
 pub mod json;
+mod call_lines;
+pub mod calls_json;
 mod counts;
 mod definitions;
 mod notes;
@@ -14,6 +16,7 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use call_lines::{CallLine, Selection, Slowest, call_lines, wall_time, worst_first};
 pub use counts::{CauseCount, OverlapLine, Share};
 pub use definitions::{Window, windows};
 pub use summary::{Pacing, Summary};

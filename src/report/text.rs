@@ -2,7 +2,9 @@
 //! behind it. Understandable without colour. All text goes through `page::Page`, which makes what
 //! others wrote harmless.
 
+mod call_list;
 mod calls;
+pub mod one_call;
 pub mod noise;
 mod page;
 pub mod paired;
@@ -11,7 +13,7 @@ mod tables;
 
 use page::{Page, Tone};
 
-use super::Report;
+use super::{CallLine, Report};
 use crate::text::count;
 use crate::verdict::{Outcome as Judgement, RUNS_FOR_DRIFT};
 
@@ -34,7 +36,7 @@ pub fn render(report: &Report, colour: Colour, width: usize, place: &str) -> Str
     tables::metrics(&mut page, report);
     tables::turn_taking(&mut page, report);
     tables::steps(&mut page, report);
-    calls::calls(&mut page, report);
+    calls::calls(&mut page, report, place);
     tables::thresholds(&mut page, report);
     tables::comparison(&mut page, report);
     tables::instrument(&mut page, report);
@@ -42,6 +44,14 @@ pub fn render(report: &Report, colour: Colour, width: usize, place: &str) -> Str
     page.blank();
     let (word, tone) = judgement(report.judged.verdict.outcome);
     page.line(&[(tone, word), (Tone::Plain, ": the report is in "), (Tone::Plain, place)]);
+    page.finish()
+}
+
+/// Rows of calls, of at most `width` columns but for addresses; `title` says which they are.
+pub fn call_list(lines: &[CallLine<'_>], title: &str, colour: Colour, width: usize) -> String {
+    let mut page = Page::new(colour, width.clamp(*WIDTH.start(), *WIDTH.end()));
+    page.line(&[(Tone::Strong, title)]);
+    call_list::rows(&mut page, lines);
     page.finish()
 }
 
@@ -142,3 +152,6 @@ fn notes(page: &mut Page, report: &Report) {
         page.paragraph(2, &[(Tone::Plain, "·")], note);
     }
 }
+
+#[cfg(test)]
+mod call_tests;

@@ -1,17 +1,18 @@
-//! The calls of a terminal report: how many succeeded, what their replies held, why others failed.
+//! The calls of a terminal report: how many succeeded, what their replies held, why others failed, and which.
 
+use super::call_list;
 use super::page::{Page, Tone};
-use crate::report::{CauseCount, Report, Share};
-use crate::text::clipped;
+use crate::report::{Report, Selection, Share, call_lines};
 use crate::turn::ContentCounts;
 
 /// Shares that rest on fewer calls of the rarer kind are shown as counts.
 const FEW: usize = 10;
-/// Characters of an example that are shown.
-const EXAMPLE: usize = 300;
+/// Failed calls that are shown one by one.
+const SHOWN: usize = 10;
 
-/// How many calls succeeded, and why the others failed, with an example of each cause.
-pub(super) fn calls(page: &mut Page, report: &Report) {
+/// How many calls succeeded, and why the others failed, cause by cause and call by call; `place` is where the user finds
+/// the run.
+pub(super) fn calls(page: &mut Page, report: &Report, place: &str) {
     if report.calls_ok.is_none() && report.causes.is_empty() {
         return;
     }
@@ -27,8 +28,19 @@ pub(super) fn calls(page: &mut Page, report: &Report) {
     }
     page.heading("failure causes");
     for count in &report.causes {
-        let row = format!("{:<16}{:>6}", count.cause.name(), count.calls);
-        page.paragraph(2, &[(Tone::Plain, &row)], &example(count));
+        page.line(&[(Tone::Plain, &format!("  {:<16}{:>6}", count.cause.name(), count.calls))]);
+    }
+    page.heading("failing calls (time of day in UTC)");
+    let failed = call_lines(&report.judged.analysis, Selection::Worst(usize::MAX));
+    let failed: Vec<_> = failed.into_iter().filter(|line| line.cause.is_some()).collect();
+    call_list::head(page);
+    for line in failed.iter().take(SHOWN) {
+        call_list::row(page, line);
+        call_list::places(page, line);
+    }
+    if let Some(more) = failed.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        page.paragraph(2, &[], &format!("{more} more:"));
+        page.whole(4, &format!("loadcall calls {place} --failed"));
     }
 }
 
@@ -52,14 +64,4 @@ fn succeeded(share: Share) -> String {
         format!(" (95 % interval {:.1} to {:.1} %)", i.low * 100.0, i.high * 100.0)
     });
     format!("{percent}{counts}{interval}")
-}
-
-fn example(count: &CauseCount) -> String {
-    let example = count.example.as_ref().map(|example| clipped(example, EXAMPLE));
-    match (example, count.other_details) {
-        (None, _) => String::new(),
-        (Some(example), 0) => format!("  e.g. {example}"),
-        (Some(example), 1) => format!("  e.g. {example} (and 1 other detail)"),
-        (Some(example), others) => format!("  e.g. {example} (and {others} other details)"),
-    }
 }

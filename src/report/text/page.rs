@@ -79,6 +79,17 @@ impl Page {
 
     /// Running text after a short `lead`, wrapped, with following lines indented two columns more.
     pub(super) fn paragraph(&mut self, indent: usize, lead: &[(Tone, &str)], text: &str) {
+        self.hung(indent, indent + 2, lead, text);
+    }
+
+    /// As [`Page::paragraph`], with following lines indented by `hanging`.
+    pub(super) fn hung(
+        &mut self,
+        indent: usize,
+        hanging: usize,
+        lead: &[(Tone, &str)],
+        text: &str,
+    ) {
         let mut column = indent;
         self.pad(indent);
         for (tone, piece) in lead {
@@ -86,7 +97,6 @@ impl Page {
             column += columns(&piece);
             self.piece(*tone, &piece);
         }
-        let hanging = indent + 2;
         for word in safe(text).split(' ').filter(|word| !word.is_empty()) {
             let mut rest = word;
             let fits = column + 1 + columns(rest) <= self.width;
@@ -108,6 +118,13 @@ impl Page {
             self.out.push_str(rest);
             column += columns(rest);
         }
+        self.blank();
+    }
+
+    /// A word on a line of its own that is never broken, so that it can be copied or followed.
+    pub(super) fn whole(&mut self, indent: usize, word: &str) {
+        self.pad(indent);
+        self.piece(Tone::Plain, &safe(word));
         self.blank();
     }
 
