@@ -284,7 +284,7 @@ impl Conversation {
             }
             Due::ToolEnded => {
                 let (call, name) = (self.tool_call(), self.tool_name());
-                let tools = vec![ToolResult { name, is_error: false }];
+                let tools = vec![ToolResult { name, is_error: false, gave: None }];
                 self.actions.push_back(Action::Session(SessionEvent::ToolEnded { call }));
                 self.actions.push_back(Action::Session(SessionEvent::ToolsExecuted { tools }));
             }

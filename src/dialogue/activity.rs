@@ -58,6 +58,9 @@ pub(super) struct Activity {
     /// Single executions by their call, and requests with tools in order, by their place in `all`.
     tools: BTreeMap<String, usize>,
     requests: VecDeque<usize>,
+    /// The beginnings of tools were told, and the ends of single ones, not only that all had ended.
+    tells_beginnings: bool,
+    tells_ends: bool,
 }
 
 impl Activity {
@@ -81,19 +84,28 @@ impl Activity {
         match event {
             SessionEvent::AgentState { new, .. } if !self.by_attribute => self.change(at, new),
             SessionEvent::ToolsStarted { .. } => {
+                self.tells_beginnings = true;
                 let place = self.begin(at, Doing::RunningTool);
                 self.requests.push_back(place);
             }
             SessionEvent::ToolsExecuted { .. } => {
                 let place = self.requests.pop_front();
+                let untold = !self.tells_beginnings;
+                let place = place.or_else(|| untold.then(|| self.begin(at, Doing::RunningTool)));
                 self.end(at, place);
+                if !self.tells_ends {
+                    let all = std::mem::take(&mut self.tools);
+                    all.into_values().for_each(|place| self.end(at, Some(place)));
+                }
             }
             SessionEvent::ToolStarted { call, .. } => {
+                self.tells_beginnings = true;
                 let place = self.begin(at, Doing::RunningTool);
                 let before = self.tools.insert(call.clone(), place);
                 self.end(at, before);
             }
             SessionEvent::ToolEnded { call } => {
+                self.tells_ends = true;
                 let place = self.tools.remove(call);
                 self.end(at, place);
             }

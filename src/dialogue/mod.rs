@@ -18,14 +18,17 @@
 //!   speech of its own, unless nothing follows.
 //! - The *answer* is the last thing said in reply: what comes first after the last work that began with
 //!   or after the reply. Where nothing is known of the agent's work, a pause of [`SPEECH_GAP`] divides it
-//!   from the filler.
+//!   from the filler. Work that nothing was said after leaves the answer out when more was to be said; else
+//!   it is not known which of the two was the answer (see [`Answer`]).
 
 mod activity;
+mod answer;
 mod response;
 mod voices;
 
 pub use activity::Doing;
-pub use response::{Answer, Disturbance, Response};
+pub use answer::Answer;
+pub use response::{Disturbance, Response};
 pub use voices::Speech;
 
 use std::collections::BTreeMap;
@@ -64,8 +67,12 @@ pub struct Dialogue {
     said: BTreeMap<u32, Said>,
     /// When the agent told that it had committed a turn of the caller's, with how long that took.
     commits: Vec<Offset>,
-    /// When the agent told that it had spoken a message to its end.
-    finished: Vec<Offset>,
+    /// When the agent told that it had spoken a message, and whether to its end.
+    messages: Vec<(Offset, bool)>,
+    /// When the agent told that tools had ended, and whether they gave the model something, if that is told.
+    executed: Vec<(Offset, Option<bool>)>,
+    /// When somebody left last.
+    left: Option<Offset>,
 }
 
 impl Dialogue {
@@ -77,7 +84,9 @@ impl Dialogue {
             activity: Activity::default(),
             said: BTreeMap::new(),
             commits: Vec::new(),
-            finished: Vec::new(),
+            messages: Vec::new(),
+            executed: Vec::new(),
+            left: None,
         }
     }
 
@@ -99,7 +108,10 @@ impl Dialogue {
                 self.said.entry(*step).or_default().until.get_or_insert(at);
             }
             // Of one that is gone nothing more is waited for.
-            Observation::ParticipantLeft { .. } => self.activity.gone(at),
+            Observation::ParticipantLeft { .. } => {
+                self.left = self.left.max(Some(at));
+                self.activity.gone(at);
+            }
             Observation::AgentState(state) => self.activity.attribute(at, state),
             Observation::Session(event) => self.session(at, event),
             _ => {}
@@ -113,8 +125,15 @@ impl Dialogue {
             SessionEvent::UserMessage { metrics, .. } if metrics.end_of_turn_delay_ms.is_some() => {
                 self.commits.push(at);
             }
-            SessionEvent::AgentMessage { interrupted: false, .. } => self.finished.push(at),
+            SessionEvent::AgentMessage { interrupted, .. } => {
+                self.messages.push((at, !interrupted));
+            }
             SessionEvent::FalseInterruption { resumed: true } => self.voices.resumed_at(at),
+            SessionEvent::ToolsExecuted { tools } => {
+                let gave = tools.iter().map(|tool| tool.gave);
+                self.executed.push((at, gave.reduce(either).flatten()));
+                self.activity.session(at, event);
+            }
             _ => self.activity.session(at, event),
         }
     }
@@ -177,6 +196,15 @@ impl Dialogue {
         let silent = self.silent_since()?;
         let (doing, since) = self.activity.busy()?;
         Some((doing, since.max(silent)))
+    }
+}
+
+/// Whether one of two tools gave something: surely if one did, surely not if neither did.
+fn either(one: Option<bool>, other: Option<bool>) -> Option<bool> {
+    match (one, other) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        (None, _) | (_, None) => None,
     }
 }
 

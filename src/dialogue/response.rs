@@ -1,21 +1,20 @@
-//! What the agent said to a turn of the caller's: cut-in, reply and answer; and how it took a noise.
+//! What the agent said to a turn of the caller's: cut-in and reply; and how it took a noise.
 
 use std::time::Duration;
 
 use super::activity::Busy;
 use super::{Dialogue, Doing, EARLY, Span, Speech};
-use crate::record::SPEECH_GAP;
 use crate::scenario::{IGNORES_ANSWER_WINDOW, IGNORES_STOP_WINDOW};
 use crate::time::Offset;
 
 /// Audio outruns data, and data audio, by no more than this.
-const DATA_LAG: Duration = Duration::from_millis(500);
+pub(super) const DATA_LAG: Duration = Duration::from_millis(500);
 /// The state attribute comes before the voice it announces, or this much after it (17 ms was the most that
 /// was seen).
-const STATE_LAG: Duration = Duration::from_millis(100);
+pub(super) const STATE_LAG: Duration = Duration::from_millis(100);
 /// How long before and after the end of a speech, as we heard it, the agent's word of it may reach us.
 const REPORT_EARLY_US: i64 = 300_000;
-const REPORT_LATE_US: i64 = 1_000_000;
+pub(super) const REPORT_LATE_US: i64 = 1_000_000;
 
 /// What the agent said to a turn, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,17 +31,6 @@ impl Response {
         let lasts = |s: &Speech| s.until.is_none_or(|until| until > said.until);
         if self.reply.is_some() { None } else { self.cut_in.filter(lasts) }
     }
-}
-
-/// The last thing said in reply to a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// There was no filler: the reply is the answer.
-    Reply,
-    /// It followed a filler: its first audible sample, and how long the agent had been silent before.
-    AfterFiller { from: Offset, gap: Duration },
-    /// It had not come when the caller went on, and the agent was still at work on it.
-    Outstanding,
 }
 
 /// How an agent takes notice of what it should ignore.
@@ -100,62 +88,6 @@ impl Dialogue {
         silent && worked && !commits.any(|c| c.plus(EARLY) >= said.until && *c <= at)
     }
 
-    /// The answer that came with or after a reply, up to `closed`.
-    pub fn answer(&self, reply: Speech, closed: Offset) -> Answer {
-        if !self.activity.is_known() {
-            return self.answer_by_ear(reply, closed);
-        }
-        let Some(worked) = self.worked(reply, closed) else { return Answer::Reply };
-        let Some(until) = worked else { return Answer::Outstanding };
-        let voice =
-            self.voices.iter().find(|v| v.from.plus(STATE_LAG) >= until && v.from <= closed);
-        let sounding = |v: super::voices::Voice| {
-            v.from < until && v.until.is_none_or(|end| end > until.plus(STATE_LAG))
-        };
-        match voice {
-            Some(voice) => self.after_filler(voice.from),
-            // What sounded while the agent worked goes over into the answer without a gap.
-            None if self.voices.iter().any(sounding) => {
-                Answer::AfterFiller { from: until, gap: Duration::ZERO }
-            }
-            // A tool that nothing more was said about.
-            None => Answer::Reply,
-        }
-    }
-
-    /// When the last work ended that went on into the reply or began after it; `Some(None)` when it had
-    /// not ended at `closed`.
-    #[expect(clippy::option_option, reason = "no work, work without an end and work with one")]
-    fn worked(&self, reply: Speech, closed: Offset) -> Option<Option<Offset>> {
-        // The end of the work that led to the reply may be told late.
-        let into = reply.from.plus(DATA_LAG);
-        let work = self.activity.iter().filter(|busy| {
-            busy.doing.is_work()
-                && busy.from < closed
-                && (busy.from > reply.from || busy.until.is_none_or(|until| until > into))
-        });
-        let ends = work.map(|busy| busy.until.filter(|until| *until <= closed));
-        ends.reduce(|last, end| Some(last?.max(end?)))
-    }
-
-    fn answer_by_ear(&self, reply: Speech, closed: Offset) -> Answer {
-        let mut before = reply.from;
-        let mut answer = None;
-        for voice in self.voices.iter().filter(|v| v.from >= reply.from && v.from <= closed) {
-            if voice.from > reply.from && voice.from.since(before) >= SPEECH_GAP {
-                answer = Some(voice.from);
-            }
-            before = voice.until.unwrap_or(closed);
-        }
-        answer.map_or(Answer::Reply, |from| self.after_filler(from))
-    }
-
-    fn after_filler(&self, from: Offset) -> Answer {
-        let before = self.voices.before(from).checked_sub(1).and_then(|i| self.voices.get(i));
-        let ended = before.and_then(|voice| voice.until).unwrap_or(from);
-        Answer::AfterFiller { from, gap: from.since(ended) }
-    }
-
     /// How the agent took notice of a noise, and when: of one that was said to its end, up to what is known.
     /// One that had spoken its message to the end did not break off.
     pub fn disturbance(&self, noise: Span) -> Option<(Disturbance, Offset)> {
@@ -163,7 +95,7 @@ impl Dialogue {
         if let Some(running) = self.speech_at(noise.from) {
             match running.until.filter(|until| *until <= stop_limit) {
                 None => return None,
-                Some(until) if !self.finished.iter().any(|at| about(*at, until)) => {
+                Some(until) if !self.finished(until) => {
                     return Some((Disturbance::Stopped, until));
                 }
                 Some(_) => {}
@@ -172,6 +104,13 @@ impl Dialogue {
         let answer_limit = noise.until.plus(IGNORES_ANSWER_WINDOW);
         let answer = self.new_speech(noise.from).filter(|speech| speech.from <= answer_limit);
         answer.map(|speech| (Disturbance::Answered, speech.from))
+    }
+}
+
+impl Dialogue {
+    /// Whether the agent said that what ended at `until` was a message spoken to its end.
+    fn finished(&self, until: Offset) -> bool {
+        self.messages.iter().any(|(at, whole)| *whole && about(*at, until))
     }
 }
 

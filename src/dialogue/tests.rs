@@ -1,3 +1,5 @@
+mod answer;
+
 use super::*;
 use crate::record::{ReportedMetrics, SPEECH_GAP};
 
@@ -186,68 +188,6 @@ fn an_agent_has_finished_when_it_is_silent_and_says_nothing_else_of_itself() {
     let late = vec![(2_010, Observation::Session(old))];
     let stale = dialogue(&[voice(1_000, 2_000), states(&[(2_005, "listening")]), late]);
     assert_eq!(stale.finished_at(), Some(at(2_700)));
-}
-
-#[test]
-fn the_answer_is_what_comes_after_the_last_work() {
-    let answer = |parts: &[Vec<(i64, Observation)>], closed| {
-        let heard = dialogue(parts);
-        let reply = response(&heard, 0).reply.expect("there is one");
-        heard.answer(reply, at(closed))
-    };
-    let filler = [
-        said(0, 1_000, 2_000),
-        states(&[(2_500, "thinking")]),
-        tool(2_900, 6_000),
-        states(&[(3_100, "speaking")]),
-        voice(3_130, 4_000),
-        states(&[(4_050, "thinking")]),
-    ];
-    assert_eq!(answer(&filler, 5_000), Answer::Outstanding);
-    let answered = [&filler[..], &[states(&[(6_500, "speaking")]), voice(6_530, 8_000)]].concat();
-    let gap = Duration::from_millis(2_530);
-    assert_eq!(answer(&answered, 9_000), Answer::AfterFiller { from: at(6_530), gap });
-    // A state that comes a little after the voice it announces is no work on something else.
-    let late = [
-        said(0, 1_000, 2_000),
-        states(&[(2_500, "thinking")]),
-        voice(3_130, 4_000),
-        states(&[(3_147, "speaking"), (4_000, "listening")]),
-    ];
-    assert_eq!(answer(&late, 9_000), Answer::Reply);
-    // A pause within an answer is no filler when the agent did nothing meanwhile.
-    let pause = [&late[..], &[voice(5_000, 6_000)]].concat();
-    assert_eq!(answer(&pause, 9_000), Answer::Reply);
-    // A tool that nothing more was said about.
-    let after = [&late[..], &[tool(3_500, 4_500)]].concat();
-    assert_eq!(answer(&after, 9_000), Answer::Reply);
-}
-
-#[test]
-fn a_sound_of_waiting_goes_over_into_the_answer() {
-    let heard = dialogue(&[
-        said(0, 1_000, 2_000),
-        states(&[(2_300, "thinking")]),
-        voice(2_450, 6_000),
-        states(&[(4_600, "speaking")]),
-    ]);
-    let reply = response(&heard, 0).reply.expect("there is one");
-    let from = at(4_600);
-    assert_eq!(heard.answer(reply, at(9_000)), Answer::AfterFiller { from, gap: Duration::ZERO });
-}
-
-#[test]
-fn by_ear_a_pause_divides_the_filler_from_the_answer() {
-    let mut heard = Dialogue::new(Duration::from_secs(3));
-    let parts =
-        [said(0, 1_000, 2_000), voice(2_600, 3_300), voice(4_500, 5_000), voice(5_600, 6_000)];
-    for (ms, what) in parts.concat() {
-        heard.observe(&Stamped { at: at(ms), what });
-    }
-    let reply = response(&heard, 0).reply.expect("there is one");
-    assert_eq!(reply, speech(2_600, 6_000));
-    let gap = Duration::from_millis(1_200);
-    assert_eq!(heard.answer(reply, at(9_000)), Answer::AfterFiller { from: at(4_500), gap });
 }
 
 #[test]

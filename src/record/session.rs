@@ -102,6 +102,10 @@ pub enum SessionEvent {
 pub struct ToolResult {
     pub name: String,
     pub is_error: bool,
+    /// Whether it gave the model something, after which agents ask the model for more to say. `None` where
+    /// the agent does not tell, and in recordings of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gave: Option<bool>,
 }
 
 /// What a model of the agent has used up since its session began.

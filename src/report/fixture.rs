@@ -117,6 +117,7 @@ pub(crate) fn turns(call: &CallRecord) -> Vec<Turn> {
         } else {
             None
         },
+        is_late: false,
         reported: ReportedMetrics::default(),
         doubts: Vec::new(),
         heard_by_agent: None,

@@ -7,7 +7,7 @@ use crate::record::Dialect;
 use crate::scenario::Metric;
 use crate::text::{count, number};
 use crate::turn::{
-    Analysis, Found, Measures, Part, Parties, Reply, Seen, Tally, Turn, Twins, Untold, Why,
+    Analysis, Answer, Found, Measures, Part, Parties, Reply, Seen, Tally, Turn, Twins, Untold, Why,
 };
 
 /// Different texts of one kind that are named; the rest is counted.
@@ -31,6 +31,7 @@ pub(super) fn notes(run: &Analysis, steps: &[StepLine]) -> Vec<String> {
     reporting(&mut notes, seen);
     parties(&mut notes, run);
     untold(&mut notes, run);
+    answers_untold(&mut notes, run);
     unanswered(&mut notes, run);
     stuck(&mut notes, &seen.stuck);
     rejected(&mut notes, run);
@@ -235,6 +236,17 @@ fn untold(notes: &mut Vec<String>, run: &Analysis) {
         };
         notes.push(format!(
             "cannot tell {what} in {}, which counts neither as met nor as missed: {because}",
+            number_of_turns(n)
+        ));
+    }
+}
+
+/// Answers of which it cannot be told whether they came.
+fn answers_untold(notes: &mut Vec<String>, run: &Analysis) {
+    let n = run.turns().filter(|turn| turn.answer == Some(Answer::Unknown)).count();
+    if n > 0 {
+        notes.push(format!(
+            "cannot tell whether the agent still owed the answer in {}, so answer_latency has no value there: it worked              after it had begun to speak, said nothing more, and does not tell whether its tools gave the model anything",
             number_of_turns(n)
         ));
     }

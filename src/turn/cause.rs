@@ -142,9 +142,12 @@ fn in_signals(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
 /// The error the agent named in the turn that it did not answer; of several the first, because others
 /// follow from it.
 fn in_stage(turns: &[Turn]) -> Option<Failure> {
-    let failed = turns.iter().find(|t| matches!(t.reply, Reply::Unanswered { .. }))?;
-    let error = failed.errors.first()?;
-    let detail = format!("turn `{}`: {error}", failed.id);
+    in_stage_of(turns.iter().find(|t| matches!(t.reply, Reply::Unanswered { .. }))?)
+}
+
+fn in_stage_of(turn: &Turn) -> Option<Failure> {
+    let error = turn.errors.first()?;
+    let detail = format!("turn `{}`: {error}", turn.id);
     Some(Failure { cause: stage(error), detail })
 }
 
@@ -191,8 +194,9 @@ fn in_turns(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
     };
     for turn in turns {
         let found = match turn.reply {
-            Reply::Unanswered { .. } => in_stage(std::slice::from_ref(turn))
-                .or_else(|| in_turn(turn, Cause::Silence, "no reply")),
+            Reply::Unanswered { .. } => {
+                in_stage_of(turn).or_else(|| in_turn(turn, Cause::Silence, "no reply"))
+            }
             Reply::DidNotYield { .. } => {
                 in_turn(turn, Cause::TurnTaking, "the agent kept speaking after a barge-in")
             }
@@ -208,16 +212,14 @@ fn in_turns(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
             Reply::NotReached => {
                 in_turn(turn, Cause::NotTested, "the call ended before this was decided")
             }
-            Reply::Greeted { .. } | Reply::Heard { .. } | Reply::Yielded { .. }
-                if missed(call, turn.step) =>
-            {
+            Reply::Greeted { .. } | Reply::Heard { .. } if turn.is_late => {
                 in_turn(turn, Cause::Late, "later than the scenario allows")
             }
-            Reply::Heard { .. }
-                if matches!(turn.answer, Some(Answer::Outstanding { .. })) && stuck(call) =>
-            {
-                in_turn(turn, Cause::NoAnswer, "the answer never came")
+            Reply::Yielded { .. } if missed(call, turn.step) => {
+                in_turn(turn, Cause::Late, "later than the scenario allows")
             }
+            Reply::Heard { .. } if never_came(call, turn) => in_stage_of(turn)
+                .or_else(|| in_turn(turn, Cause::NoAnswer, "the answer never came")),
             // Whether a noise was ignored is known better afterwards than while the script ran.
             Reply::Greeted { .. }
             | Reply::Heard { .. }
@@ -232,6 +234,15 @@ fn in_turns(call: &CallRecord, turns: &[Turn]) -> Option<Failure> {
         }
     }
     None
+}
+
+/// Whether something bridged the wait for an answer that did not come.
+fn never_came(call: &CallRecord, turn: &Turn) -> bool {
+    match turn.answer {
+        Some(Answer::Never { .. }) => true,
+        Some(Answer::Outstanding { .. }) => stuck(call),
+        Some(Answer::Heard { .. } | Answer::Unknown) | None => false,
+    }
 }
 
 /// Whether the caller gave up waiting for an agent that said it was busy.

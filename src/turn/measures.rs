@@ -156,7 +156,10 @@ fn answer(measures: &mut Measures, turn: &Turn, expect: Option<Expect>) {
                 measures.add(Metric::FillerGap, call, step, filler.gap_ms);
             }
         }
-        (Reply::Heard { .. }, Some(Answer::Outstanding { waited_ms })) => {
+        (
+            Reply::Heard { .. },
+            Some(Answer::Outstanding { waited_ms } | Answer::Never { waited_ms }),
+        ) => {
             measures.add_bound(Metric::AnswerLatency, call, step, waited_ms);
             measures.add(Metric::FillerCount, call, step, 1.0);
         }

@@ -68,6 +68,7 @@ fn turns_heard(call: &CallRecord, scenario: &Scenario, heard: &CallTimeline) -> 
             reply: heard.reply(index, step),
             cut_in: heard.cut_in(index),
             answer: None,
+            is_late: false,
             reported: ReportedMetrics::default(),
             doubts: Vec::new(),
             heard_by_agent: None,
@@ -86,6 +87,7 @@ fn turns_heard(call: &CallRecord, scenario: &Scenario, heard: &CallTimeline) -> 
     stages::join(call, &mut turns);
     let tells = content::Tells::of(call);
     for (turn, step) in turns.iter_mut().zip(scenario.steps()) {
+        turn.is_late = heard.is_late(turn.step, step, turn.reply);
         if let (Reply::Heard { voice, .. }, Some(said)) = (turn.reply, turn.said) {
             turn.answer = Some(heard.answer(voice, said));
             turn.ttfa_ms = heard.sound(voice.from).map(|at| at.ms_since(said.until));
@@ -112,6 +114,8 @@ pub struct Turn {
     pub cut_in: bool,
     /// The last thing it said in reply; `None` unless that is [`Reply::Heard`].
     pub answer: Option<Answer>,
+    /// The reply, or what the agent said of its own accord, began later than the step allows.
+    pub is_late: bool,
     /// What the agent reported about this turn: USER and ASSISTANT metrics joined.
     pub reported: ReportedMetrics,
     /// What the agent reported about this turn and cannot be true, or should have reported; not in
@@ -214,6 +218,11 @@ pub enum Answer {
     /// Something was said, and the answer had not come this long after the caller's last voiced sample, when
     /// the caller went on: a right-censored observation.
     Outstanding { waited_ms: f64 },
+    /// The same, and the agent had stopped working on it, or the call had ended.
+    Never { waited_ms: f64 },
+    /// The agent worked after it had begun to speak and said nothing more; whether there was more to say it does
+    /// not tell. No latency.
+    Unknown,
 }
 
 /// What bridged the wait for an answer.

@@ -120,20 +120,37 @@ impl CallTimeline {
 
     /// The last thing said in reply to what the caller `said`.
     pub(super) fn answer(&self, reply: Span, said: Span) -> Answer {
-        let closed = self.closes(said);
+        let next = self.dialogue.next_said(said.from);
+        let closed = next.unwrap_or(self.end);
         let heard =
             |at: Offset, filler| Answer::Heard { latency_ms: at.ms_since(said.until), filler };
         let speech = Speech { from: reply.from, until: Some(reply.until) };
-        match self.dialogue.answer(speech, closed) {
+        let waited_ms = closed.ms_since(said.until).max(0.0);
+        match self.dialogue.answer(speech, closed, next.is_some()) {
             dialogue::Answer::Reply => heard(reply.from, None),
             dialogue::Answer::AfterFiller { from, gap } => heard(
                 from,
                 Some(Filler { gap_ms: Offset::default().plus(gap).ms_since(Offset::default()) }),
             ),
-            dialogue::Answer::Outstanding => {
-                Answer::Outstanding { waited_ms: closed.ms_since(said.until).max(0.0) }
-            }
+            dialogue::Answer::Outstanding => Answer::Outstanding { waited_ms },
+            dialogue::Answer::Never => Answer::Never { waited_ms },
+            dialogue::Answer::Unknown => Answer::Unknown,
         }
+    }
+
+    /// Whether the voice that counts began later than the step allows. The script judged by what it knew
+    /// then: by a voice that was retracted, or by a cut-in that a reply followed.
+    pub(super) fn is_late(&self, index: u32, step: &Step, reply: Reply) -> bool {
+        let (voice, limit) = match (step.expect, reply) {
+            (Some(Expect::Responds { within }), Reply::Heard { voice, .. }) => {
+                (voice, self.said(index).map(|said| said.until.plus(within)))
+            }
+            (Some(Expect::Speaks { within }), Reply::Greeted { voice, .. }) => {
+                (voice, self.marks(index).began.map(|began| began.plus(within)))
+            }
+            _ => return false,
+        };
+        limit.is_some_and(|limit| voice.from > limit)
     }
 
     fn greeting(&self, index: u32) -> Reply {

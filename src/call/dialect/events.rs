@@ -101,6 +101,8 @@ struct Output {
     name: String,
     #[serde(default)]
     is_error: bool,
+    #[serde(default)]
+    output: serde_json::Value,
     created_at: Option<f64>,
 }
 
@@ -276,9 +278,17 @@ fn ran(tools: &Tools, at: Offset) -> Vec<Stamped> {
             told_of.push(told(until, SessionEvent::ToolEnded { call: id }));
         }
     }
-    let calls = tools.function_calls.iter();
-    let calls = calls.map(|c| Tool { call: &c.id, name: &c.name, is_error: false });
-    let outputs = outputs().map(|o| Tool { call: &o.call_id, name: &o.name, is_error: o.is_error });
+    let calls = (0..).zip(&tools.function_calls).map(|(place, c): (usize, _)| {
+        // Each call has its output in the same place, nothing where the tool gave nothing back.
+        let nothing = matches!(tools.function_call_outputs.get(place), Some(None));
+        Tool { call: &c.id, name: &c.name, is_error: false, gave: nothing.then_some(false) }
+    });
+    let outputs = outputs().map(|o| Tool {
+        call: &o.call_id,
+        name: &o.name,
+        is_error: o.is_error,
+        gave: (!o.output.is_null()).then(|| o.output.as_str() != Some("")),
+    });
     told_of.push(told(at, SessionEvent::ToolsExecuted { tools: executed(calls, outputs) }));
     told_of
 }

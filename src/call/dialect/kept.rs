@@ -17,11 +17,12 @@ pub(super) const fn told(at: Offset, event: SessionEvent) -> Stamped {
     Stamped { at, what: Observation::Session(event) }
 }
 
-/// A tool as a message names it: the id of its call, its name, whether it failed.
+/// A tool as a message names it: the id of its call, its name, whether it failed, whether it gave something.
 pub(super) struct Tool<'a> {
     pub(super) call: &'a str,
     pub(super) name: &'a str,
     pub(super) is_error: bool,
+    pub(super) gave: Option<bool>,
 }
 
 /// The tools that ran: one for each call, with its name and whether it failed. Outputs know the failure, but
@@ -35,12 +36,18 @@ pub(super) fn executed<'a>(
         .take(LIST_LIMIT)
         .map(|call| {
             let place = outputs.iter().position(|output| output.call == call.call);
-            let is_error = place.is_some_and(|place| outputs.remove(place).is_error);
-            ToolResult { name: cut(call.name), is_error }
+            let output = place.map(|place| outputs.remove(place));
+            let is_error = output.as_ref().is_some_and(|output| output.is_error);
+            let gave = output.map_or(call.gave, |output| output.gave);
+            ToolResult { name: cut(call.name), is_error, gave }
         })
         .collect();
     // An output of no call that is named: better told than lost.
-    let others = outputs.iter().map(|o| ToolResult { name: cut(o.name), is_error: o.is_error });
+    let others = outputs.iter().map(|o| ToolResult {
+        name: cut(o.name),
+        is_error: o.is_error,
+        gave: o.gave,
+    });
     of_calls.into_iter().chain(others).take(LIST_LIMIT).collect()
 }
 
@@ -83,7 +90,7 @@ mod tests {
     use super::*;
 
     const fn tool<'a>(call: &'a str, name: &'a str, is_error: bool) -> Tool<'a> {
-        Tool { call, name, is_error }
+        Tool { call, name, is_error, gave: None }
     }
 
     fn names(tools: &[ToolResult]) -> Vec<(&str, bool)> {

@@ -61,10 +61,20 @@ fn kept_event(event: Event) -> Option<SessionEvent> {
         }),
         Event::FunctionToolsExecuted(e) => {
             let calls = e.function_calls.iter();
-            let calls = calls.map(|c| Tool { call: &c.call_id, name: &c.name, is_error: false });
+            let calls = calls.map(|c| Tool {
+                call: &c.call_id,
+                name: &c.name,
+                is_error: false,
+                gave: None,
+            });
             let outputs = e.function_call_outputs.iter();
-            let outputs =
-                outputs.map(|o| Tool { call: &o.call_id, name: &o.name, is_error: o.is_error });
+            let outputs = outputs.map(|o| Tool {
+                call: &o.call_id,
+                name: &o.name,
+                is_error: o.is_error,
+                // A tool that returns nothing, or raises `StopResponse`, has an empty output.
+                gave: Some(!o.output.is_empty()),
+            });
             Some(SessionEvent::ToolsExecuted { tools: executed(calls, outputs) })
         }
         Event::Error(e) => Some(SessionEvent::Error { message: cut(&e.message) }),
@@ -295,11 +305,34 @@ mod tests {
             function_calls: vec![call],
             function_call_outputs: vec![output],
         };
-        let tools = vec![ToolResult { name: "lookup_order".into(), is_error: true }];
+        let tools =
+            vec![ToolResult { name: "lookup_order".into(), is_error: true, gave: Some(false) }];
         assert_eq!(
             decode(&event(Event::FunctionToolsExecuted(executed))),
             Some(SessionEvent::ToolsExecuted { tools })
         );
+    }
+
+    #[test]
+    fn what_a_tool_gave_asks_for_more_to_say() {
+        let ran = |output: Option<&str>| {
+            let outputs = output.map(|output| pb::FunctionCallOutput {
+                call_id: "c1".into(),
+                output: output.into(),
+                ..Default::default()
+            });
+            let executed = pb::agent_session_event::FunctionToolsExecuted {
+                function_calls: vec![pb::FunctionCall {
+                    call_id: "c1".into(),
+                    ..Default::default()
+                }],
+                function_call_outputs: outputs.into_iter().collect(),
+            };
+            let told = decode(&event(Event::FunctionToolsExecuted(executed)));
+            let Some(SessionEvent::ToolsExecuted { tools }) = told else { panic!("{told:?}") };
+            tools[0].gave
+        };
+        assert_eq!([ran(Some("open")), ran(Some("")), ran(None)], [Some(true), Some(false), None]);
     }
 
     #[test]

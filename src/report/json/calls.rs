@@ -158,7 +158,7 @@ impl<'a> From<&'a Turn> for TurnJson<'a> {
             reply,
             heard_ms: heard_ms(turn.reply).map(micro),
             ttfa_ms: turn.ttfa_ms.map(micro),
-            answer: turn.answer.map(Into::into),
+            answer: turn.answer.and_then(AnswerJson::of),
             cut_in: turn.cut_in,
             yield_ms: yield_ms(turn.reply).map(micro),
             disturbed_ms: disturbed_ms(turn.reply).map(micro),
@@ -215,17 +215,19 @@ fn heard_ms(reply: Reply) -> Option<f64> {
     }
 }
 
-impl From<Answer> for AnswerJson {
-    fn from(answer: Answer) -> Self {
+impl AnswerJson {
+    /// `None` when it cannot be told which part of the reply it was.
+    fn of(answer: Answer) -> Option<Self> {
         match answer {
-            Answer::Heard { latency_ms, filler } => Self {
+            Answer::Heard { latency_ms, filler } => Some(Self {
                 ms: micro(latency_ms),
                 censored: false,
                 filler_gap_ms: filler.map(|filler| micro(filler.gap_ms)),
-            },
-            Answer::Outstanding { waited_ms } => {
-                Self { ms: micro(waited_ms), censored: true, filler_gap_ms: None }
+            }),
+            Answer::Outstanding { waited_ms } | Answer::Never { waited_ms } => {
+                Some(Self { ms: micro(waited_ms), censored: true, filler_gap_ms: None })
             }
+            Answer::Unknown => None,
         }
     }
 }

@@ -57,7 +57,7 @@ fn an_agent_that_reports_more_than_was_heard_is_pointed_out() {
 #[test]
 fn what_is_left_over_between_the_stages_is_not_named_without_a_word() {
     let metrics = ReportedMetrics { llm_node_ttft_ms: Some(100.0), ..e2e(1_000.0) };
-    let tool = crate::record::ToolResult { name: "lookup".to_owned(), is_error: false };
+    let tool = crate::record::ToolResult { name: "lookup".to_owned(), is_error: false, gave: None };
     let ran = session(4_000, SessionEvent::ToolsExecuted { tools: vec![tool] });
     let asked = || scenario(vec![ask("two")]);
     let of = notes(asked(), vec![answered(0, metrics, &[ran])]);

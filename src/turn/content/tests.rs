@@ -32,7 +32,7 @@ fn found(what: &str, told: &[Vec<Stamped>]) -> (Vec<Found>, bool) {
 }
 
 fn ran(names: &[&str]) -> Vec<Stamped> {
-    let tool = |name: &&str| ToolResult { name: (*name).to_owned(), is_error: false };
+    let tool = |name: &&str| ToolResult { name: (*name).to_owned(), is_error: false, gave: None };
     session(2_900, SessionEvent::ToolsExecuted { tools: names.iter().map(tool).collect() })
 }
 

@@ -77,7 +77,7 @@ fn an_utterance_committed_in_two_pieces_is_one_turn() {
 
 #[test]
 fn a_turn_with_tools_has_two_messages() {
-    let tool = |is_error| ToolResult { name: "hours".to_owned(), is_error };
+    let tool = |is_error| ToolResult { name: "hours".to_owned(), is_error, gave: None };
     let second = ReportedMetrics {
         llm_node_ttft_ms: Some(900.0),
         tts_node_ttfb_ms: Some(150.0),
@@ -213,7 +213,7 @@ fn the_time_of_tools_is_counted_once_and_until_the_reply() {
         session(ms, SessionEvent::ToolStarted { call, name })
     };
     let ended = |ms, call: &str| session(ms, SessionEvent::ToolEnded { call: call.to_owned() });
-    let tool = ToolResult { name: "hours".to_owned(), is_error: false };
+    let tool = ToolResult { name: "hours".to_owned(), is_error: false, gave: None };
     let executed =
         |ms, n| session(ms, SessionEvent::ToolsExecuted { tools: vec![tool.clone(); n] });
     let turn = |tools: Vec<Stamped>| {

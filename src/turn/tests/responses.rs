@@ -45,6 +45,23 @@ fn an_answer_that_comes_after_a_filler_is_a_figure_of_its_own() {
     let m = of(&[&filler[..], &[vec![is(4_050, stuck)]]].concat(), Outcome::Answered);
     assert_eq!(values(&m, Metric::AnswerLatency), [(0, 7_000.0, true)]);
     assert_eq!(values(&m, Metric::CallsOk), [(0, 0.0, false)]);
+    // It stopped working without it.
+    let gave = |gave| {
+        let tools = vec![crate::record::ToolResult { name: "t".into(), is_error: false, gave }];
+        session(6_000, SessionEvent::ToolsExecuted { tools })
+    };
+    let m = of(
+        &[&filler[..], &[gave(Some(true)), state(6_010, "listening")]].concat(),
+        Outcome::Answered,
+    );
+    assert_eq!(values(&m, Metric::HeardE2eLatency), [(0, 1_130.0, false)]);
+    assert_eq!(values(&m, Metric::AnswerLatency), [(0, 7_000.0, true)]);
+    assert_eq!(values(&m, Metric::CallsOk), [(0, 0.0, false)]);
+    // Whether there was more to say is not told: no figure rather than the filler's.
+    let m =
+        of(&[&filler[..], &[gave(None), state(6_010, "listening")]].concat(), Outcome::Answered);
+    assert_eq!(values(&m, Metric::AnswerLatency), []);
+    assert_eq!(values(&m, Metric::CallsOk), [(0, 1.0, false)]);
     // Without a filler both are the same.
     let plain = [connected(0), began(0, 0), said(0, 1_000, 2_000), voice(3_130, 4_000)];
     let m = of(&plain, Outcome::Answered);
@@ -88,4 +105,44 @@ fn a_greeting_that_comes_after_a_noise_was_taken_for_it_is_the_greeting() {
     assert_eq!(turns[1].reply, Reply::Heard { voice: span(5_600, 6_000), latency_ms: 1_000.0 });
     let m = measures_of(steps(), &log, 7_000, Outcome::Answered);
     assert_eq!(values(&m, Metric::CallsOk), [(0, 1.0, false)]);
+}
+
+#[test]
+fn a_greeting_is_late_by_the_voice_that_counts() {
+    let greeted = |from: i64| {
+        let log = [
+            connected(0),
+            began(0, 100),
+            vec![is(895, Observation::VoiceBegan)],
+            met(0, 895),
+            began(1, 976),
+            vec![is(895, Observation::VoiceRetracted)],
+            voice(from, from + 900),
+        ];
+        let m =
+            measures_of(vec![listen("greeting"), say("hi", None)], &log, 20_000, Outcome::Answered);
+        values(&m, Metric::CallsOk)
+    };
+    // Eight seconds from when the step began.
+    assert_eq!(greeted(8_100), [(0, 1.0, false)]);
+    assert_eq!(greeted(8_101), [(0, 0.0, false)]);
+}
+
+#[test]
+fn a_reply_after_a_cut_in_is_late_when_it_comes_too_late() {
+    let replied = |from: i64| {
+        let log = [
+            connected(0),
+            began(0, 0),
+            said(0, 1_000, 3_000),
+            voice(2_000, 3_500),
+            met(0, 2_000),
+            voice(from, from + 900),
+        ];
+        let run = turns_of(vec![ask("hours")], &log, 20_000, Outcome::Answered);
+        let m = measures_of(vec![ask("hours")], &log, 20_000, Outcome::Answered);
+        (run[0].is_late, values(&m, Metric::CallsOk)[0].1)
+    };
+    assert_eq!(replied(11_000), (false, 1.0));
+    assert_eq!(replied(11_001), (true, 0.0));
 }

@@ -70,7 +70,7 @@ fn a_tool_runs_for_as_long_as_the_agent_says_and_ends_before_the_message_comes()
     assert_eq!(name, "lookup_order");
     assert!((295..=310).contains(&(until - from)), "{from} {until}");
     assert!((0..=5).contains(&(at - until)), "{until} {at}");
-    let tools = vec![ToolResult { name: "lookup_order".into(), is_error: false }];
+    let tools = vec![ToolResult { name: "lookup_order".into(), is_error: false, gave: Some(true) }];
     assert_eq!(*all, SessionEvent::ToolsExecuted { tools });
 }
 
@@ -154,13 +154,18 @@ fn tools_without_times_or_outputs_are_named_without_a_duration() {
         });
         (timed.count(), tools.unwrap_or_default())
     };
-    let tool = |is_error| vec![ToolResult { name: "hours".into(), is_error }];
+    let told = |is_error, gave| vec![ToolResult { name: "hours".to_owned(), is_error, gave }];
+    let tool = |is_error| told(is_error, None);
     let call =
         |created_at: Value| json!([{"call_id": "a", "name": "hours", "created_at": created_at}]);
     let output = json!([{"call_id": "a", "is_error": true, "created_at": 99.9}]);
     assert_eq!(ran(call(json!(99.5)), output.clone()), (1, tool(true)));
     // A tool that gave nothing back ran until the message.
-    assert_eq!(ran(call(json!(99.5)), json!([null])), (1, tool(false)));
+    assert_eq!(ran(call(json!(99.5)), json!([null])), (1, told(false, Some(false))));
+    for (output, gave) in [(json!("open"), true), (json!(""), false), (json!({}), true)] {
+        let output = json!([{"call_id": "a", "output": output}]);
+        assert_eq!(ran(call(json!(99.5)), output), (0, told(false, Some(gave))));
+    }
     // From nowhere: after its message, an hour before, after its own end, or not at all.
     for from in [json!(101.0), json!(-4_000.0), json!(99.95), json!(1e300), Value::Null] {
         assert_eq!(ran(call(from), output.clone()), (0, tool(true)));
