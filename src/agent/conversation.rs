@@ -8,13 +8,15 @@
 
 mod answer;
 mod speaking;
+mod tool;
 mod usage;
 
 use self::speaking::{Ending, Speaking};
+use self::tool::Beside;
 use crate::agent::script::{BargeIn, CallScript, FaultKind, Line};
 use crate::agent::truth::Happened;
 use crate::agent::voice::{Voice, Voices};
-use crate::record::{ReportedMetrics, SessionEvent, Speaker, ToolResult};
+use crate::record::{ReportedMetrics, SessionEvent, Speaker};
 use crate::time::Offset;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -127,6 +129,7 @@ pub struct Conversation {
     /// The caller's latest turn.
     turn: u32,
     speaking: Option<Speaking>,
+    beside: Option<Beside>,
     due: Vec<(Offset, Due)>,
     actions: VecDeque<Action>,
     spoken_characters: u32,
@@ -142,6 +145,7 @@ impl Conversation {
             caller: Caller::Silent,
             turn: 0,
             speaking: None,
+            beside: None,
             due: Vec::new(),
             actions: VecDeque::new(),
             spoken_characters: 0,
@@ -278,23 +282,15 @@ impl Conversation {
         match due {
             Due::Transcribed => self.transcribed(at),
             Due::TurnEnded { spoke_until } => self.turn_ended(at, spoke_until),
-            Due::ToolStarted => {
-                let (call, name) = (self.tool_call(), self.tool_name());
-                self.actions.push_back(Action::Session(SessionEvent::ToolStarted { call, name }));
-            }
-            Due::ToolEnded => {
-                let (call, name) = (self.tool_call(), self.tool_name());
-                let tools = vec![ToolResult { name, is_error: false, gave: None }];
-                self.actions.push_back(Action::Session(SessionEvent::ToolEnded { call }));
-                self.actions.push_back(Action::Session(SessionEvent::ToolsExecuted { tools }));
-            }
+            Due::ToolStarted => self.tool_started(),
+            Due::ToolEnded => self.tool_ended(at),
             Due::NoAnswer { error } => {
                 if let Some(kind) = error {
                     self.error(at, kind, "recoverable=False");
                 }
                 self.enter(AgentState::Listening);
             }
-            Due::SpeechEnded => self.speech_ended(),
+            Due::SpeechEnded => self.speech_ended(at),
             Due::Resumed => self.resume(at),
             Due::Left { kind } => self.leave(at, kind),
         }
@@ -339,7 +335,7 @@ impl Conversation {
         }
     }
 
-    fn speech_ended(&mut self) {
+    fn speech_ended(&mut self, now: Offset) {
         let Some(speaking) = &mut self.speaking else { return };
         let (turn, sound) = (speaking.turn, speaking.line.sound);
         let (at, ending) = speaking.end();
@@ -348,7 +344,11 @@ impl Conversation {
         if let Some(at) = at {
             self.note(Happened::FellSilent { turn, sound, at, cut: ending != Ending::Finished });
         }
-        self.enter(AgentState::Listening);
+        if ending == Ending::Yielded {
+            self.beside = None;
+        }
+        let works = self.beside.is_some() && ending == Ending::Finished;
+        self.enter(if works { AgentState::Thinking } else { AgentState::Listening });
         if ending == Ending::Paused {
             return;
         }
@@ -359,6 +359,7 @@ impl Conversation {
         self.actions.push_back(Action::Session(spoken));
         let usage = self.usage();
         self.actions.push_back(Action::Session(usage));
+        self.go_on_after_tool(now);
     }
 
     /// What was taken for an interruption was none.
@@ -371,6 +372,7 @@ impl Conversation {
     /// An answer that has not begun is not given any more.
     fn drop_answer(&mut self) {
         self.due.retain(|(_, due)| matches!(due, Due::Left { .. }));
+        self.beside = None;
         if self.speaking.take().is_some() {
             self.actions.push_back(Action::Cancel);
         }
@@ -385,14 +387,6 @@ impl Conversation {
             self.fault(at, "disconnect");
             self.actions.push_back(Action::Leave);
         }
-    }
-
-    fn tool_name(&self) -> String {
-        self.script.script().tool.as_ref().map(|tool| tool.name.clone()).unwrap_or_default()
-    }
-
-    fn tool_call(&self) -> String {
-        format!("call_{}", self.turn)
     }
 
     fn enter(&mut self, new: AgentState) {

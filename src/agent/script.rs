@@ -233,7 +233,7 @@ impl Default for BargeIn {
     }
 }
 
-/// A tool the model calls in one turn before it answers.
+/// A tool the model calls in one turn, before it answers unless it gives nothing.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tool {
@@ -242,6 +242,16 @@ pub struct Tool {
     pub name: String,
     #[serde(default = "tool_ms")]
     pub ms: f64,
+    /// What the agent says while it runs.
+    #[serde(default)]
+    pub filler: Option<String>,
+    /// Whether it gives the model something, so that the model is asked again; else it runs beside the reply.
+    #[serde(default = "tool_gives")]
+    pub gives: bool,
+}
+
+const fn tool_gives() -> bool {
+    true
 }
 
 fn tool_name() -> String {

@@ -140,6 +140,7 @@ fn as_proto(said: &SessionEvent, now: SystemTime) -> Option<Event> {
                     .map(|tool| pb::FunctionCallOutput {
                         name: tool.name.clone(),
                         is_error: tool.is_error,
+                        output: if tool.gave == Some(true) { "done".into() } else { String::new() },
                         ..pb::FunctionCallOutput::default()
                     })
                     .collect(),

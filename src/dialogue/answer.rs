@@ -69,12 +69,10 @@ impl Dialogue {
         if let Some(from) = self.went_over(last, &after) {
             return Answer::AfterFiller { from, gap: Duration::ZERO };
         }
-        if !after.is_empty() {
-            match self.owed(last, &after, closed) {
-                Owed::Yes => return Answer::Never,
-                Owed::Unknown => return Answer::Unknown,
-                Owed::No => {}
-            }
+        match self.owed(last, &after, closed) {
+            Owed::Yes => return Answer::Never,
+            Owed::Unknown if !after.is_empty() => return Answer::Unknown,
+            Owed::Unknown | Owed::No => {}
         }
         let Some(until) = before.iter().filter_map(|busy| busy.until).max() else {
             return Answer::Reply;
@@ -116,7 +114,9 @@ impl Dialogue {
         let told: Vec<_> =
             self.executed.iter().filter(|(at, _)| *at > since && *at <= closed).collect();
         // A voice that goes on behind it may hold what the model made of it.
-        let gave = told.iter().any(|(at, gave)| *gave == Some(true) && at.plus(DATA_LAG) >= silent);
+        let after_speech =
+            |at: Offset| at > last.from.plus(DATA_LAG) && at.plus(DATA_LAG) >= silent;
+        let gave = told.iter().any(|(at, gave)| *gave == Some(true) && after_speech(*at));
         if gave || self.spoke_unheard(last, silent, closed) || thought_on(after, silent) {
             Owed::Yes
         } else if !told.is_empty() && told.iter().all(|(_, gave)| *gave == Some(false)) {

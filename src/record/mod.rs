@@ -14,7 +14,7 @@ pub use arm::{Arm, Side};
 pub use calibration::{Calibration, CalibrationError};
 pub use metadata::{KeyChange, MetadataDigest};
 pub use party::{Heard, KEPT, Kind, Participant, Source, Track};
-pub use session::{Dialect, ModelUsage, ReportedMetrics, SessionEvent, ToolResult};
+pub use session::{Dialect, LONGEST_TEXT, ModelUsage, ReportedMetrics, SessionEvent, ToolResult};
 pub use trace::{place_id, trace_id, trace_url};
 
 use crate::time::Offset;

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// How much of a text is kept of what an agent reports, in characters.
+pub const LONGEST_TEXT: usize = 2_000;
+
 /// The way in which an agent reports of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -233,6 +233,10 @@ fn untold(notes: &mut Vec<String>, run: &Analysis) {
                  off)",
             ),
             Untold::CutOff => ("what was answered", "the call ended before the text had come"),
+            Untold::NotAllText => (
+                "that something was not said",
+                "the agent did not send the text of all that it said there",
+            ),
         };
         notes.push(format!(
             "cannot tell {what} in {}, which counts neither as met nor as missed: {because}",

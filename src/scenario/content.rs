@@ -1,4 +1,4 @@
-//! What a reply has to hold: words, a pattern, tools the agent has to run.
+//! What a reply has to hold, and what it must not: words, a pattern, tools the agent runs.
 
 use regex::Regex;
 
@@ -10,16 +10,22 @@ pub struct Content {
     pub matches: Option<Pattern>,
     /// Names of tools the agent has to run in this turn, in any order.
     pub tools: Vec<String>,
+    pub must_not: MustNot,
+}
+
+/// What the reply to a step must not hold.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MustNot {
+    /// Texts none of which may occur, whatever their case.
+    pub contains: Vec<String>,
+    pub matches: Option<Pattern>,
+    /// Names of tools that the agent must not run in this turn.
+    pub tools: Vec<String>,
 }
 
 impl Content {
     pub fn is_empty(&self) -> bool {
-        self.contains.is_empty() && self.matches.is_none() && self.tools.is_empty()
-    }
-
-    /// Whether the text of the reply has to be known.
-    pub fn needs_text(&self) -> bool {
-        !self.contains.is_empty() || self.matches.is_some()
+        *self == Self::default()
     }
 }
 

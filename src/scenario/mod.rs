@@ -37,7 +37,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use calling::{Caller, CallerKind, HttpDispatch, Method, RoomRule, Rpc, Signals};
-pub use content::{Content, Pattern};
+pub use content::{Content, MustNot, Pattern};
 pub use duration::parse as parse_duration;
 pub use fault::{Fault, Faults, Style};
 pub use listening::{Listening, Wildcard};

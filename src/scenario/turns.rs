@@ -12,7 +12,7 @@ use super::fields::Fields;
 use super::file::Node;
 use super::grammar::{ANCHORS, Awaits, CHANNELS, EXPECTATIONS};
 use super::values::{duration, list, one_of, pattern, text, texts};
-use super::{Act, Anchor, ClipRef, Content, Expect, Pattern, Start, Step};
+use super::{Act, Anchor, ClipRef, Content, Expect, MustNot, Pattern, Start, Step};
 use crate::audio::Take;
 
 /// The turns of the scenario; every fault of each is reported.
@@ -220,13 +220,18 @@ fn expectation(
         // Without a word it is not known what is limited, and that is reported already.
         Err(reported) => fields.value("within", diagnostics, duration).and(Err(reported)),
     };
-    let asked = fields.take("text").or_else(|| fields.take("tools"));
+    let asked = ["text", "tools", "must_not"].into_iter().find_map(|key| fields.take(key));
     let reply = fields.optional("text", diagnostics, reply);
     let tools = fields.optional("tools", diagnostics, texts);
+    let forbids = fields.take("must_not");
+    let must_not = fields.optional("must_not", diagnostics, must_not);
     fields.finish(diagnostics)?;
     let ((_, word), expect, reply, tools) = (word?, expect?, reply?, tools?);
     let (contains, matches) = reply.unwrap_or_default();
-    let content = Content { contains, matches, tools: tools.unwrap_or_default() };
+    let (tools, must_not) = (tools.unwrap_or_default(), must_not?.unwrap_or_default());
+    let at = forbids.map_or_else(|| field.at.clone(), |field| field.at);
+    contradiction(&at, (&contains, &tools), &must_not, diagnostics)?;
+    let content = Content { contains, matches, tools, must_not };
     if let (Expect::Yields { .. } | Expect::Ignores, Some(asked)) = (expect, asked) {
         return Err(diagnostics.report(
             "scenario::bad_turn",
@@ -251,7 +256,48 @@ fn no_limit(fields: &Fields<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<(
     ))
 }
 
-/// The words that a reply has to contain.
+/// What a reply must not hold.
+fn must_not(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<MustNot> {
+    let fields = Fields::of(field, diagnostics)?;
+    let text = fields.optional("text", diagnostics, reply);
+    let tools = fields.optional("tools", diagnostics, texts);
+    fields.finish(diagnostics)?;
+    let (text, tools) = (text?, tools?);
+    if text.is_none() && tools.is_none() {
+        let help =
+            "write `must_not: {text: {contains: [sorry]}}` or `must_not: {tools: [transfer]}`";
+        let (code, message) = ("scenario::empty", "`must_not` is empty");
+        return Err(diagnostics.report(code, &field.at, message, "", help));
+    }
+    let (contains, matches) = text.unwrap_or_default();
+    Ok(MustNot { contains, matches, tools: tools.unwrap_or_default() })
+}
+
+/// What no reply can do: hold what it must not hold.
+fn contradiction(
+    at: &Range<usize>,
+    (contains, tools): (&[String], &[String]),
+    must_not: &MustNot,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Checked<()> {
+    // A text that has to occur brings every part of it along.
+    let occurs = |word: &&String| {
+        let word = word.to_lowercase();
+        contains.iter().any(|wanted| wanted.to_lowercase().contains(&word))
+    };
+    let word = must_not.contains.iter().find(occurs);
+    let both = word.or_else(|| must_not.tools.iter().find(|tool| tools.contains(tool)));
+    let Some(both) = both else { return Ok(()) };
+    Err(diagnostics.report(
+        "scenario::bad_turn",
+        at,
+        format!("{} is expected and must not be", quoted(both)),
+        "no reply can meet both",
+        "remove it from one of the two",
+    ))
+}
+
+/// The words that a reply has to contain, or must not.
 fn reply(
     field: &Field<'_>,
     diagnostics: &mut Diagnostics<'_>,

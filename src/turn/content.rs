@@ -1,5 +1,6 @@
-//! What a reply should hold, against what the agent tells of it. An agent that tells nothing of its tools
-//! or its text says neither yes nor no.
+//! What a reply should hold and what it must not, against what the agent tells of it. An agent that tells nothing
+//! of its tools or its text says neither yes nor no. That something was not said is only known where all that was
+//! said is.
 
 use super::{Reply, Turn};
 use crate::record::{CallRecord, Observation, SessionEvent, Speaker};
@@ -21,6 +22,16 @@ pub enum Wanted {
     Contains(String),
     Matches(String),
     Tool(String),
+    NotContains(String),
+    NotMatches(String),
+    NotTool(String),
+}
+
+impl Wanted {
+    /// Whether it must not be there.
+    const fn is_forbidden(&self) -> bool {
+        matches!(self, Self::NotContains(_) | Self::NotMatches(_) | Self::NotTool(_))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +54,8 @@ pub enum Untold {
     NoText,
     /// The call ended while the reply was spoken.
     CutOff,
+    /// It sends text, and not of all that was heard of it in this turn.
+    NotAllText,
 }
 
 impl ContentResult {
@@ -62,20 +75,36 @@ impl ContentResult {
 
     /// As a sentence without a full stop.
     pub fn sentence(&self) -> String {
+        const NO_TEXT: &str = "the agent sent no text of it";
         let (yes, no, of) = match &self.wanted {
             Wanted::Contains(word) => (
                 format!("the reply contains `{word}`"),
                 format!("the reply does not contain `{word}`"),
-                "the agent sent no text of it",
+                NO_TEXT,
             ),
             Wanted::Matches(pattern) => (
                 format!("the reply matches `{pattern}`"),
                 format!("the reply does not match `{pattern}`"),
-                "the agent sent no text of it",
+                NO_TEXT,
             ),
             Wanted::Tool(name) => (
                 format!("the agent ran the tool `{name}`"),
                 format!("the agent did not run the tool `{name}`"),
+                "it told of none in this call",
+            ),
+            Wanted::NotContains(word) => (
+                format!("the reply does not contain `{word}`"),
+                format!("the reply contains `{word}`, which it must not"),
+                NO_TEXT,
+            ),
+            Wanted::NotMatches(pattern) => (
+                format!("the reply does not match `{pattern}`"),
+                format!("the reply matches `{pattern}`, which it must not"),
+                NO_TEXT,
+            ),
+            Wanted::NotTool(name) => (
+                format!("the agent did not run the tool `{name}`"),
+                format!("the agent ran the tool `{name}`, which it must not"),
                 "it told of none in this call",
             ),
         };
@@ -95,6 +124,7 @@ impl Untold {
             Self::UnnamedTool => "the agent ran a tool and did not name it",
             Self::NoText => "the agent sent no text of it",
             Self::CutOff => "the call ended before the agent sent the text of it",
+            Self::NotAllText => "the agent did not send the text of all that it said",
         }
     }
 }
@@ -163,13 +193,14 @@ fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
 }
 
-/// What became of everything the reply of a turn should hold; nothing where no reply was heard. `end` is
-/// the end of the call.
+/// What became of everything the reply of a turn should hold or must not; nothing where no reply was heard.
+/// `end` is the end of the call; `all_told`: the text is that of all that was heard of the agent in the turn.
 pub(super) fn check(
     content: &Content,
     turn: &Turn,
     tells: Tells,
     end: Offset,
+    all_told: bool,
 ) -> Vec<ContentResult> {
     let (Reply::Heard { voice, .. } | Reply::Greeted { voice, .. } | Reply::CutIn { voice, .. }) =
         turn.reply
@@ -203,7 +234,33 @@ pub(super) fn check(
         },
         wanted: Wanted::Tool(tool.clone()),
     });
-    words.chain(pattern).chain(tools).collect()
+    let not_said = |holds: Option<bool>| match holds {
+        Some(true) => Found::Missed,
+        Some(false) if all_told => Found::Met,
+        Some(false) | None if cut_off => Found::CannotTell(Untold::CutOff),
+        Some(false) => Found::CannotTell(Untold::NotAllText),
+        None => Found::CannotTell(Untold::NoText),
+    };
+    let must_not = &content.must_not;
+    let no_words = must_not.contains.iter().map(|word| ContentResult {
+        found: not_said(folded.as_ref().map(|text| text.contains(&word.to_lowercase()))),
+        wanted: Wanted::NotContains(word.clone()),
+    });
+    let no_pattern = must_not.matches.iter().map(|pattern| ContentResult {
+        found: not_said(text.map(|text| pattern.is_match(text))),
+        wanted: Wanted::NotMatches(pattern.as_str().to_owned()),
+    });
+    let no_tools = must_not.tools.iter().map(|tool| ContentResult {
+        found: match () {
+            () if turn.tools.contains(tool) => Found::Missed,
+            () if turn.tools.iter().any(String::is_empty) => Found::CannotTell(Untold::UnnamedTool),
+            () if tells.tools => Found::Met,
+            () => Found::CannotTell(Untold::NoTools),
+        },
+        wanted: Wanted::NotTool(tool.clone()),
+    });
+    let wanted = words.chain(pattern).chain(tools);
+    wanted.chain(no_words).chain(no_pattern).chain(no_tools).collect()
 }
 
 /// What an agent that tells it in other calls of the run did not tell in this one did not happen. True
@@ -212,9 +269,11 @@ pub(super) fn settle(turn: &mut Turn, of_run: Tells) -> bool {
     let mut settled = false;
     for result in &mut turn.content {
         let missed = match result.found {
+            // That nothing was told here does not say that what must not be there was not.
+            Found::CannotTell(_) if result.wanted.is_forbidden() => false,
             Found::CannotTell(Untold::NoTools) => of_run.tools,
             Found::CannotTell(Untold::NoText) => of_run.text,
-            Found::CannotTell(Untold::UnnamedTool | Untold::CutOff)
+            Found::CannotTell(Untold::UnnamedTool | Untold::CutOff | Untold::NotAllText)
             | Found::Met
             | Found::Missed
             | Found::MissedUntold => false,

@@ -84,6 +84,8 @@ pub(super) struct Told {
     pub(super) latency: Option<Offset>,
     /// The last message of the reply.
     pub(super) last: Option<Offset>,
+    /// The last message of any reply in the turn.
+    pub(super) last_of_turn: Option<Offset>,
 }
 
 /// Takes out what contradicts what was heard of a turn that ends at `end`, with the caller's next

@@ -82,17 +82,17 @@ fn turns_heard(call: &CallRecord, scenario: &Scenario, heard: &CallTimeline) -> 
             content: Vec::new(),
         })
         .collect();
-    reported::join(call, scenario, heard, &mut turns);
+    let all_told = reported::join(call, scenario, heard, &mut turns);
     tools::join(call, heard, &mut turns);
     stages::join(call, &mut turns);
     let tells = content::Tells::of(call);
-    for (turn, step) in turns.iter_mut().zip(scenario.steps()) {
+    for ((turn, step), all_told) in turns.iter_mut().zip(scenario.steps()).zip(all_told) {
         turn.is_late = heard.is_late(turn.step, step, turn.reply);
         if let (Reply::Heard { voice, .. }, Some(said)) = (turn.reply, turn.said) {
             turn.answer = Some(heard.answer(voice, said));
             turn.ttfa_ms = heard.sound(voice.from).map(|at| at.ms_since(said.until));
         }
-        turn.content = content::check(&step.content, turn, tells, call.end.at);
+        turn.content = content::check(&step.content, turn, tells, call.end.at, all_told);
     }
     turns
 }

@@ -7,10 +7,10 @@
 
 use super::doubts::{self, Rejected, Told, Why};
 use super::timeline::CallTimeline;
-use super::transcripts::Transcripts;
+use super::transcripts::{Text, Transcripts};
 use super::values::fill_in;
 use super::{Reply, Turn};
-use crate::record::{CallRecord, Observation, ReportedMetrics, SessionEvent};
+use crate::record::{CallRecord, LONGEST_TEXT, Observation, ReportedMetrics, SessionEvent};
 use crate::scenario::{Act, Metric, Scenario};
 use crate::time::Offset;
 
@@ -18,21 +18,28 @@ use crate::time::Offset;
 /// reply began can still be what the reply answers.
 const DATA_LAG_US: i64 = 500_000;
 
-/// Fills in what the agent said about each turn.
+/// A message of a speech reaches us so much before its end, as we hear it, at most.
+const MESSAGE_LEAD_US: i64 = 300_000;
+/// A text is opened so much before the speech it is of, at most.
+const TEXT_LEAD_US: i64 = 1_000_000;
+
+/// Fills in what the agent said about each turn. Returns for each whether its text is that of all that was heard
+/// of the agent in it.
 pub(super) fn join(
     call: &CallRecord,
     scenario: &Scenario,
     heard: &CallTimeline,
     turns: &mut [Turn],
-) {
+) -> Vec<bool> {
     let greets = scenario.steps().first().is_some_and(|s| !matches!(s.act, Act::Say { .. }));
     let greeting = greets.then_some(0);
     let mut exchanges = Exchanges::new(heard, greeting);
     let mut spoken = Transcripts::default();
     for seen in &call.log {
         let Observation::Session(event) = &seen.what else {
-            if let Observation::Transcript { speaker, segment, text, .. } = &seen.what {
-                spoken.hear(heard, seen.at, *speaker, segment, text);
+            if let Observation::Transcript { speaker, segment, text, last, .. } = &seen.what {
+                let text = Text { id: segment, text, whole: *last };
+                spoken.hear(heard, seen.at, *speaker, &text);
             }
             continue;
         };
@@ -42,9 +49,30 @@ pub(super) fn join(
         note(&mut exchanges, event, seen.at, step, turn);
     }
     let told = exchanges.fill(turns);
-    spoken.fill(greeting, turns);
+    let opened = spoken.fill(greeting, turns);
+    let all_told = (turns.iter().zip(&told).zip(opened))
+        .map(|((turn, told), opened)| is_all_told(heard, turn, told.last_of_turn, opened));
+    let all_told = all_told.collect();
     absent_after_handoff(call, heard, turns);
     contradicted(heard, told, turns);
+    all_told
+}
+
+/// Whether the text of a turn reaches to the end of what was heard of the agent in it: its last message came then,
+/// or the last of its texts, all of them whole, was `opened` with the last speech.
+fn is_all_told(
+    heard: &CallTimeline,
+    turn: &Turn,
+    message: Option<Offset>,
+    opened: Option<Offset>,
+) -> bool {
+    let (Some(text), Some(last)) = (&turn.reply_text, heard.last_speech(turn)) else {
+        return false;
+    };
+    let is_cut = text.chars().count() >= LONGEST_TEXT;
+    let by_message = message.is_some_and(|at| at.plus_micros(MESSAGE_LEAD_US) >= last.until);
+    let by_text = opened.is_some_and(|at| at.plus_micros(TEXT_LEAD_US) >= last.from);
+    !is_cut && (by_message || by_text)
 }
 
 /// Takes out of each turn what contradicts what was heard of it.
@@ -189,6 +217,7 @@ impl<'a> Exchanges<'a> {
             *told = answered.told;
             // Where the agent made two of it, it took a pause for the end.
             told.committed = first.told.committed;
+            told.last_of_turn = of_turn().filter_map(|exchange| exchange.told.last).max();
             turn.doubts.clone_from(&answered.doubts);
             turn.reported = doubts::plausible(answered.metrics, &mut turn.doubts);
             let text = |of: fn(&Exchange) -> &Vec<String>| {

@@ -11,7 +11,7 @@ use crate::record::{CallRecord, Observation, Outcome};
 use crate::scenario::{Expect, IGNORES_ANSWER_WINDOW, IGNORES_STOP_WINDOW, Scenario, Step};
 use crate::time::Offset;
 
-use super::{Answer, Filler, Reply};
+use super::{Answer, Filler, Reply, Turn};
 
 /// The moments of a call that turns are made of.
 pub(super) struct CallTimeline {
@@ -90,6 +90,18 @@ impl CallTimeline {
     /// When the speeches of the agent began that began between two moments.
     pub(super) fn speeches(&self, from: Offset, until: Offset) -> Vec<Offset> {
         self.dialogue.new_speeches(from).map(|s| s.from).take_while(|at| *at < until).collect()
+    }
+
+    /// The last that was heard of the agent of what began in a turn that was replied to.
+    pub(super) fn last_speech(&self, turn: &Turn) -> Option<Span> {
+        let from = match (turn.reply, turn.said) {
+            (_, Some(said)) => said.from,
+            (Reply::Greeted { voice, .. }, None) => voice.from,
+            (_, None) => return None,
+        };
+        let until = self.dialogue.next_said(from).unwrap_or(self.end);
+        let speeches = self.dialogue.new_speeches(from).take_while(|s| s.from < until);
+        speeches.last().map(|speech| self.span(speech))
     }
 
     /// When nothing more belongs to what the caller `said`: it spoke again, or the call ended.

@@ -20,6 +20,15 @@ struct Segment {
     at: Offset,
     /// As last seen: each text of a segment is the whole of it so far.
     text: String,
+    /// Its stream was closed.
+    whole: bool,
+}
+
+/// A text as it was read: whole when its stream was closed.
+pub(super) struct Text<'a> {
+    pub(super) id: &'a str,
+    pub(super) text: &'a str,
+    pub(super) whole: bool,
 }
 
 impl Transcripts {
@@ -30,11 +39,12 @@ impl Transcripts {
         heard: &CallTimeline,
         at: Offset,
         speaker: Speaker,
-        id: &str,
-        text: &str,
+        Text { id, text, whole }: &Text<'_>,
     ) {
-        if let Some(known) = self.all.iter_mut().find(|s| s.speaker == speaker && s.id == id) {
-            text.clone_into(&mut known.text);
+        let same = |s: &&mut Segment| s.speaker == speaker && s.id == *id;
+        if let Some(known) = self.all.iter_mut().find(same) {
+            (*text).clone_into(&mut known.text);
+            known.whole = *whole;
             return;
         }
         let spoken = match speaker {
@@ -42,28 +52,36 @@ impl Transcripts {
             Speaker::Caller => None,
         };
         let step = heard.last_said(spoken.unwrap_or(at));
-        let (id, text) = (id.to_owned(), text.to_owned());
-        self.all.push(Segment { step, speaker, id, at, text });
+        let (id, text) = ((*id).to_owned(), (*text).to_owned());
+        self.all.push(Segment { step, speaker, id, at, text, whole: *whole });
     }
 
     /// Gives the turns the texts that no message of the session told. `greeting` is the step that awaits
-    /// the agent's first words.
-    pub(super) fn fill(mut self, greeting: Option<u32>, turns: &mut [Turn]) {
+    /// the agent's first words. Returns when the last text of each turn's reply was opened, if that is the
+    /// reply's text and all of it is whole.
+    pub(super) fn fill(mut self, greeting: Option<u32>, turns: &mut [Turn]) -> Vec<Option<Offset>> {
         // They become known when their streams close, which is not the order they were opened in.
         self.all.sort_by_key(|segment| segment.at);
+        let mut opened = Vec::with_capacity(turns.len());
         for turn in turns {
-            let text = |speaker: Speaker| {
+            let of = |speaker: Speaker| {
                 let of_turn = |s: &&Segment| s.step.or(greeting) == Some(turn.step);
-                let of = self.all.iter().filter(|s| s.speaker == speaker).filter(of_turn);
+                self.all.iter().filter(move |s| s.speaker == speaker).filter(of_turn)
+            };
+            let text = |speaker: Speaker| {
                 // Segments may end in a blank.
-                let all: Vec<&str> = of.flat_map(|s| s.text.split_whitespace()).collect();
+                let all: Vec<&str> = of(speaker).flat_map(|s| s.text.split_whitespace()).collect();
                 (!all.is_empty()).then(|| all.join(" "))
             };
             let said = text(Speaker::Caller).filter(|_| turn.said.is_some());
             let replied = text(Speaker::Agent);
+            let whole = turn.reply_text.is_none() && of(Speaker::Agent).all(|s| s.whole);
+            let last = of(Speaker::Agent).map(|s| s.at).max();
+            opened.push(last.filter(|_| whole));
             turn.heard_by_agent = turn.heard_by_agent.take().or(said);
             turn.reply_text = turn.reply_text.take().or(replied);
         }
+        opened
     }
 }
 

@@ -1,6 +1,7 @@
 //! What follows when the caller has spoken: transcript, end of turn, and the answer or its failure.
 
 use super::speaking::Speaking;
+use super::tool::Beside;
 use super::{Action, AgentState, Caller, Conversation, Due, ms};
 use crate::agent::script::{Delays, FaultKind};
 use crate::record::{ReportedMetrics, SessionEvent, Speaker};
@@ -56,11 +57,13 @@ impl Conversation {
         let turn = self.turn;
         let strikes = |kind| self.script.fault(kind, turn).is_some();
         let asked = at.plus(delays.hook);
+        // With something said beside the tool it is the answer after that which does not come.
+        let beside = self.script.tool(turn).is_some_and(|(t, filler)| !t.gives || filler.is_some());
         let no_answer = if strikes(FaultKind::LlmHang) {
             return self.fault(at, "llm_hang");
         } else if strikes(FaultKind::LlmError) {
             Some((asked.plus(delays.ttft), Some("llm_error")))
-        } else if strikes(FaultKind::NoReply) {
+        } else if strikes(FaultKind::NoReply) && !beside {
             Some((asked.plus(delays.ttft), None))
         } else if strikes(FaultKind::TtsError) {
             Some((asked.plus(delays.ttfs).plus(delays.ttfb), Some("tts_error")))
@@ -75,19 +78,26 @@ impl Conversation {
             delays.ttft += RETRY;
             delays.ttfs += RETRY;
         }
-        let Some(line) = self.script.line(turn) else { return };
+        let Some(mut line) = self.script.line(turn) else { return };
         let mut wanted = asked.plus(delays.ttfs).plus(delays.ttfb);
         if self.script.script().preemptive_generation {
             let sentence = spoke_until.plus(delays.transcription).plus(delays.ttfs);
             wanted = asked.max(sentence).plus(delays.ttfb);
         }
-        if let Some(tool) = self.script.script().tool.as_ref().filter(|tool| tool.turn == turn) {
+        if let Some((tool, filler)) = self.script.tool(turn) {
             let started = asked.plus(delays.ttft);
             let took = Duration::from_secs_f64(tool.ms.clamp(0.0, 600_000.0) / 1_000.0);
-            let ended = started.plus(took);
+            let (ended, gives) = (started.plus(took), tool.gives);
             self.due.push((started, Due::ToolStarted));
             self.due.push((ended, Due::ToolEnded));
-            wanted = ended.plus(delays.ttfs).plus(delays.ttfb);
+            if beside {
+                let first = filler.unwrap_or_else(|| line.clone());
+                let then = gives.then(|| std::mem::replace(&mut line, first.clone()));
+                line = first;
+                self.beside = Some(Beside { turn, then, delays, tool_ended: false });
+            } else {
+                wanted = ended.plus(delays.ttfs).plus(delays.ttfb);
+            }
         }
         let metrics = ReportedMetrics {
             llm_node_ttft_ms: Some(ms(delays.ttft)),

@@ -288,3 +288,43 @@ fn the_greeting_waits_for_somebody_to_hear_it() {
     let [(0, sent)] = room.spoke()[..] else { panic!("{:?}", room.spoke()) };
     assert!((1_150.0..1_171.0).contains(&sent.ms_since(at(0))), "{}", sent.ms_since(at(0)));
 }
+
+/// What the agent says it does, and what it says: `thinking`, `"text"`, `ran`.
+fn course(script: &str) -> Vec<String> {
+    let edges = [
+        (0, AgentEvent::Ready),
+        (3_000, AgentEvent::VoiceBegan { at: at(2_960) }),
+        (4_200, AgentEvent::VoiceEnded { at: at(4_000) }),
+    ];
+    let room = Room::play(script, &edges, 20_000);
+    let told = room.done.iter().filter(|(now, _)| *now > at(4_000)).filter_map(|(_, a)| match a {
+        Action::State(state) => Some(state.name().to_owned()),
+        Action::Session(SessionEvent::AgentMessage { text, .. }) => Some(format!("{text:?}")),
+        Action::Session(SessionEvent::ToolEnded { .. }) => Some("ran".to_owned()),
+        Action::Session(SessionEvent::ToolsExecuted { tools }) => {
+            Some(format!("{:?}", tools[0].gave))
+        }
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn a_filler_bridges_a_tool_and_the_answer_follows_or_does_not() {
+    let script = |tool: &str, faults: &str| {
+        course(&format!(
+            r#"{{"replies": ["Nine."], "greeting": null, "tool": {{"turn": 1, {tool}}}, "faults": [{faults}]}}"#
+        ))
+    };
+    let no_reply = r#"{"kind": "no_reply"}"#;
+    let filler = r#""ms": 3000, "filler": "One moment.""#;
+    let bridged = ["thinking", "speaking", "thinking", "\"One moment.\"", "ran", "Some(true)"];
+    let answered = [&bridged[..], &["speaking", "listening", "\"Nine.\""]].concat();
+    assert_eq!(script(filler, ""), answered);
+    assert_eq!(script(filler, no_reply), [&bridged[..], &["listening"]].concat());
+    // The reply is said while the tool runs, which gives nothing.
+    let beside = script(r#""ms": 2000, "gives": false"#, "");
+    let whole =
+        ["thinking", "speaking", "thinking", "\"Nine.\"", "ran", "Some(false)", "listening"];
+    assert_eq!(beside, whole);
+}

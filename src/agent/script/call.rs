@@ -1,6 +1,6 @@
 //! A script in one call: what is said, how late, and what goes wrong.
 
-use super::{BargeIn, Fault, FaultKind, LONGEST_MS, Script, Stage};
+use super::{BargeIn, Fault, FaultKind, LONGEST_MS, Script, Stage, Tool};
 use crate::agent::voice::Sound;
 use crate::random::SplitMix64;
 use std::time::Duration;
@@ -90,6 +90,17 @@ impl CallScript {
             text,
             barge_in: own.and_then(|own| own.barge_in).unwrap_or(script.barge_in),
         })
+    }
+
+    /// The tool of a turn, and what is said while it runs.
+    pub fn tool(&self, turn: u32) -> Option<(&Tool, Option<Line>)> {
+        let tool = self.script.tool.as_ref().filter(|tool| tool.turn == turn)?;
+        let filler = tool.filler.as_ref().zip(self.line(turn)).map(|(text, reply)| Line {
+            audio_ms: spoken_ms(None, text),
+            text: text.clone(),
+            ..reply
+        });
+        Some((tool, filler))
     }
 
     /// What the agent understands of a turn.

@@ -28,7 +28,7 @@ fn what_the_agent_says_is_what_a_caller_reads() {
         SessionEvent::ToolStarted { call: "c1".into(), name: "look_up".into() },
         SessionEvent::ToolEnded { call: "c1".into() },
         SessionEvent::ToolsExecuted {
-            tools: vec![ToolResult { name: "look_up".into(), is_error: false, gave: None }],
+            tools: vec![ToolResult { name: "look_up".into(), is_error: false, gave: Some(true) }],
         },
         SessionEvent::Error { message: "type='llm_error'".into() },
         SessionEvent::FalseInterruption { resumed: true },

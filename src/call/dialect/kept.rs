@@ -4,7 +4,7 @@ use crate::record::{ModelUsage, Observation, SessionEvent, Stamped, ToolResult};
 use crate::time::Offset;
 
 /// How much of a text of the agent's is kept.
-pub(super) const TEXT_LIMIT: usize = 2_000;
+pub(super) const TEXT_LIMIT: usize = crate::record::LONGEST_TEXT;
 /// How many models, tools or options of one message are kept.
 pub(super) const LIST_LIMIT: usize = 64;
 

@@ -81,6 +81,14 @@ fn an_answer_that_more_was_to_come_after_never_came() {
     // It does not stop, and the call ends.
     assert_eq!(answer(&filler()[..5]), Answer::Unknown);
     assert_eq!(closed(&filler(), 5_500, false), Answer::Never);
+    // The tool was over soon after the filler had begun; its result is told when that is over.
+    let fast = [
+        said(0, 1_000, 2_000),
+        tool(2_900, 3_200),
+        voice(3_130, 4_000),
+        executed(4_010, Some(true)),
+    ];
+    assert_eq!(answer(&fast), Answer::Never);
     // livekit-agents 1.5: only that the tool has ended is told, when the speech is over.
     let bare = [said(0, 1_000, 2_000), voice(3_130, 4_000), executed(4_020, Some(true))];
     assert_eq!(answer(&bare), Answer::Never);
@@ -122,9 +130,9 @@ fn of_work_that_tells_no_more_it_is_not_known() {
     // The tool gave something while the agent spoke: the rest may be the answer.
     let beside = [
         said(0, 1_000, 2_000),
-        tool(2_900, 3_300),
-        voice(3_130, 4_000),
-        executed(3_310, Some(true)),
+        tool(2_900, 3_700),
+        voice(3_130, 5_000),
+        executed(3_710, Some(true)),
     ];
     assert_eq!(answer(&beside), Answer::Unknown);
     // Some agents hang up by a tool.

@@ -132,3 +132,88 @@ fn a_turn_without_a_reply_holds_nothing_to_check() {
     let analysis = analyse(&run("r", vec![one], &scenario), &scenario);
     assert_eq!(analysis.calls[0].turns[0].content, []);
 }
+
+const NOT_WORD: &str = "must_not: {text: {contains: [sorry]}}";
+const NOT_TOOL: &str = "must_not: {tools: [transfer]}";
+
+#[test]
+fn what_must_not_be_said_is_only_known_of_words_that_are() {
+    use Found::*;
+    let asked = user(2_500, "?", 500.0);
+    let said = |text: &str| [asked.clone(), agent(4_050, text, false, 250.0)].concat();
+    assert_eq!(found(NOT_WORD, &[said("From nine on.")]), (vec![Met], false));
+    assert_eq!(found(NOT_WORD, &[said("I am SORRY.")]), (vec![Missed], true));
+    let pattern = "must_not: {text: {matches: '(?i)so+rry'}}";
+    assert_eq!(found(pattern, &[said("I am soorry.")]), (vec![Missed], true));
+    assert_eq!(found(pattern, &[said("Nine.")]), (vec![Met], false));
+    // No word of it.
+    let unknown = |why| (vec![CannotTell(why)], false);
+    assert_eq!(found(NOT_WORD, &[]), unknown(Untold::NoText));
+    assert_eq!(found(NOT_WORD, &[user(2_500, "?", 500.0)]), unknown(Untold::NoText));
+    // A text of the beginning, and none of what was said later; either way what was said is said.
+    let later = voice(4_900, 5_300);
+    assert_eq!(found(NOT_WORD, &[said("Nine."), later.clone()]), unknown(Untold::NotAllText));
+    assert_eq!(found(NOT_WORD, &[said("Sorry."), later.clone()]), (vec![Missed], true));
+    let both = [said("Nine."), later, agent(5_350, "Bye.", false, 250.0)];
+    assert_eq!(found(NOT_WORD, &both), (vec![Met], false));
+    // The kept part of a text that was longer.
+    let long = "a".repeat(crate::record::LONGEST_TEXT);
+    assert_eq!(found(NOT_WORD, &[said(&long)]), unknown(Untold::NotAllText));
+    // Broken off by the caller: the text is what was said until then.
+    assert_eq!(
+        found(NOT_WORD, &[asked.clone(), agent(4_050, "Nine", true, 250.0)]),
+        (vec![Met], false)
+    );
+}
+
+#[test]
+fn texts_count_when_they_are_whole_and_of_the_last_that_was_said() {
+    use Found::*;
+    let unknown = (vec![CannotTell(Untold::NotAllText)], false);
+    assert_eq!(found(NOT_WORD, &[transcript(3_100, "nine", true)]), (vec![Met], false));
+    assert_eq!(found(NOT_WORD, &[transcript(3_100, "nine", false)]), unknown);
+    let later = voice(5_200, 5_400);
+    let segments = [transcript(3_100, "nine", true), transcript(5_150, "to six", true)];
+    assert_eq!(found(NOT_WORD, &[&segments[..1], &[later.clone()]].concat()), unknown);
+    assert_eq!(found(NOT_WORD, &[&segments[..], &[later]].concat()), (vec![Met], false));
+}
+
+#[test]
+fn a_call_that_ends_in_the_reply_does_not_say_what_it_would_have_held() {
+    let scenario = expecting(NOT_WORD);
+    let log = [connected(0), began(0, 0), said(0, 1_000, 2_000), voice(3_000, 6_000)];
+    let text = [user(2_500, "?", 500.0), agent(3_900, "One moment.", false, 250.0)].concat();
+    let one = call(0, [&log[..], &[text]].concat().concat(), 6_100, Outcome::Answered);
+    let analysis = analyse(&run("r", vec![one], &scenario), &scenario);
+    assert_eq!(analysis.calls[0].turns[0].content[0].found, Found::CannotTell(Untold::CutOff));
+    assert!(analysis.calls[0].failure.is_none());
+}
+
+#[test]
+fn a_tool_that_must_not_run_did_or_did_not_or_is_not_told() {
+    use Found::*;
+    let unknown = |why| (vec![CannotTell(why)], false);
+    assert_eq!(found(NOT_TOOL, &[]), unknown(Untold::NoTools));
+    assert_eq!(found(NOT_TOOL, &[user(2_500, "?", 500.0)]), (vec![Met], false));
+    assert_eq!(found(NOT_TOOL, &[ran(&["lookup_order"])]), (vec![Met], false));
+    assert_eq!(found(NOT_TOOL, &[ran(&["lookup_order", "transfer"])]), (vec![Missed], true));
+    assert_eq!(found(NOT_TOOL, &[ran(&[""])]), unknown(Untold::UnnamedTool));
+}
+
+#[test]
+fn what_other_calls_tell_does_not_say_that_something_was_not_there() {
+    let said = |text: &str| [user(2_500, "?", 500.0), agent(4_100, text, false, 250.0)];
+    let tells = answered(1, &said("from nine"));
+    let analysis = of(NOT_WORD, vec![answered(0, &[]), tells]);
+    let counts = ContentCounts::of(analysis.turns());
+    assert_eq!(counts, ContentCounts { met: 1, missed: 0, cannot_tell: 1 });
+    let [first, _] = &analysis.calls[..] else { panic!("two calls") };
+    assert!(first.failure.is_none());
+    assert_eq!(
+        first.turns[0].content[0].sentence(),
+        "cannot tell whether the reply does not contain `sorry`: the agent sent no text of it"
+    );
+    let wrong = of(NOT_WORD, vec![answered(0, &said("sorry"))]);
+    let detail = wrong.calls[0].failure.as_ref().map(|failure| failure.detail.as_str());
+    assert_eq!(detail, Some("turn `q`: the reply contains `sorry`, which it must not"));
+}

@@ -184,6 +184,54 @@ const EXPECT: Mapping = Mapping {
                 "The tools the agent has to run in this turn, in any order.",
             )
         },
+        Key {
+            only: Some(Only::When("agent", &["speaks", "responds"])),
+            ..mapping(
+                "must_not",
+                &MUST_NOT,
+                Optional,
+                "What the agent must not say or run in this turn. Where its words or tools are not all known, the report \
+                 says that it cannot tell.",
+            )
+        },
+    ],
+};
+
+const MUST_NOT: Mapping = Mapping {
+    what: "`must_not`",
+    example: "{text: {contains: [as an AI]}, tools: [transfer_call]}",
+    any_of: &["text", "tools"],
+    keys: &[
+        mapping("text", &FORBIDDEN, Optional, "What the words of the reply must not contain."),
+        key(
+            "tools",
+            Texts { max_items: 50, max: 500 },
+            Optional,
+            "[transfer_call]",
+            "The tools of which the agent must run none in this turn.",
+        ),
+    ],
+};
+
+const FORBIDDEN: Mapping = Mapping {
+    what: "`text`",
+    example: "{contains: [as an AI]}",
+    any_of: &["contains", "matches"],
+    keys: &[
+        key(
+            "contains",
+            Texts { max_items: 50, max: 500 },
+            Optional,
+            "[as an AI]",
+            "Words of which none may occur; upper and lower case count as the same.",
+        ),
+        key(
+            "matches",
+            Pattern { max: 500 },
+            Optional,
+            "\"(?i)sorry|cannot\"",
+            "A regular expression of the Rust crate `regex` that must match nowhere.",
+        ),
     ],
 };
 
