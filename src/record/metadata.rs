@@ -19,7 +19,8 @@ const WHOLE: &str = "";
 pub struct MetadataDigest(BTreeMap<String, String>);
 
 /// How one key differs between two agents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeyChange {
     Changed,
     Added,

@@ -23,8 +23,8 @@ use crate::scenario::Metric;
 use crate::stats::{Interval, Rate, Statistic};
 use crate::turn::{Analysis, Cause, Part, Path};
 use crate::verdict::{
-    Attribution, Basis, Change, Comparison, Direction, FailureChange, Judged, Outcome as Judgement,
-    PartChange, ThresholdResult, Verdict,
+    Attribution, Basis, Change, Comparison, Direction, FailureChange, Judged, Origin,
+    Outcome as Judgement, PartChange, ThresholdResult,
 };
 
 /// The version of the format.
@@ -39,7 +39,7 @@ pub fn write(report: &Report, mut out: impl Write) -> io::Result<()> {
 
 impl<'a> From<&'a Report> for Document<'a> {
     fn from(report: &'a Report) -> Self {
-        let Judged { scenario, analysis, verdict } = &report.judged;
+        let Judged { scenario, analysis, .. } = &report.judged;
         let head = &analysis.head;
         Self {
             format: FORMAT,
@@ -54,7 +54,7 @@ impl<'a> From<&'a Report> for Document<'a> {
             duration_ms: report.duration_ms().map(micro),
             planned_calls: report.planned(),
             stopped: report.stopped(),
-            verdict: verdict.into(),
+            verdict: (&report.judged).into(),
             metrics: metrics(report),
             outcomes: outcomes(analysis),
             causes: causes(report),
@@ -187,13 +187,22 @@ impl<'a> From<&'a Summary> for TimeJson<'a> {
     }
 }
 
-impl<'a> From<&'a Verdict> for VerdictJson<'a> {
-    fn from(verdict: &'a Verdict) -> Self {
+impl<'a> From<&'a Judged> for VerdictJson<'a> {
+    fn from(judged: &'a Judged) -> Self {
+        let verdict = &judged.verdict;
         Self {
             outcome: judgement(verdict.outcome),
             reasons: &verdict.reasons,
             thresholds: verdict.thresholds.iter().map(Into::into).collect(),
             comparison: verdict.comparison.as_ref().map(Into::into),
+            grounds: &verdict.grounds,
+            fails: judged.failing().is_some(),
+            learning: verdict.learning,
+            differences: verdict.differences.iter().map(ToString::to_string).collect(),
+            given_at: match &judged.origin {
+                Origin::Given { judged_at } => Some(judged_at),
+                Origin::Now | Origin::NotKept { .. } => None,
+            },
         }
     }
 }

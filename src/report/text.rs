@@ -15,7 +15,7 @@ use page::{Page, Tone};
 
 use super::{CallLine, Report};
 use crate::text::count;
-use crate::verdict::{Outcome as Judgement, RUNS_FOR_DRIFT};
+use crate::verdict::{Origin, Outcome as Judgement};
 
 /// Whether the text contains ANSI styles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,7 @@ pub fn render(report: &Report, colour: Colour, width: usize, place: &str) -> Str
     calls::calls(&mut page, report, place);
     tables::thresholds(&mut page, report);
     tables::comparison(&mut page, report);
+    differences(&mut page, report);
     tables::instrument(&mut page, report);
     notes(&mut page, report);
     page.blank();
@@ -62,6 +63,9 @@ fn verdict(page: &mut Page, report: &Report, place: &str) {
     for reason in reasons {
         page.paragraph(2, &[], reason);
     }
+    if let Some(origin) = report.judged.origin_line() {
+        page.paragraph(2, &[], &origin);
+    }
     if let Some(advice) = advice(report, place) {
         page.paragraph(2, &[(Tone::Strong, "next:")], &advice);
     }
@@ -84,11 +88,13 @@ const fn judgement(outcome: Judgement) -> (&'static str, Tone) {
 
 /// What to do next, where the reasons leave it open.
 fn advice(report: &Report, place: &str) -> Option<String> {
+    // Of a run of before nobody knows whether it was accepted since.
+    let is_new = matches!(report.judged.origin, Origin::Now);
     match report.judged.verdict.outcome {
-        Judgement::Pass if report.judged.verdict.comparison.is_none() => {
+        Judgement::Pass if is_new && report.judged.verdict.comparison.is_none() => {
             Some(format!("`loadcall accept {place}` makes this run the baseline"))
         }
-        Judgement::Pass if more_runs_help(report) => {
+        Judgement::Pass if is_new && report.judged.verdict.learning.is_some() => {
             Some(format!("`loadcall accept {place}` adds this run to the baseline"))
         }
         Judgement::Improvement => {
@@ -108,12 +114,6 @@ fn advice(report: &Report, place: &str) -> Option<String> {
         | Judgement::NothingMeasured
         | Judgement::Stopped => None,
     }
-}
-
-/// Whether the baseline has too few runs to tell how much they differ.
-fn more_runs_help(report: &Report) -> bool {
-    let runs = report.judged.verdict.comparison.as_ref().map_or(0, |c| c.baseline_runs.len());
-    (1..RUNS_FOR_DRIFT).contains(&runs)
 }
 
 fn head(page: &mut Page, report: &Report) {
@@ -141,6 +141,18 @@ fn head(page: &mut Page, report: &Report) {
         &[(Tone::Strong, report.judged.scenario.name())],
         &format!("· {agent} · {calls}{took} · {server} · {}", head.run_id),
     );
+}
+
+/// What differs from the baseline, where the verdict says only how much.
+fn differences(page: &mut Page, report: &Report) {
+    let all = &report.judged.verdict.differences;
+    if all.len() < 2 {
+        return;
+    }
+    page.heading("differences from the baseline");
+    for difference in all {
+        page.paragraph(2, &[], &difference.to_string());
+    }
 }
 
 fn notes(page: &mut Page, report: &Report) {

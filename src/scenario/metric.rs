@@ -1,8 +1,11 @@
 //! The metrics: what each is called and what it is, in one table from which reports and docs are made.
 
+use serde::{Deserialize, Serialize};
+
 /// The metrics a scenario can name and a report contains. The names are LiveKit's where it has one;
 /// [`Metric::definition`] says what each is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum Metric {
     HeardE2eLatency,
     AnswerLatency,
@@ -66,6 +69,20 @@ pub struct Definition {
     pub source: Source,
     /// For a time from where to where; for anything else what is counted, and of what.
     pub text: &'static str,
+}
+
+impl From<Metric> for &'static str {
+    fn from(metric: Metric) -> Self {
+        metric.name()
+    }
+}
+
+impl TryFrom<String> for Metric {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::named(&name).ok_or_else(|| "unknown metric".to_owned())
+    }
 }
 
 impl Metric {

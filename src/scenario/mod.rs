@@ -6,6 +6,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::ops::Range;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::audio::Take;
 
 mod grammar;
@@ -193,7 +195,7 @@ impl Load {
 }
 
 /// A limit the author put on one metric, in k6's grammar.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     pub metric: Metric,
     pub aggregate: Aggregate,
@@ -205,7 +207,8 @@ pub struct Threshold {
 }
 
 /// What of a metric is compared with the limit.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Aggregate {
     /// `p(N)`, N in percent from 0 to 100 (`med` is `p(50)`).
     Quantile(f64),
@@ -217,7 +220,8 @@ pub enum Aggregate {
     Count,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Op {
     Less,
     LessOrEqual,

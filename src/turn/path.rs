@@ -21,6 +21,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::REPORTED_SLACK_MS;
 use crate::record::ReportedMetrics;
 use crate::scenario::Metric;
@@ -33,7 +35,8 @@ const FITS_MS: f64 = 10.0;
 const STATE_LAG_MS: f64 = 50.0;
 
 /// A part of a reply's delay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum Part {
     /// By our clock, where the agent reports no latency: until it says that it is thinking.
     TurnDecided,
@@ -56,6 +59,21 @@ pub enum Part {
     EndNoticedLate,
     /// Heard, but not in what the agent reports.
     Unattributed,
+}
+
+impl From<Part> for &'static str {
+    fn from(part: Part) -> Self {
+        part.name()
+    }
+}
+
+impl TryFrom<String> for Part {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let named = Self::ALL.into_iter().find(|part| part.name() == name);
+        named.ok_or_else(|| "unknown part".to_owned())
+    }
 }
 
 impl Part {

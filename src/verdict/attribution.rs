@@ -12,12 +12,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::record::CallId;
 use crate::scenario::Metric;
 use crate::turn::{Detail, Known, Measures, Part, Path, REPORTED};
 
 /// A change as parts: `parts` and `rest_ms` add up to `total_ms`, and so do `steps` and `rest_ms`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Attribution {
     /// The change that is explained, in milliseconds.
     pub total_ms: f64,
@@ -29,14 +31,14 @@ pub struct Attribution {
 }
 
 /// How much of a change one part makes, run minus baseline in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PartChange {
     pub part: Part,
     pub change_ms: f64,
 }
 
 /// How one step changed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepChange {
     pub step: u32,
     /// Its part of the whole: its own change times its share of the turns.

@@ -1,5 +1,7 @@
 //! The accepted runs that later ones are compared with.
 
+use std::borrow::Cow;
+
 use super::comparable::{Difference, NotComparable, comparable};
 use super::health::{Unfit, unfit};
 use crate::measured::{File, Fingerprint, Kind, Measured, MeasuredError, StepPrint};
@@ -79,6 +81,16 @@ impl Baseline {
             run.steps.clone_from(&steps);
         }
         Ok(Self::made(runs))
+    }
+
+    /// The accepted runs but the one with this id; `None` when there is no other.
+    pub fn without(&self, run_id: &str) -> Option<Cow<'_, Self>> {
+        if self.run_ids().all(|id| id != run_id) {
+            return Some(Cow::Borrowed(self));
+        }
+        let others = self.runs.iter().filter(|run| run.run_id != run_id);
+        let others: Vec<Measured> = others.cloned().collect();
+        (!others.is_empty()).then(|| Cow::Owned(Self::made(others)))
     }
 
     fn made(runs: Vec<Measured>) -> Self {

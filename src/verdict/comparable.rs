@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::measured::{Fingerprint, StepPrint, joined};
 use crate::record::{KeyChange, MetadataDigest};
 
@@ -10,14 +12,15 @@ use crate::record::{KeyChange, MetadataDigest};
 const MAX_SHOWN: usize = 120;
 
 /// Something that differs between two runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     pub what: String,
     pub how: How,
 }
 
 /// How it differs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum How {
     Values {
         baseline: String,

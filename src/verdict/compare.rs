@@ -23,10 +23,14 @@
 use super::attribution;
 use super::meaning::unlike_first_byte;
 use super::thresholds::sample;
-use super::{Baseline, Basis, Change, Comparison, Direction, FailureChange, Judging};
+use super::{
+    Baseline, Basis, Change, Comparison, Difference, Direction, FailureChange, Ground, Judging,
+    Learning,
+};
 use crate::measured::Fingerprint;
 use crate::scenario::{BaselineRule, Metric};
 use crate::stats::{Sample, Statistic, holm};
+use crate::text::count;
 use crate::turn::Measures;
 use change::{Measured, Question};
 
@@ -45,42 +49,87 @@ const REPORTED: f64 = 0.05;
 const BLIND: f64 = 0.5;
 
 /// How a run stands against its baseline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Standing {
     NoWorse,
     Better,
     Worse,
+    /// Not shown to be worse by a baseline that has too few runs to tell more.
+    Learning,
+    #[default]
     Unclear,
     NotComparable,
 }
 
+impl Standing {
+    pub(super) fn ground(self) -> Option<Ground> {
+        match self {
+            Self::Worse => Some(Ground::Regression),
+            Self::Unclear => Some(Ground::Inconclusive),
+            Self::NotComparable => Some(Ground::NotComparable),
+            Self::NoWorse | Self::Better | Self::Learning => None,
+        }
+    }
+}
+
+/// A comparison with what follows from it; empty where there is none.
+#[derive(Debug, Default)]
 pub(super) struct Compared {
     pub(super) standing: Standing,
     pub(super) comparison: Option<Comparison>,
     pub(super) reasons: Vec<String>,
     pub(super) notes: Vec<String>,
+    pub(super) learning: Option<Learning>,
+    pub(super) differences: Vec<Difference>,
+}
+
+impl Compared {
+    /// Nothing was compared, and why.
+    fn nothing(standing: Standing, why: String) -> Self {
+        Self { standing, reasons: vec![why], ..Self::default() }
+    }
 }
 
 pub(super) fn with_baseline(input: &Judging<'_>, baseline: &Baseline) -> Compared {
+    let run_id = &input.analysis.head.run_id;
+    let Some(others) = baseline.without(run_id) else {
+        let why = "this run is the baseline: there is no other accepted run to compare it with";
+        return Compared::nothing(Standing::Unclear, why.to_owned());
+    };
+    let is_held = others.run_ids().len() < baseline.run_ids().len();
+    let mut compared = with_others(input, &others);
+    if is_held {
+        let with = count(others.run_ids().len(), "other accepted run");
+        compared.notes.push(format!("this run is in the baseline; it is compared with the {with}"));
+    }
+    compared
+}
+
+/// A run against accepted runs that it is none of.
+fn with_others(input: &Judging<'_>, baseline: &Baseline) -> Compared {
     let comparable = baseline.comparable(input.analysis, input.scenario);
     let differences = match comparable.or_else(|other| other.allowed(input.mismatch)) {
         Ok(differences) => differences,
         Err(other) => {
-            let (standing, reasons) = (Standing::NotComparable, vec![other.to_string()]);
-            return Compared { standing, comparison: None, reasons, notes: Vec::new() };
+            let compared = Compared::nothing(Standing::NotComparable, other.to_string());
+            let differences = other.differences.into_iter().chain(other.slight).collect();
+            return Compared { differences, ..compared };
         }
     };
     let rule = input.scenario.baseline();
     let print = Fingerprint::take(input.analysis, input.scenario);
     let unlike = unlike_first_byte(baseline.sides(), (&input.analysis.measures, &print));
     if let (Metric::TtsNodeTtfb, Some(why)) = (rule.primary, &unlike) {
-        let (standing, reasons) = (Standing::NotComparable, vec![why.clone()]);
-        return Compared { standing, comparison: None, reasons, notes: Vec::new() };
+        let compared = Compared::nothing(Standing::NotComparable, why.clone());
+        return Compared { differences, ..compared };
     }
     let (old, new) = (baseline.measures(), &input.analysis.measures);
     let counts = failures::ask(baseline, new);
+    let runs = baseline.run_ids().len();
+    let learning = (runs < RUNS_FOR_DRIFT).then_some(Learning { runs, of: RUNS_FOR_DRIFT });
     let primary = Primary::judge(rule, baseline, new, counts.level, input.seed);
-    let moved = primary.measured.as_ref().filter(|_| has_parts(rule.primary));
+    let primary = if learning.is_some() { primary.while_learning() } else { primary };
+    let moved = primary.measured.as_ref().filter(|_| primary.decidable && has_parts(rule.primary));
     let moved = moved.map(|measured| measured.change.difference.point);
     let attribution =
         moved.and_then(|ms| attribution::explain(old, new, rule.quantile, ms, unlike.is_none()));
@@ -116,9 +165,10 @@ pub(super) fn with_baseline(input: &Judging<'_>, baseline: &Baseline) -> Compare
     }
     let mut notes = sentences::notes(&primary, &comparison);
     notes.extend(unlike);
-    notes.extend(differences.iter().map(|d| format!("differs from the baseline: {d}")));
-    notes.extend(sentences::baseline_note(baseline.run_id(), comparison.baseline_runs.len()));
-    Compared { standing, comparison: Some(comparison), reasons, notes }
+    notes.extend(sentences::differences(&differences));
+    notes.extend(sentences::baseline_note(baseline.run_id(), runs));
+    let comparison = Some(comparison);
+    Compared { standing, comparison, reasons, notes, learning, differences }
 }
 
 /// Whether a metric is made of the agent's stages.
@@ -168,13 +218,26 @@ impl Primary {
         Self { question, standing, measured, excluded, decidable, level, calls, values }
     }
 
+    /// The same against a baseline that is still learnt: what is only unclear for want of runs speaks neither
+    /// for nor against the run. A figure of which only a bound is known, or that rests on too few turns,
+    /// stays unclear: no further run of the baseline would settle it.
+    fn while_learning(self) -> Self {
+        let bound = |m: &Measured| m.change.run_is_bound || m.change.baseline_is_bound;
+        let settles = self.decidable && self.measured.as_ref().is_some_and(|m| !bound(m));
+        match self.standing {
+            Standing::Unclear if settles => Self { standing: Standing::Learning, ..self },
+            _ => self,
+        }
+    }
+
+    /// `None` where a side has too few values to compare them.
     fn change(&self) -> Option<Change> {
-        let change = &self.measured.as_ref()?.change;
+        let change = &self.measured.as_ref().filter(|_| self.decidable)?.change;
         let direction = match self.standing {
             Standing::Worse => Direction::Slower,
             Standing::Better => Direction::Faster,
             Standing::NoWorse => Direction::Alike,
-            Standing::Unclear | Standing::NotComparable => Direction::Unclear,
+            Standing::Unclear | Standing::Learning | Standing::NotComparable => Direction::Unclear,
         };
         Some(Change { direction, ..*change })
     }
@@ -241,12 +304,7 @@ fn others(
         .map(|metric| Question { metric, statistic: Statistic::Quantile(50.0) });
     let enough = |question: &Question| {
         let sides = [baseline.measures(), run].map(|of| sample(of.values(question.metric)));
-        sides.iter().all(|side| {
-            let side = side.as_ref();
-            // The median is shown from few values on; the far end is not.
-            let few = question.statistic == Statistic::Quantile(50.0);
-            side.is_some_and(|s| if few { s.clusters() >= MIN_CALLS } else { question.enough(s) })
-        })
+        sides.iter().all(|side| side.as_ref().is_some_and(|side| question.enough(side)))
     };
     let asked = std::iter::once(slow).chain(medians).chain(std::iter::once(spread));
     let mut changes: Vec<Change> = asked

@@ -6,11 +6,13 @@
 
 mod health;
 mod thresholds;
+mod ground;
 mod comparable;
 mod meaning;
 mod baseline;
 mod attribution;
 mod compare;
+mod given;
 mod judged;
 pub mod paired;
 pub mod noise;
@@ -19,14 +21,17 @@ pub use attribution::{Attribution, PartChange, StepChange};
 pub use baseline::{Baseline, CannotAccept, MAX_BYTES as BASELINE_MAX_BYTES};
 pub use comparable::{Difference, How, Mismatch, NotComparable};
 pub use compare::RUNS_FOR_DRIFT;
+pub use given::{FILE_NAME as VERDICT_FILE, Given, GivenError, MAX_BYTES as VERDICT_MAX_BYTES};
+pub use ground::{FailOn, Ground};
 pub use health::{
     MAX_OUR_FAULT_SHARE, MAX_PACING_P99_MS, MAX_SKIPPED_SHARE, Pacing, Unfit, pacing, unfit,
 };
-pub use judged::{Judged, JudgedPair};
+pub use judged::{Judged, JudgedPair, Origin};
 
 pub use thresholds::sample;
 
-use compare::Standing;
+use compare::{Compared, Standing};
+use serde::{Deserialize, Serialize};
 
 use crate::scenario::{Metric, Scenario, Threshold};
 use crate::stats::{Interval, Quantile, Rate, Statistic};
@@ -45,7 +50,7 @@ pub struct Judging<'a> {
 }
 
 /// The judgement of a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     pub outcome: Outcome,
     /// Sentences for people, the decisive one first, notes last; never empty.
@@ -55,10 +60,27 @@ pub struct Verdict {
     pub thresholds: Vec<ThresholdResult>,
     /// `None` when there is no baseline, or none that can be compared.
     pub comparison: Option<Comparison>,
+    /// All that speaks against the run, the gravest first; empty for a run that passes or was stopped.
+    pub grounds: Vec<Ground>,
+    /// Set while the baseline has too few runs to know how much they differ, whatever the outcome.
+    pub learning: Option<Learning>,
+    /// What differs from the newest accepted run, whether or not it forbids a comparison. The reasons say
+    /// in one line how much; documents list it in a section of its own.
+    pub differences: Vec<Difference>,
+}
+
+/// How far a baseline is on the way to enough runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Learning {
+    /// Accepted runs.
+    pub runs: usize,
+    /// As many as it takes.
+    pub of: usize,
 }
 
 /// The closed set of judgements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Every threshold was met and nothing is worse than the baseline.
     Pass,
@@ -82,7 +104,7 @@ pub enum Outcome {
 }
 
 /// How one threshold came out.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ThresholdResult {
     pub threshold: Threshold,
     /// Milliseconds, or a share of calls. `None` when nothing was measured for it, which counts as
@@ -96,7 +118,7 @@ pub struct ThresholdResult {
 }
 
 /// The run against its baseline.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// Of the newest accepted run.
     pub baseline_run_id: String,
@@ -123,7 +145,7 @@ pub struct Comparison {
 }
 
 /// The change of one figure against the baseline, run minus baseline, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     pub metric: Metric,
     pub statistic: Statistic,
@@ -150,7 +172,8 @@ pub struct Change {
 }
 
 /// What a figure was compared with.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Basis {
     /// All accepted calls together, by resampling calls: how much runs differ is not accounted for.
     Calls,
@@ -159,7 +182,7 @@ pub enum Basis {
 }
 
 /// How much accepted runs differ by themselves, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RunToRun {
     /// Accepted runs with enough values.
     pub runs: usize,
@@ -172,7 +195,8 @@ pub struct RunToRun {
 }
 
 /// What a comparison says of one figure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     Slower,
     Faster,
@@ -189,7 +213,7 @@ impl Direction {
 }
 
 /// Calls in which something was right, compared with the baseline.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FailureChange {
     /// Of all accepted runs together.
     pub baseline: Rate,
@@ -205,12 +229,23 @@ pub struct FailureChange {
     pub more: bool,
 }
 
-/// Judges a run. Takes seconds for 10,000 calls, and asks nothing but its input.
+/// Judges a run. Takes seconds for 10,000 calls, and asks nothing but its input. A run that the baseline
+/// holds is compared with the other runs in it.
 pub fn judge(input: Judging<'_>) -> Verdict {
     let thresholds = thresholds::results(input.scenario, input.analysis);
     if let Some(unfit) = unfit(input.analysis) {
-        let reasons = vec![unfit.to_string()];
-        return Verdict { outcome: unfit.outcome(), reasons, thresholds, comparison: None };
+        let (outcome, reasons) = (unfit.outcome(), vec![unfit.to_string()]);
+        let grounds = Ground::of(outcome).into_iter().collect();
+        let (comparison, learning, differences) = (None, None, Vec::new());
+        return Verdict {
+            outcome,
+            reasons,
+            thresholds,
+            comparison,
+            grounds,
+            learning,
+            differences,
+        };
     }
     let compared = input.baseline.map(|baseline| compare::with_baseline(&input, baseline));
     let failed = thresholds.iter().any(|t| !t.held);
@@ -221,28 +256,22 @@ pub fn judge(input: Judging<'_>) -> Verdict {
         Some(Standing::NotComparable) => Outcome::NotComparable,
         Some(Standing::Unclear) => Outcome::Inconclusive,
         Some(Standing::Better) => Outcome::Improvement,
-        Some(Standing::NoWorse) | None => Outcome::Pass,
+        Some(Standing::NoWorse | Standing::Learning) | None => Outcome::Pass,
     };
+    let of_standing = standing.and_then(Standing::ground);
+    let grounds = thresholds::grounds(&thresholds, input.scenario).chain(of_standing).collect();
     let of_thresholds = thresholds::reasons(&thresholds, &input);
-    let (mut reasons, mut notes, comparison) = match compared {
-        Some(compared) => (compared.reasons, compared.notes, compared.comparison),
-        None => (Vec::new(), Vec::new(), None),
-    };
-    match outcome {
-        Outcome::Fail => reasons = [of_thresholds, reasons].concat(),
-        Outcome::Pass
-        | Outcome::Improvement
-        | Outcome::Regression
-        | Outcome::Inconclusive
-        | Outcome::NotComparable
-        | Outcome::Invalid
-        | Outcome::NothingMeasured
-        | Outcome::Stopped => reasons.extend(of_thresholds),
+    let Compared { mut reasons, mut notes, comparison, learning, differences, .. } =
+        compared.unwrap_or_default();
+    if outcome == Outcome::Fail {
+        reasons = [of_thresholds, reasons].concat();
+    } else {
+        reasons.extend(of_thresholds);
     }
     notes.extend(thresholds::notes(&thresholds));
     notes.extend(health::notes(&input));
     reasons.append(&mut notes);
-    Verdict { outcome, reasons, thresholds, comparison }
+    Verdict { outcome, reasons, thresholds, comparison, grounds, learning, differences }
 }
 
 /// How many values a quantile needs before two of them are compared: below that it is decided by one

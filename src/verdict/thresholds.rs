@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Judging, ThresholdResult, values_needed};
+use super::{Ground, Judging, ThresholdResult, values_needed};
 use crate::scenario::{Aggregate, Kind, Metric, Op, Scenario, Threshold};
 use crate::stats::{Point, Quantile, Rate, Sample};
 use crate::text::{count, number, number_of, quantile};
@@ -113,6 +113,18 @@ fn holds(threshold: &Threshold, measured: Quantile) -> bool {
         Op::Greater => value > limit,
         Op::GreaterOrEqual => value >= limit,
     }
+}
+
+/// The grounds that failed thresholds are. A limit on `calls_ok` is an expectation too, whoever set it.
+pub(super) fn grounds<'a>(
+    results: &'a [ThresholdResult],
+    scenario: &Scenario,
+) -> impl Iterator<Item = Ground> + 'a {
+    let implied = results.len().saturating_sub(scenario.thresholds().len());
+    let of_author = results.iter().skip(implied).any(|r| !r.held);
+    let of_calls = results.iter().any(|r| !r.held && r.threshold.metric == Metric::CallsOk);
+    let grounds = [(of_author, Ground::Threshold), (of_calls, Ground::Expectation)];
+    grounds.into_iter().filter_map(|(failed, ground)| failed.then_some(ground))
 }
 
 /// What the thresholds say: every one that failed, or in one sentence that all held.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::calls::{Calls, Turns};
+use crate::verdict::{Ground, Learning};
 
 #[derive(Serialize)]
 pub(super) struct Document<'a> {
@@ -47,6 +48,11 @@ pub(super) struct VerdictJson<'a> {
     pub(super) reasons: &'a [String],
     pub(super) thresholds: Vec<ThresholdJson<'a>>,
     pub(super) comparison: Option<ComparisonJson<'a>>,
+    pub(super) grounds: &'a [Ground],
+    pub(super) fails: bool,
+    pub(super) learning: Option<Learning>,
+    pub(super) differences: Vec<String>,
+    pub(super) given_at: Option<&'a str>,
 }
 
 #[derive(Serialize)]

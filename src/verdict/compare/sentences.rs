@@ -1,7 +1,7 @@
 //! A comparison in words.
 
-use super::super::{Basis, Change, Comparison, Direction};
-use super::change::Question;
+use super::super::{Basis, Change, Comparison, Difference, Direction};
+use super::change::{Measured, Question};
 use super::{MIN_CALLS, Primary, RUNS_FOR_DRIFT, Standing, has_parts, settle};
 use crate::stats::Statistic;
 use crate::text::{chance, number, number_of, quantile, range, signed};
@@ -22,6 +22,9 @@ impl Primary {
             return vec![format!("{name} cannot be compared: {why}")];
         };
         let change = &measured.change;
+        if !self.decidable {
+            return vec![format!("{}: {}", figures(change), self.too_few())];
+        }
         let what = sentence(change);
         let effect = number(change.min_effect_ms);
         match self.standing {
@@ -63,14 +66,22 @@ impl Primary {
                 };
                 vec![format!("no slower than {}: {what}{within}", baseline(change))]
             }
+            Standing::Learning => {
+                let has = comparison.baseline_runs.len();
+                let remedy = settle::remedy(change, &measured.errors, self.calls);
+                vec![format!(
+                    "learning, {has} of {RUNS_FOR_DRIFT} runs: {what}: a slowdown of {effect} ms or more is \
+                     neither shown nor ruled out yet; {remedy}"
+                )]
+            }
             Standing::Unclear | Standing::NotComparable => {
-                vec![format!("{what}: {}", self.doubt())]
+                vec![format!("{what}: {}", self.doubt(measured))]
             }
         }
     }
 
-    /// Why the comparison is unclear, and what would settle it.
-    fn doubt(&self) -> String {
+    /// What is missing for a comparison.
+    fn too_few(&self) -> String {
         let need = self.question.values_needed();
         let q = statistic(self.question.statistic);
         if self.calls.0.min(self.calls.1) < MIN_CALLS {
@@ -79,13 +90,15 @@ impl Primary {
                 self.calls.0, self.calls.1
             );
         }
-        if self.values.0.min(self.values.1) < need {
-            return format!(
-                "too few turns to compare {q} ({} in the baseline, {} in the run); at least {need} are needed",
-                self.values.0, self.values.1
-            );
-        }
-        let Some(measured) = &self.measured else { return String::new() };
+        format!(
+            "too few turns to compare {q} ({} in the baseline, {} in the run); at least {need} are needed",
+            self.values.0, self.values.1
+        )
+    }
+
+    /// Why the comparison is unclear, and what would settle it.
+    fn doubt(&self, measured: &Measured) -> String {
+        let q = statistic(self.question.statistic);
         let change = &measured.change;
         if change.baseline_is_bound || change.run_is_bound {
             return format!("too many turns were unanswered: {q} is only a lower bound");
@@ -199,20 +212,38 @@ pub(super) fn baseline_note(newest: &str, runs: usize) -> Option<String> {
     }
 }
 
+/// What differs from the baseline without forbidding the comparison: how much, in one line. A single
+/// difference is named.
+pub(super) fn differences(all: &[Difference]) -> Option<String> {
+    match all {
+        [] => None,
+        [one] => Some(format!("differs from the baseline: {one}")),
+        all => Some(format!("{} settings differ from the baseline, listed below", all.len())),
+    }
+}
+
 /// `heard_e2e_latency p50 1,123 → 1,534 ms (+411 ms, 95 % interval +390 to +431)`.
 fn sentence(change: &Change) -> String {
+    format!(
+        "{} ({} ms, 95 % interval {})",
+        figures(change),
+        signed(change.difference.point),
+        range(&change.difference)
+    )
+}
+
+/// `heard_e2e_latency p50 1,123 → 1,534 ms`.
+fn figures(change: &Change) -> String {
     let side = |value: f64, is_bound: bool| {
         let sign = if is_bound { "\u{2265}\u{a0}" } else { "" };
         format!("{sign}{}", number(value))
     };
     format!(
-        "{} {} {} → {} ms ({} ms, 95 % interval {})",
+        "{} {} {} → {} ms",
         change.metric.name(),
         statistic(change.statistic),
         side(change.baseline, change.baseline_is_bound),
-        side(change.run, change.run_is_bound),
-        signed(change.difference.point),
-        range(&change.difference)
+        side(change.run, change.run_is_bound)
     )
 }
 

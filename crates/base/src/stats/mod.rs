@@ -28,11 +28,13 @@ pub use prediction::Prediction;
 pub use rate::{ExactTest, Rate, more_misses, rate_difference};
 pub use sample::{Mix, Point, Sample, Statistic, alike};
 
+use serde::{Deserialize, Serialize};
+
 /// Standard errors from the middle of a normal 95 % interval to its ends.
 pub const Z_95: f64 = 1.959_963_984_540_054;
 
 /// A quantile of possibly censored values.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Quantile {
     pub value: f64,
     /// The quantile falls among censored values: the truth is at least `value`.
@@ -40,7 +42,7 @@ pub struct Quantile {
 }
 
 /// An estimate with its interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     pub low: f64,
     pub point: f64,

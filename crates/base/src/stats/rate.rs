@@ -1,5 +1,6 @@
 //! Shares of counted things, with intervals that stay right near 0 and 1.
 
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF, DiscreteCDF, Hypergeometric};
 
 use super::{Interval, Z_95};
@@ -8,7 +9,7 @@ use super::{Interval, Z_95};
 const TAIL: f64 = 0.025;
 
 /// `hits` of `n`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     pub hits: u64,
     /// Not below `hits`; 0 means that nothing was counted.

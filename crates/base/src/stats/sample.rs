@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::Quantile;
 
 /// Slack when a share is compared with a level, so that a rounding error of a sum of weights does
@@ -21,7 +23,8 @@ pub struct Point {
 }
 
 /// What a sample is summed up in.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Statistic {
     /// The quantile at this percentage.
     Quantile(f64),
