@@ -32,7 +32,7 @@ struct Agent {
 pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
     logging::start(&bars);
-    let AbArgs { scenario, a, b, placing: args } = args;
+    let AbArgs { scenario, a, b, fail_on, placing: args } = args;
     let loaded = LoadedScenario::load(scenario, args.clips.outside())?;
     let default = AgentSpec::default();
     let a = resolve("--a", a.as_ref().unwrap_or(&default), &loaded.scenario, args)?;
@@ -56,7 +56,7 @@ pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     }
     print_result(&documents::paired_text(&report, &new.folder))?;
     written?;
-    Ok(exit::of(report.verdict.outcome))
+    Ok(exit::of_pair(report.verdict.outcome, &fail_on.fail_on))
 }
 
 fn resolve(

@@ -3,12 +3,12 @@
 use super::exit;
 use super::failure::Failure;
 use super::terminal::{eprint_line, print_result};
-use super::{files, recorded};
+use super::{AcceptArgs, files, recorded};
 use crate::clock;
 use crate::files::{is_inside, lock_folder_of};
 use crate::record::RunHead;
-use crate::scenario::{BaselineRule, Scenario};
-use crate::text::safe;
+use crate::scenario::{BaselineRule, Metric, Scenario};
+use crate::text::{count, number, number_of, quantile, safe};
 use crate::turn::Analysis;
 use crate::verdict::{
     BASELINE_MAX_BYTES as MAX_BYTES, Baseline, CannotAccept, Judging, Mismatch, Outcome,
@@ -18,35 +18,70 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// What happens to the runs that were accepted before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Earlier {
-    /// The newest stay, as many as the scenario's rule keeps.
-    Keep,
-    /// The baseline starts over with this run.
-    Drop,
-}
-
-pub(super) fn accept(path: &Path, file: Option<&Path>, earlier: Earlier) -> Result<u8, Failure> {
-    let (scenario, run) = recorded::analyse(path)?;
-    let file = file.map_or_else(|| own_file(&run.head), |named| Ok(named.to_path_buf()))?;
+pub(super) fn accept(args: &AcceptArgs) -> Result<u8, Failure> {
+    let (scenario, run) = recorded::analyse(&args.run.path)?;
+    let named = args.baseline.as_deref();
+    let file = named.map_or_else(|| own_file(&run.head), |named| Ok(named.to_path_buf()))?;
     // From reading the baseline to writing it, so that two at a time both count.
     let _lock = lock(&file)?;
-    let now = files::timestamp(clock::wall_now());
-    let this = Baseline::accept(&run, &scenario, &now).map_err(Failure::usage)?;
-    let before = match earlier {
-        Earlier::Keep if file.exists() => Some(recorded::baseline(&file)?),
-        Earlier::Keep | Earlier::Drop => None,
-    };
+    let before =
+        if args.replace || !file.exists() { None } else { Some(recorded::baseline(&file)?) };
     let rule = scenario.baseline();
-    let level = level(rule, &this);
-    let accepted = match &before {
-        Some(before) => {
-            warn_of_a_step(before, &run, &scenario);
-            before.with(this, usize::from(rule.runs)).map_err(refused)?
+    let shown = safe(&file.display().to_string());
+    if let Some(before) = before.as_ref().filter(|_| args.while_learning)
+        && before.run_ids().len() >= usize::from(rule.runs)
+    {
+        let state = state(before.run_ids().len(), rule, before.run_id());
+        print_result(&format!("{shown}: {state}; complete, so this run is not added\n"))?;
+        return Ok(exit::PASS);
+    }
+    let accepted = match added(before.as_ref(), (&scenario, &run), args.even_failed) {
+        Ok(accepted) => accepted,
+        Err(why) if args.while_learning => {
+            print_result(&format!("{shown}: not added: {}\n", safe(&why.to_string())))?;
+            return Ok(exit::PASS);
         }
-        None => this,
+        Err(why) => return Err(refused(&why)),
     };
+    write(&file, named.is_some(), &accepted)?;
+    let state = state(accepted.run_ids().len(), rule, accepted.run_id());
+    print_result(&format!("{shown}: {state}\n{}", level(rule, &run)))?;
+    Ok(exit::PASS)
+}
+
+/// Why a run is not added to a baseline.
+#[derive(Debug, thiserror::Error)]
+enum NotAdded {
+    #[error("{}", sentence.join("; "))]
+    Failed { sentence: Vec<String> },
+    #[error(transparent)]
+    Cannot(#[from] CannotAccept),
+}
+
+/// The baseline with this run.
+fn added(
+    before: Option<&Baseline>,
+    (scenario, run): (&Scenario, &Analysis),
+    even_failed: bool,
+) -> Result<Baseline, NotAdded> {
+    let now = files::timestamp(clock::wall_now());
+    let this = Baseline::accept(run, scenario, &now)?;
+    let (seed, mismatch) = (run.head.seed, Mismatch::Refuse);
+    let verdict = judge(Judging { scenario, analysis: run, baseline: None, mismatch, seed });
+    if verdict.outcome == Outcome::Fail && !even_failed {
+        let failed = verdict.thresholds.iter().filter(|t| !t.held).count();
+        return Err(NotAdded::Failed {
+            sentence: verdict.reasons.into_iter().take(failed).collect(),
+        });
+    }
+    let Some(before) = before else { return Ok(this) };
+    let accepted = before.with(this, usize::from(scenario.baseline().runs))?;
+    warn_of_a_step(before, run, scenario);
+    Ok(accepted)
+}
+
+/// Writes the baseline; `named` says that the user chose the file.
+fn write(file: &Path, named: bool, accepted: &Baseline) -> Result<(), Failure> {
     let text = accepted.to_json();
     if text.len() > MAX_BYTES {
         let (has, runs) = (text.len() >> 20, accepted.run_ids().len());
@@ -58,12 +93,9 @@ pub(super) fn accept(path: &Path, file: Option<&Path>, earlier: Earlier) -> Resu
             "keep fewer than {runs} runs (`baseline: {{runs: …}}`), or make fewer calls"
         )));
     }
-    files::write(&file, text.as_bytes())
-        .map_err(|failure| failure.hint("choose another place with --baseline FILE"))?;
-    let has = accepted.run_ids().len();
-    let shown = safe(&file.display().to_string());
-    print_result(&format!("{shown}: {}\n{level}", state(has, rule, accepted.run_id())))?;
-    Ok(exit::PASS)
+    files::write(file, text.as_bytes()).map_err(|failure| {
+        if named { failure } else { failure.hint("choose another place with --baseline FILE") }
+    })
 }
 
 /// The baseline beside the run's scenario. The recording says where that is, and it may come from others,
@@ -99,13 +131,17 @@ fn lock(file: &Path) -> Result<Option<File>, Failure> {
     }
 }
 
-fn refused(why: CannotAccept) -> Failure {
-    let other = matches!(why, CannotAccept::Other(_));
+fn refused(why: &NotAdded) -> Failure {
     let failure = Failure::usage(why);
-    if other {
-        failure.hint("`loadcall accept --replace RUN` starts the baseline over")
-    } else {
-        failure
+    match why {
+        NotAdded::Failed { .. } => failure.hint(
+            "a run that failed makes a baseline in which later failures look usual; to accept it all \
+             the same, add --even-failed",
+        ),
+        NotAdded::Cannot(CannotAccept::Other(_)) => {
+            failure.hint("`loadcall accept --replace RUN` starts the baseline over")
+        }
+        NotAdded::Cannot(CannotAccept::Unfit(_) | CannotAccept::Twice(_)) => failure,
     }
 }
 
@@ -147,14 +183,21 @@ fn warn_of_a_step(before: &Baseline, run: &Analysis, scenario: &Scenario) {
     ));
 }
 
-fn level(rule: BaselineRule, run: &Baseline) -> String {
-    let name = rule.primary.name();
-    match sample(run.measures().values(rule.primary)) {
-        Some(sample) => {
-            let figure = sample.quantile(rule.quantile);
-            let bound = if figure.lower_bound { "\u{2265}\u{a0}" } else { "" };
-            format!("{name} p{}: {bound}{:.0} ms\n", rule.quantile, figure.value)
-        }
-        None => format!("{name} was not measured: comparisons will be inconclusive\n"),
-    }
+/// What the run measured of what decides, and how its calls went.
+fn level(rule: BaselineRule, run: &Analysis) -> String {
+    let (name, q) = (rule.primary.name(), quantile(rule.quantile));
+    let calls = run.measures.values(Metric::CallsOk);
+    let ok = calls.iter().filter(|call| call.value > 0.5).count();
+    let calls = format!("{} of {} succeeded", number_of(ok), count(calls.len(), "call"));
+    let Some(sample) = sample(run.measures.values(rule.primary)) else {
+        return format!("{name} was not measured: comparisons will be inconclusive; {calls}\n");
+    };
+    let figure = sample.quantile(rule.quantile);
+    let bound = if figure.lower_bound { "\u{2265} " } else { "" };
+    let unanswered = match sample.censored() {
+        0 => String::new(),
+        n => format!(", {} of them unanswered", number_of(n)),
+    };
+    let (value, n) = (number(figure.value), count(sample.len(), "value"));
+    format!("{name} {q}: {bound}{value} ms ({n}{unanswered}); {calls}\n")
 }

@@ -9,7 +9,7 @@ pub(super) use server::{KeyArgs, LangfuseArgs, ServerArgs};
 use super::clips::Outside;
 use super::progress::Verbosity;
 use super::spec::AgentSpec;
-use crate::verdict::Mismatch;
+use crate::verdict::{FailOn, Mismatch};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -25,12 +25,12 @@ pub(super) struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    pass
+  0    pass, or nothing that --fail-on names
   1    internal error
   2    invalid usage or scenario
   3    nothing measured: no server, or no call reached an agent
   4    failed: a threshold, an expectation, or the comparison with the baseline
-  5    no verdict: inconclusive, not comparable, or the calling machine was overloaded
+  5    no verdict: not comparable with the baseline; if --fail-on names them, inconclusive and invalid
   130  stopped by a signal; the calls measured so far are reported
 
 Results go to stdout, progress and messages to stderr. LOADCALL_LOG=info (or debug) shows the logs
@@ -69,30 +69,24 @@ pub(super) enum Command {
         baseline: Option<PathBuf>,
         #[command(flatten)]
         different: DifferentArg,
+        #[command(flatten)]
+        fail_on: FailOnArg,
     },
     /// Add a run to the baseline of its scenario.
     ///
     /// Later runs of the scenario are compared with its baseline, which keeps the newest 7 runs unless
     /// the scenario sets another number (`baseline: {runs: 7}`). With 5 or more, comparisons include
     /// run-to-run variation.
-    Accept {
-        #[command(flatten)]
-        run: RecordedRun,
-        /// Start over with this run, after an intended change.
-        #[arg(long)]
-        replace: bool,
-        /// Baseline file (default: <scenario>.baseline.json beside the scenario).
-        #[arg(long, value_name = "FILE")]
-        baseline: Option<PathBuf>,
-    },
-    /// Print the report of a recorded run. Needs no server.
+    Accept(AcceptArgs),
+    /// Print the report of a recorded run, with the verdict it was given. Needs no server.
     Report {
         #[command(flatten)]
         run: RecordedRun,
         /// Output format.
         #[arg(long, value_enum, default_value = "text")]
         format: ReportFormat,
-        /// Baseline file (default: the scenario's baseline, if it exists).
+        /// Baseline file, or another run, to judge again with (default: show the verdict that was given when
+        /// the run was placed).
         #[arg(long, value_name = "FILE")]
         baseline: Option<PathBuf>,
         #[command(flatten)]
@@ -155,6 +149,33 @@ impl From<DifferentArg> for Mismatch {
     }
 }
 
+#[derive(Debug, Clone, Args)]
+pub(super) struct FailOnArg {
+    /// What makes the exit code other than 0, separated by commas: threshold, expectation, regression,
+    /// nothing-measured, not-comparable (these by default), inconclusive, invalid; or default, all, none.
+    #[arg(long, value_name = "LIST", default_value = "default", hide_default_value = true)]
+    pub(super) fail_on: FailOn,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AcceptArgs {
+    #[command(flatten)]
+    pub(super) run: RecordedRun,
+    /// Start over with this run, after an intended change.
+    #[arg(long)]
+    pub(super) replace: bool,
+    /// For jobs: add every valid run until the baseline has as many as it keeps, then leave it alone. A run that
+    /// cannot be added is said and is no error.
+    #[arg(long, conflicts_with = "replace")]
+    pub(super) while_learning: bool,
+    /// Accept the run although its thresholds or expectations failed.
+    #[arg(long)]
+    pub(super) even_failed: bool,
+    /// Baseline file (default: <scenario>.baseline.json beside the scenario).
+    #[arg(long, value_name = "FILE")]
+    pub(super) baseline: Option<PathBuf>,
+}
+
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct ClipArgs {
     /// Allow clips outside the scenario's folder.
@@ -189,6 +210,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) different: DifferentArg,
     #[command(flatten)]
+    pub(super) fail_on: FailOnArg,
+    #[command(flatten)]
     pub(super) placing: PlacingArgs,
 }
 
@@ -214,6 +237,8 @@ pub(super) struct AbArgs {
     /// Candidate agent.
     #[arg(long, value_name = "AGENT")]
     pub(super) b: AgentSpec,
+    #[command(flatten)]
+    pub(super) fail_on: FailOnArg,
     #[command(flatten)]
     pub(super) placing: PlacingArgs,
 }

@@ -2,17 +2,18 @@
 
 use super::exit;
 use super::failure::Failure;
-use super::terminal::print_result;
+use super::terminal::{eprint_line, print_result};
 use super::{documents, recorded, report};
 use crate::report::Report;
 use crate::report::paired::PairedReport;
-use crate::verdict::{Judged, Mismatch};
+use crate::verdict::{FailOn, Ground, Judged, Mismatch};
 use std::path::Path;
 
 pub(super) fn compare(
     path: &Path,
     baseline: Option<&Path>,
     mismatch: Mismatch,
+    fail_on: FailOn,
 ) -> Result<u8, Failure> {
     if recorded::is_ab(path) {
         if baseline.is_some() {
@@ -20,7 +21,9 @@ pub(super) fn compare(
         }
         let report = PairedReport::new(&report::judge_pair(path)?);
         print_result(&documents::paired_text(&report, path))?;
-        return Ok(exit::of(report.verdict.outcome));
+        let outcome = report.verdict.outcome;
+        say_what_passed_over(Ground::of(outcome).as_slice(), &fail_on);
+        return Ok(exit::of_pair(outcome, &fail_on));
     }
     let own = recorded::own_baseline_path(&recorded::open(path)?.head);
     if baseline.is_none() && !own.exists() {
@@ -36,7 +39,13 @@ pub(super) fn compare(
     let seed = run.head.seed;
     let judged = Judged::judge((scenario, run), Some(&baseline), mismatch, seed);
     drop(baseline);
-    let report = Report::new(judged);
+    let report = Report::new(Judged { fail_on, ..judged });
     print_result(&documents::text(&report, path))?;
-    Ok(exit::of(report.judged.verdict.outcome))
+    let Judged { verdict, fail_on, .. } = &report.judged;
+    say_what_passed_over(&verdict.grounds, fail_on);
+    Ok(exit::of(verdict.outcome, &verdict.grounds, fail_on))
+}
+
+fn say_what_passed_over(grounds: &[Ground], fail_on: &FailOn) {
+    exit::passed_over(grounds, fail_on).iter().for_each(|line| eprint_line(line));
 }

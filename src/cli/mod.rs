@@ -35,7 +35,7 @@ mod url;
 use crate::record::CallId;
 use crate::report::Selection;
 use args::{
-    AbArgs, AgentArgs, CalibrateArgs, CallsFormat, Cli, Command, KeyArgs, LangfuseArgs, NoiseArgs,
+    AbArgs, AcceptArgs, AgentArgs, CalibrateArgs, CallsFormat, Cli, Command, KeyArgs, LangfuseArgs, NoiseArgs,
     PlacingArgs, ReportFormat, RunArgs, ServerArgs,
 };
 use clap::Parser as _;
@@ -63,13 +63,10 @@ pub fn main() -> ExitCode {
         Command::Noise(args) => noise::noise(&args),
         Command::Check { scenarios, clips } => check::check(&scenarios, clips.outside()),
         Command::Schema => schema::schema(),
-        Command::Compare { run, baseline, different } => {
-            compare::compare(&run.path, baseline.as_deref(), different.into())
+        Command::Compare { run, baseline, different, fail_on } => {
+            compare::compare(&run.path, baseline.as_deref(), different.into(), fail_on.fail_on)
         }
-        Command::Accept { run, replace, baseline } => {
-            let earlier = if replace { accept::Earlier::Drop } else { accept::Earlier::Keep };
-            accept::accept(&run.path, baseline.as_deref(), earlier)
-        }
+        Command::Accept(args) => accept::accept(&args),
         Command::Report { run, format, baseline, different } => {
             report::report(&run.path, format, baseline.as_deref(), different.into())
         }

@@ -11,7 +11,7 @@ use super::terminal::{eprint_line, print_result};
 use super::{NoiseArgs, documents, files, logging, recorded};
 use crate::report::text;
 use crate::verdict::noise::Noise;
-use crate::verdict::{Judged, Mismatch};
+use crate::verdict::{Judged, Mismatch, Outcome};
 use indicatif::MultiProgress;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -67,8 +67,13 @@ fn shown<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<u8, Failure> {
     let (mut rule, mut runs) = (None, Vec::new());
     for path in paths {
         let (scenario, measured) = recorded::measure(path)?;
-        let measured =
-            measured.map_err(|why| Failure::no_verdict(format!("{}: {why}", path.display())))?;
+        let measured = measured.map_err(|why| {
+            let said = format!("{}: {why}", path.display());
+            match why.outcome() {
+                Outcome::NothingMeasured => Failure::nothing_measured(said),
+                _ => Failure::no_verdict(said),
+            }
+        })?;
         rule.get_or_insert_with(|| scenario.baseline());
         runs.push(measured);
     }

@@ -2,12 +2,16 @@
 
 use super::failure::Failure;
 use super::files;
+use crate::clock;
 use crate::measured::{self, Measured};
 use crate::record::store::{self, FILE_NAME, Recording, StoreError};
 use crate::record::{RunHead, Side};
 use crate::scenario::{Scenario, Style};
 use crate::turn::Analysis;
-use crate::verdict::{BASELINE_MAX_BYTES, Baseline, Unfit, unfit};
+use crate::verdict::{
+    BASELINE_MAX_BYTES, Baseline, Given, Judged, Mismatch, Origin, Unfit, VERDICT_FILE,
+    VERDICT_MAX_BYTES, unfit,
+};
 use std::path::{Path, PathBuf};
 
 /// Reads a recording call by call into its analysis.
@@ -27,7 +31,7 @@ pub(super) fn fold(
     for call in calls.by_ref() {
         analysis.add(&call.map_err(Failure::usage)?);
     }
-    Ok(analysis.finish(calls.into_tail()))
+    Ok(analysis.finish(calls.into_ending()))
 }
 
 pub(super) fn open(path: &Path) -> Result<Recording, Failure> {
@@ -82,7 +86,8 @@ pub(super) fn measure(path: &Path) -> Result<(Scenario, Result<Measured, Unfit>)
     let recording = open(path)?;
     let scenario = scenario(&recording.head)?;
     if let Some(measured) = stored(path, &recording.head) {
-        return Ok((scenario, Ok(measured)));
+        let ending = recording.calls.check().map_err(Failure::usage)?;
+        return Ok((scenario, ending.damage.map_or(Ok(measured), |damage| Err(damage.into()))));
     }
     let analysis = fold(recording, &scenario)?;
     let measured = match unfit(&analysis) {
@@ -100,6 +105,57 @@ fn stored(path: &Path, head: &RunHead) -> Option<Measured> {
     let text = files::read_text("the measured values", &path, measured::MAX_BYTES as u64).ok()?;
     let measured = Measured::parse(&text).ok()?;
     (measured.run_id == head.run_id && measured.valid).then_some(measured)
+}
+
+/// Keeps the verdict that a run was given beside its recording.
+pub(super) fn keep_verdict(judged: &Judged, folder: &Path) -> Result<(), Failure> {
+    let now = files::timestamp(clock::wall_now());
+    let (run, fail_on) = (&judged.analysis.head.run_id, judged.fail_on.clone());
+    let given = Given::new(run, &now, fail_on, judged.verdict.clone());
+    files::write(&folder.join(VERDICT_FILE), given.to_json().as_bytes())
+}
+
+/// The verdict that was given to a run; `None` when none was kept, and why when it cannot be used.
+fn given(path: &Path, head: &RunHead) -> Result<Option<Given>, String> {
+    let Some(folder) = (if path.is_dir() { Some(path) } else { path.parent() }) else {
+        return Ok(None);
+    };
+    let file = folder.join(VERDICT_FILE);
+    match crate::files::read_text(&file, VERDICT_MAX_BYTES) {
+        Err(e) if e.is_missing() => Ok(None),
+        Err(e) => Err(format!("{VERDICT_FILE}: {e}")),
+        Ok(text) => {
+            let given = Given::parse(&text, &head.run_id);
+            given.map(Some).map_err(|e| format!("{VERDICT_FILE}: {e}"))
+        }
+    }
+}
+
+/// A run with the verdict it was given; judged again where none was kept, it cannot be used, or a baseline is
+/// named.
+pub(super) fn judged(
+    path: &Path,
+    baseline: Option<&Path>,
+    mismatch: Mismatch,
+) -> Result<Judged, Failure> {
+    let head = open(path)?.head;
+    let is_asked = baseline.is_some() || mismatch == Mismatch::Allow;
+    let given = if is_asked { Ok(None) } else { given(path, &head) };
+    if let Ok(Some(given)) = given {
+        let (scenario, run) = analyse(path)?;
+        if run.damage.is_none() {
+            return Ok(Judged::given((scenario, run), given));
+        }
+        // Not judged, whatever the baseline.
+        let why = "the recording is damaged since".to_owned();
+        let judged = Judged::judge((scenario, run), None, mismatch, head.seed);
+        return Ok(Judged { origin: Origin::NotKept { why }, ..judged });
+    }
+    let origin = given.map_or_else(|why| Origin::NotKept { why }, |_| Origin::Now);
+    // The baseline first: where it is a run, its recording is analysed and gone before this one's.
+    let baseline = baseline_for(Path::new(&head.scenario_path), baseline)?;
+    let judged = Judged::judge(analyse(path)?, baseline.as_ref(), mismatch, head.seed);
+    Ok(Judged { origin, ..judged })
 }
 
 /// A baseline file, or a run to compare with as if it were one.
@@ -137,6 +193,7 @@ pub(super) fn own_baseline_path(head: &RunHead) -> PathBuf {
 mod tests {
     use super::*;
     use crate::record::store::testing;
+    use crate::verdict::Outcome;
 
     #[test]
     fn stored_values_are_used_where_they_can_be_and_the_recording_else() {
@@ -162,6 +219,104 @@ mod tests {
             store(&unusable);
             assert_eq!(from_recording(), measured);
         }
+    }
+
+    /// A run that was judged against another one, with its verdict kept.
+    fn given_a_verdict(folder: &Path) -> Judged {
+        let other = tempfile::tempdir().unwrap();
+        testing::large(other.path(), 10, 3, 2).unwrap();
+        testing::large(folder, 10, 3, 1).unwrap();
+        let baseline = baseline(other.path()).ok().unwrap();
+        let run = analyse(folder).ok().unwrap();
+        let judged = Judged::judge(run, Some(&baseline), Mismatch::Refuse, 1);
+        let fail_on = "inconclusive".parse().unwrap();
+        let judged = Judged { fail_on, ..judged };
+        keep_verdict(&judged, folder).ok().unwrap();
+        judged
+    }
+
+    fn shown(folder: &Path) -> Judged {
+        judged(folder, None, Mismatch::Refuse).ok().unwrap()
+    }
+
+    #[test]
+    fn a_report_shows_the_verdict_that_was_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let then = given_a_verdict(folder.path());
+        let now = shown(folder.path());
+        assert_eq!(now.verdict.reasons, then.verdict.reasons);
+        assert_eq!(now.verdict.comparison.as_ref().unwrap().baseline_runs, ["large-2"]);
+        assert_eq!((&now.verdict.grounds, &now.fail_on), (&then.verdict.grounds, &then.fail_on));
+        assert_eq!(now.verdict.learning, then.verdict.learning);
+        let rows = |judged: &Judged| judged.verdict.comparison.as_ref().unwrap().changes.len();
+        assert_eq!(rows(&now), rows(&then));
+        let line = now.origin_line().unwrap();
+        assert!(line.contains("against the accepted run large-2"), "{line}");
+        // A baseline that is named judges again, and so does `compare`.
+        let again = judged(folder.path(), Some(folder.path()), Mismatch::Refuse).ok().unwrap();
+        assert_eq!((again.origin, again.verdict.comparison), (Origin::Now, None));
+        assert!(again.verdict.reasons[0].starts_with("this run is the baseline"));
+    }
+
+    #[test]
+    fn a_verdict_of_another_run_or_a_broken_one_is_not_used_and_that_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        given_a_verdict(folder.path());
+        let file = folder.path().join(VERDICT_FILE);
+        let whole = files::read_text("it", &file, VERDICT_MAX_BYTES).ok().unwrap();
+        let no_reasons = {
+            let mut json: serde_json::Value = serde_json::from_str(&whole).unwrap();
+            json["verdict"]["reasons"] = serde_json::json!([]);
+            json.to_string()
+        };
+        for (text, why) in [
+            ("{}".to_owned(), "it is not a verdict"),
+            (whole.replace("\"run\": \"large-1\"", "\"run\": \"large-9\""), "it is of another run"),
+            (whole.replace("\"format\": 1", "\"format\": 2"), "its format is 2"),
+            (whole.replace("loadcall verdict", "loadcall baseline"), "it is not a verdict"),
+            (whole[..whole.len() / 2].to_owned(), "it is not a verdict"),
+            (no_reasons, "it is not a verdict"),
+            ("\u{1b}[2J".repeat(10), "it is not a verdict"),
+            (" ".repeat(5 << 20), "larger than the limit"),
+        ] {
+            files::write(&file, text.as_bytes()).ok().unwrap();
+            let judged = shown(folder.path());
+            let Origin::NotKept { why: said } = &judged.origin else { panic!("{why}") };
+            assert!(said.starts_with("verdict.json: ") && said.contains(why), "{said} for {why}");
+            assert!(!said.contains('\u{1b}'));
+            assert_eq!(judged.verdict.comparison, None);
+        }
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(shown(folder.path()).origin, Origin::Now);
+    }
+
+    #[test]
+    fn a_damaged_recording_is_not_judged_whatever_its_verdict_was() {
+        let folder = tempfile::tempdir().unwrap();
+        given_a_verdict(folder.path());
+        let values = Measured {
+            run_id: "large-1".to_owned(),
+            ..measure(folder.path()).ok().unwrap().1.unwrap()
+        };
+        files::write(&folder.path().join(measured::FILE_NAME), values.to_json().as_bytes())
+            .ok()
+            .unwrap();
+        let recording = folder.path().join(FILE_NAME);
+        let text = files::read_text("it", &recording, 1 << 24).ok().unwrap();
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines[4] = "{\"call\":{\"id\":3";
+        files::write(&recording, (lines.join("\n") + "\n").as_bytes()).ok().unwrap();
+        let judged = shown(folder.path());
+        assert_eq!(judged.verdict.outcome, Outcome::Invalid);
+        assert_eq!(judged.analysis.calls.len(), 9);
+        let said = &judged.verdict.reasons[0];
+        assert!(said.starts_with("the recording is damaged: 1 line cannot be read ("), "{said}");
+        assert!(said.contains("run.jsonl:5:15: not valid JSON"), "{said}");
+        assert!(judged.origin_line().unwrap().contains("the recording is damaged since"));
+        // Nor is it a measure for others, though its values were stored before.
+        let why = measure(folder.path()).ok().unwrap().1.unwrap_err();
+        assert_eq!(why.outcome(), Outcome::Invalid);
+        assert!(baseline(folder.path()).is_err());
     }
 
     #[test]

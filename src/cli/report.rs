@@ -6,7 +6,7 @@ use super::terminal::{print_json, print_result};
 use super::{ReportFormat, documents, recorded};
 use crate::report::Report;
 use crate::report::paired::{PairedReport, json};
-use crate::verdict::{Judged, JudgedPair, Mismatch};
+use crate::verdict::{JudgedPair, Mismatch};
 use std::path::Path;
 
 pub(super) fn report(
@@ -26,13 +26,7 @@ pub(super) fn report(
         }
         return Ok(exit::PASS);
     }
-    let head = recorded::open(path)?.head;
-    let baseline = recorded::baseline_for(Path::new(&head.scenario_path), baseline)?;
-    let (scenario, run) = recorded::analyse(path)?;
-    let seed = head.seed;
-    let judged = Judged::judge((scenario, run), baseline.as_ref(), mismatch, seed);
-    drop(baseline);
-    let report = Report::new(judged);
+    let report = Report::new(recorded::judged(path, baseline, mismatch)?);
     match format {
         ReportFormat::Text => print_result(&documents::text(&report, path))?,
         ReportFormat::Json => documents::print_report(&report)?,

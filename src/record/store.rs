@@ -12,11 +12,12 @@
 //!
 //! This version reads all of them; a reader refuses formats it does not know. Calls stand in the order of their ends. Fields may be added within a
 //! format; unknown ones are ignored. A run that was killed has no `end` line and may have a cut last
-//! line, which is dropped.
+//! line, which is dropped. Any other line that cannot be read costs what it held and is counted
+//! ([`Damage`]); only the first line is needed.
 
 mod reader;
 
-pub use reader::{Calls, MAX_LINE, Recording, open, read};
+pub use reader::{Calls, Damage, Ending, MAX_LINE, Recording, open, read};
 
 use super::{CallRecord, RunHead, RunTail};
 use crate::files::ReadError;
@@ -45,8 +46,10 @@ pub enum StoreError {
         "`{path}` has format {found}, this loadcall reads formats 1 to {FORMAT}: use the loadcall that wrote it"
     )]
     Format { path: PathBuf, found: u64 },
-    #[error("`{path}` line {line}: {why}")]
-    Line { path: PathBuf, line: usize, why: String },
+    #[error("{}:{line}:{column}: {why}", path.display())]
+    Line { path: PathBuf, line: usize, column: usize, why: String },
+    #[error("`{path}` is damaged: {first}")]
+    Damaged { path: PathBuf, first: String },
     #[error("`{path}` line {line} is longer than {MAX_LINE} bytes, the longest that is read")]
     LongLine { path: PathBuf, line: usize },
     #[error("cannot read `{path}`: {source}")]
@@ -89,8 +92,14 @@ impl Writer {
     /// Creates `run.jsonl` in an existing folder and writes its first line.
     pub fn create(folder: &Path, head: &RunHead) -> Result<Self, StoreError> {
         let mut writer = Self::empty(folder)?;
-        writer.line(&LineOut::Run(Headed { format: FORMAT, head }))?;
-        Ok(writer)
+        match writer.line(&LineOut::Run(Headed { format: FORMAT, head })) {
+            Ok(()) => Ok(writer),
+            Err(e) => {
+                // An empty file would count as a run that is there already.
+                let _ = std::fs::remove_file(&writer.path);
+                Err(e)
+            }
+        }
     }
 
     fn empty(folder: &Path) -> Result<Self, StoreError> {

@@ -152,6 +152,7 @@ impl<'a> From<&'a StepLine> for StepJson<'a> {
             step: line.step,
             turn: &line.id,
             n: line.n,
+            unanswered: line.unanswered,
             heard_ms: micro(line.path.total_ms()),
             path_ms: path(&line.path),
             hidden_ms: micro(line.path.hidden_ms),

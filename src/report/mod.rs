@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use crate::record::RunTail;
 use crate::scenario::{Metric, Scenario};
 use crate::time::Offset;
-use crate::turn::{Analysis, ContentCounts, Measures, Path};
+use crate::turn::{Analysis, ContentCounts, Measures, Path, Reply};
 use crate::verdict::Judged;
 
 /// A run as it is reported. Text in it is as it was recorded: each document escapes it by its own
@@ -63,6 +63,8 @@ pub struct StepLine {
     pub id: String,
     /// Turns with a path, told apart as that of most of them is.
     pub n: usize,
+    /// Turns that were never answered, which have no path: the breakdown is of the others alone.
+    pub unanswered: usize,
     /// Around the median of the heard latency.
     pub path: Path,
 }
@@ -129,14 +131,16 @@ fn summaries(measures: &Measures) -> Vec<Summary> {
 }
 
 fn steps(scenario: &Scenario, analysis: &Analysis) -> Vec<StepLine> {
-    let mut by_step: BTreeMap<u32, Vec<Path>> = BTreeMap::new();
+    let mut by_step: BTreeMap<u32, (Vec<Path>, usize)> = BTreeMap::new();
     for turn in analysis.turns() {
-        by_step.entry(turn.step).or_default().extend(turn.path());
+        let (paths, unanswered) = by_step.entry(turn.step).or_default();
+        paths.extend(turn.path());
+        *unanswered += usize::from(matches!(turn.reply, Reply::Unanswered { .. }));
     }
-    let line = |(step, paths): (u32, Vec<Path>)| {
+    let line = |(step, (paths, unanswered)): (u32, (Vec<Path>, usize))| {
         let id = scenario.steps().get(step as usize)?.id.clone();
         let paths = Path::alike(&paths);
-        Some(StepLine { step, id, n: paths.len(), path: Path::around(&paths, 50.0)? })
+        Some(StepLine { step, id, n: paths.len(), unanswered, path: Path::around(&paths, 50.0)? })
     };
     by_step.into_iter().filter_map(line).collect()
 }

@@ -2,6 +2,7 @@
 //! kept, never its log, so a run takes the memory of its numbers however long its recording is. Calls
 //! may come in any order: the result is the same.
 
+use crate::record::store::{Damage, Ending};
 use crate::record::{CallRecord, Outcome, Run, RunHead, RunTail};
 use crate::scenario::{Metric, Scenario};
 use crate::stats::Histogram;
@@ -23,6 +24,8 @@ pub struct Analysis {
     pub measures: Measures,
     pub seen: Seen,
     pub media: Media,
+    /// Lines of the recording that could not be read.
+    pub damage: Option<Damage>,
 }
 
 /// The media of all calls together, as they were sent and as they arrived.
@@ -72,6 +75,7 @@ impl Analysis {
             measures: Measures::default(),
             seen: Seen::default(),
             media: Media::default(),
+            damage: None,
         };
         Analyser { scenario, so_far, tells: Tells::default() }
     }
@@ -99,9 +103,9 @@ impl Analyser<'_> {
         so_far.calls.push(facts);
     }
 
-    /// Ends the analysis; `tail` is the end of the recording, if it has one.
-    pub fn finish(self, tail: Option<RunTail>) -> Analysis {
-        let mut done = Analysis { tail, ..self.so_far };
+    /// Ends the analysis with the end of the recording.
+    pub fn finish(self, Ending { tail, damage }: Ending) -> Analysis {
+        let mut done = Analysis { tail, damage, ..self.so_far };
         done.calls.sort_by_key(|call| call.call);
         for values in done.measures.by_metric.values_mut() {
             values.sort_by_key(|value| (value.call, value.step));
@@ -139,7 +143,7 @@ fn settle(call: &mut CallFacts, measures: &mut Measures, tells: Tells) {
 pub fn analyse(run: &Run, scenario: &Scenario) -> Analysis {
     let mut analysis = Analysis::begin(run.head.clone(), scenario);
     run.calls.iter().for_each(|call| analysis.add(call));
-    analysis.finish(run.tail.clone())
+    analysis.finish(Ending { tail: run.tail.clone(), damage: None })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Judging, Outcome};
 use crate::record::Outcome as CallOutcome;
+use crate::record::store::Damage;
 use crate::stats::Histogram;
 use crate::text::{count, number, number_of};
 use crate::turn::{Analysis, CallFacts, ContentCounts, Media};
@@ -60,6 +61,12 @@ pub enum Unfit {
         count(*done, "recorded call")
     )]
     Killed { done: usize },
+    #[error(
+        "the recording is damaged: {} cannot be read ({first}), and what {} held is lost; the other calls are \
+         reported, not judged",
+        count(*lines, "line"), if *lines == 1 { "it" } else { "they" }
+    )]
+    Damaged { lines: usize, first: String },
     #[error("only {done} of {planned} planned calls were recorded; run the scenario again")]
     Unfinished { done: usize, planned: u32 },
     #[error("no call reached an agent: {why}")]
@@ -90,7 +97,8 @@ impl Unfit {
         match self {
             Self::Stopped { .. } => Outcome::Stopped,
             Self::NothingMeasured { .. } => Outcome::NothingMeasured,
-            Self::Killed { .. }
+            Self::Damaged { .. }
+            | Self::Killed { .. }
             | Self::Unfinished { .. }
             | Self::OurFaults { .. }
             | Self::LatePacing { .. }
@@ -99,10 +107,19 @@ impl Unfit {
     }
 }
 
+impl From<Damage> for Unfit {
+    fn from(Damage { lines, first }: Damage) -> Self {
+        Self::Damaged { lines, first }
+    }
+}
+
 /// Why a run is not judged; `None` for one that is.
 pub fn unfit(run: &Analysis) -> Option<Unfit> {
     let calls = run.calls.len();
     let done = run.calls.iter().filter(|c| c.outcome != CallOutcome::Stopped).count();
+    if let Some(damage) = run.damage.clone() {
+        return Some(damage.into());
+    }
     match &run.tail {
         Some(tail) if tail.stopped => return Some(Unfit::Stopped { done, planned: tail.planned }),
         Some(_) => {}

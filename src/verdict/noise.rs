@@ -16,6 +16,8 @@ use crate::stats::{Components, Logged, Quantile, components};
 const CALLS: [u32; 5] = [10, 20, 50, 100, 200];
 /// Numbers of accepted runs that are shown.
 pub const BASELINES: [u32; 3] = [5, 7, 14];
+/// With fewer calls than this in a run nothing is said of how calls and runs vary.
+const MIN_CALLS: usize = 5;
 /// What Hodges and Lehmann's estimate needs more of than the mean does, for normal values.
 const EFFICIENCY: f64 = 0.955;
 
@@ -31,7 +33,7 @@ pub enum NoNoise {
     #[error("{side} is one side of an A/B run; name runs of `loadcall run` or `noise`")]
     Arm { side: &'static str },
     #[error(
-        "{metric} has too few values: at least 2 runs of 2 calls each are needed, better 5 runs"
+        "{metric} has too few values: at least 2 runs of {MIN_CALLS} calls each are needed, better 5 runs"
     )]
     TooFew { metric: &'static str },
 }
@@ -99,6 +101,9 @@ impl Noise {
             let figure = sample.quantile(rule.quantile);
             let run_id = of.run_id.clone();
             figures.push(RunFigure { run_id, calls: sample.clusters(), figure });
+        }
+        if figures.iter().any(|figure| figure.calls < MIN_CALLS) {
+            return Err(too_few);
         }
         let components = components(&logged).ok_or_else(|| too_few.clone())?;
         let calls: usize = figures.iter().map(|f| f.calls).sum();
@@ -239,5 +244,8 @@ mod tests {
         let one = say(noise_of(&[Agent::default()], 20));
         assert!(one.starts_with("heard_e2e_latency has too few values: at least 2 runs"), "{one}");
         assert!(say(Noise::measure(two_questions().baseline(), &[])).contains("too few"));
+        let small = say(noise_of(&[Agent::default(); 5], 4));
+        assert!(small.contains("at least 2 runs of 5 calls each"), "{small}");
+        noise_of(&[Agent::default(); 2], 5).expect("noise");
     }
 }

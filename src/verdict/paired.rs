@@ -83,8 +83,11 @@ pub struct PairedComparison {
     pub pairs: usize,
     /// How many pairs would settle what is unclear.
     pub pairs_needed: Option<u64>,
-    /// The primary metric first, if it has pairs, then the others.
+    /// The primary metric first, then the others; each only where it has [enough](PairedChange::is_enough)
+    /// pairs.
     pub changes: Vec<PairedChange>,
+    /// Pairs of calls and of turns of the primary metric, where they are too few.
+    pub too_few: Option<(usize, usize)>,
     pub calls: PairedCalls,
     /// Where the shift comes from; `None` when the agents report no stages, or nothing is known of it.
     pub attribution: Option<Attribution>,
@@ -114,6 +117,13 @@ pub struct PairedCalls {
     pub only_a_ok: u64,
     pub only_b_ok: u64,
     pub neither_ok: u64,
+}
+
+impl PairedChange {
+    /// With fewer pairs there is neither an interval nor a word for it.
+    fn is_enough(&self) -> bool {
+        self.pairs >= MIN_PAIRS && self.turns >= values_needed(50.0)
+    }
 }
 
 impl PairedCalls {
@@ -253,13 +263,15 @@ fn compare(
         let is_like = alike || metric != Metric::TtsNodeTtfb;
         is_like.then(|| change(metric, first, second, &how)).flatten()
     };
-    let primary = of(rule.primary);
+    let measured = of(rule.primary);
+    let primary = measured.filter(PairedChange::is_enough);
     let min_effect_ms = primary.map_or(rule.min_effect_abs_ms, |p| rule.min_effect_ms(p.a.value));
     let standing = primary.map_or(Standing::Unclear, |p| standing(&p, min_effect_ms));
     let repeats = |m: Metric| [a, b].iter().all(|side| side.analysis.measures.repeats(m));
     let others =
         Metric::ALL.into_iter().filter(|m| m.is_time() && *m != rule.primary && !repeats(*m));
-    let changes = primary.into_iter().chain(others.filter_map(of)).collect();
+    let others = others.filter_map(of).filter(PairedChange::is_enough);
+    let changes = primary.into_iter().chain(others).collect();
     let calls: BTreeSet<CallId> = a.analysis.calls.iter().map(|call| call.call).collect();
     let pairs = b.analysis.calls.iter().filter(|call| calls.contains(&call.call)).count();
     let moved = primary
@@ -275,6 +287,7 @@ fn compare(
             .filter(|_| standing == Standing::Unclear)
             .and_then(|p| pairs_needed(&p, min_effect_ms)),
         changes,
+        too_few: measured.filter(|p| !p.is_enough()).map(|p| (p.pairs, p.turns)),
         calls: PairedCalls::count(first, second),
         attribution: moved.and_then(|ms| attribution::explain(first, second, 50.0, ms, alike)),
     };
@@ -283,9 +296,7 @@ fn compare(
 
 fn standing(change: &PairedChange, min_effect_ms: f64) -> Standing {
     let Shift { low, at_least, at_most, high } = change.shift;
-    if change.pairs < MIN_PAIRS || change.turns < values_needed(50.0) {
-        Standing::Unclear
-    } else if low > 0.0 && at_least >= min_effect_ms {
+    if low > 0.0 && at_least >= min_effect_ms {
         Standing::Worse
     } else if high < 0.0 && at_most <= -min_effect_ms {
         Standing::Better

@@ -1,3 +1,4 @@
+mod nightly;
 mod simulation;
 
 use super::testing::{Agent, against};

@@ -17,8 +17,25 @@ pub struct Recording<R = BufReader<File>> {
     pub calls: Calls<R>,
 }
 
-/// The calls of a recording in the order of the file, which is that of their ends. After an error
-/// there are no more.
+/// How a recording ends, once its calls were read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ending {
+    /// `None` when the run was killed.
+    pub tail: Option<RunTail>,
+    /// `None` when every line could be read.
+    pub damage: Option<Damage>,
+}
+
+/// Lines that cannot be read, such as after a bad sector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    pub lines: usize,
+    /// The first of them, as `run.jsonl:5:301: not valid JSON`.
+    pub first: String,
+}
+
+/// The calls of a recording in the order of the file, which is that of their ends. A line that cannot be read
+/// is left out and counted; after an error there are no more.
 #[derive(Debug)]
 pub struct Calls<R = BufReader<File>> {
     path: PathBuf,
@@ -27,6 +44,7 @@ pub struct Calls<R = BufReader<File>> {
     line: usize,
     pub(super) buffer: Vec<u8>,
     tail: Option<RunTail>,
+    damage: Option<Damage>,
     over: bool,
 }
 
@@ -45,10 +63,10 @@ pub fn read(path: &Path) -> Result<Run, StoreError> {
 
 impl<R: BufRead> Recording<R> {
     pub(super) fn begin(path: PathBuf, lines: R) -> Result<Self, StoreError> {
-        let (buffer, line, tail, over) = (Vec::new(), 0, None, false);
-        let mut calls = Calls { path, lines, line, buffer, tail, over };
+        let (buffer, line, tail, damage, over) = (Vec::new(), 0, None, None, false);
+        let mut calls = Calls { path, lines, line, buffer, tail, damage, over };
         calls.next_line()?;
-        let head = parse_head(&calls.path, &calls.buffer)?;
+        let head = parse_head(&calls.path, calls.buffer.trim_ascii_end())?;
         Ok(Self { head, calls })
     }
 
@@ -56,14 +74,27 @@ impl<R: BufRead> Recording<R> {
         let Self { head, mut calls } = self;
         let mut all = calls.by_ref().collect::<Result<Vec<CallRecord>, _>>()?;
         all.sort_by_key(|call| call.id);
-        Ok(Run { head, calls: all, tail: calls.into_tail() })
+        let path = calls.path.clone();
+        match calls.into_ending() {
+            Ending { tail, damage: None } => Ok(Run { head, calls: all, tail }),
+            Ending { damage: Some(Damage { first, .. }), .. } => {
+                Err(StoreError::Damaged { path, first })
+            }
+        }
     }
 }
 
 impl<R> Calls<R> {
-    /// What the last line says, once all calls were read; `None` when the run was killed.
-    pub fn into_tail(self) -> Option<RunTail> {
-        self.tail
+    /// How the recording ends, once all calls were read.
+    pub fn into_ending(self) -> Ending {
+        Ending { tail: self.tail, damage: self.damage }
+    }
+
+    fn lose(&mut self, line: StoreError) {
+        match &mut self.damage {
+            Some(damage) => damage.lines += 1,
+            None => self.damage = Some(Damage { lines: 1, first: line.to_string() }),
+        }
     }
 }
 
@@ -84,21 +115,34 @@ impl<R: BufRead> Calls<R> {
         Ok(!self.buffer.is_empty())
     }
 
+    /// Reads what is left and keeps none of it: whether the recording is whole.
+    pub fn check(mut self) -> Result<Ending, StoreError> {
+        self.by_ref().try_for_each(|call| call.map(drop))?;
+        Ok(self.into_ending())
+    }
+
     fn next_call(&mut self) -> Result<Option<CallRecord>, StoreError> {
+        // Of a line that cannot be read it is only known by what follows whether it is the last one.
+        let mut unread: Option<StoreError> = None;
         while self.next_line()? {
             if self.buffer.trim_ascii().is_empty() {
                 continue;
             }
-            match serde_json::from_slice(&self.buffer) {
+            if let Some(line) = unread.take() {
+                self.lose(line);
+            }
+            match serde_json::from_slice(self.buffer.trim_ascii_end()) {
                 Ok(LineIn::Call(call)) => return Ok(Some(*call)),
                 Ok(LineIn::End(tail)) => self.tail = Some(tail),
                 Ok(LineIn::Run(_)) => {
                     return Err(StoreError::NotARecording { path: self.path.clone() });
                 }
-                // The line that was being written when loadcall was killed.
-                Err(_) if !self.buffer.ends_with(b"\n") => break,
-                Err(error) => return Err(faulty(&self.path, self.line, &error)),
+                Err(error) => unread = Some(faulty(&self.path, self.line, &error)),
             }
+        }
+        // The line that was being written when loadcall was killed; nothing follows the end of a run.
+        if let (Some(line), Some(_)) = (unread, &self.tail) {
+            self.lose(line);
         }
         Ok(None)
     }
@@ -117,16 +161,22 @@ impl<R: BufRead> Iterator for Calls<R> {
     }
 }
 
+/// What the first line of every recording begins with, as loadcall writes it.
+const HEAD: &[u8] = b"{\"run\":";
+
 fn parse_head(path: &Path, line: &[u8]) -> Result<RunHead, StoreError> {
     let not_a_recording = || StoreError::NotARecording { path: path.into() };
-    let any: serde_json::Value = serde_json::from_slice(line).map_err(|_| not_a_recording())?;
+    let any: serde_json::Value = serde_json::from_slice(line).map_err(|error| {
+        if line.starts_with(HEAD) { faulty(path, 1, &error) } else { not_a_recording() }
+    })?;
     let format = any.get("run").and_then(|r| r.get("format")).and_then(serde_json::Value::as_u64);
     match format {
         None => Err(not_a_recording()),
         Some(found) if !(1..=u64::from(FORMAT)).contains(&found) => {
             Err(StoreError::Format { path: path.into(), found })
         }
-        Some(_) => match serde_json::from_value(any) {
+        // Once more from the text, which knows its columns.
+        Some(_) => match serde_json::from_slice(line) {
             Ok(LineIn::Run(headed)) => Ok(headed.head),
             Ok(_) => Err(not_a_recording()),
             Err(error) => Err(faulty(path, 1, &error)),
@@ -134,13 +184,17 @@ fn parse_head(path: &Path, line: &[u8]) -> Result<RunHead, StoreError> {
     }
 }
 
+/// The longest explanation of a line that is kept, in characters.
+const MAX_WHY: usize = 160;
+
 /// `serde_json` counts lines within what it was given, which is always one.
 fn faulty(path: &Path, line: usize, error: &serde_json::Error) -> StoreError {
-    let text = error.to_string();
-    let why = text.split(" at line ").next().unwrap_or_default();
-    let why = match error.column() {
-        0 => why.to_owned(),
-        column => format!("{why} (column {column})"),
+    let why = if error.is_data() {
+        let text = error.to_string();
+        let why = text.rsplit_once(" at line ").map_or(text.as_str(), |(why, _)| why);
+        format!("not a line of a recording ({})", why.chars().take(MAX_WHY).collect::<String>())
+    } else {
+        "not valid JSON".to_owned()
     };
-    StoreError::Line { path: path.into(), line, why }
+    StoreError::Line { path: path.into(), line, column: error.column(), why }
 }

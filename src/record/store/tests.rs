@@ -78,16 +78,75 @@ fn a_killed_run_keeps_the_calls_that_had_ended() {
     }
 }
 
-#[test]
-fn a_broken_line_in_the_middle_is_named() {
+/// All lines of a recording of three calls.
+fn lines_of_three() -> Vec<String> {
+    let tail =
+        RunTail { ended: Offset::from_micros(99), stopped: false, gave_up: false, planned: 3 };
     let text = written(|w| {
-        w.call(&call(0)).unwrap();
-        w.call(&call(1)).unwrap();
+        (0..3).for_each(|id| w.call(&call(id)).unwrap());
+        w.end(&tail).unwrap();
     });
-    let mut lines: Vec<&str> = text.lines().collect();
-    lines[1] = "{\"call\":{}}";
-    let e = parse(Path::new("x"), &(lines.join("\n") + "\n")).unwrap_err();
-    assert!(e.to_string().starts_with("`x` line 2: "), "{e}");
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The ids of the calls that are read, and the end.
+fn streamed(lines: &[String]) -> (Vec<u32>, Ending) {
+    let text = lines.join("\n") + "\n";
+    let Recording { mut calls, .. } =
+        Recording::begin("r/run.jsonl".into(), text.as_bytes()).unwrap();
+    let ids = calls.by_ref().map(|call| call.unwrap().id.0).collect();
+    (ids, calls.into_ending())
+}
+
+#[test]
+fn a_line_that_cannot_be_read_costs_its_call_and_is_named() {
+    let whole = lines_of_three();
+    assert!(streamed(&whole).1.damage.is_none());
+    let cut = whole[2][..30].to_owned();
+    for (line, first) in [
+        ("{\"call\":{}}", "r/run.jsonl:3:10: not a line of a recording (missing field `id`)"),
+        ("\u{1}\u{7f}nonsense", "r/run.jsonl:3:1: not valid JSON"),
+        (cut.as_str(), "r/run.jsonl:3:30: not valid JSON"),
+    ] {
+        let mut lines = whole.clone();
+        lines[2] = line.to_owned();
+        let (ids, ending) = streamed(&lines);
+        assert_eq!((ids.as_slice(), ending.tail.is_some()), ([0, 2].as_slice(), true));
+        assert_eq!(ending.damage, Some(Damage { lines: 1, first: first.to_owned() }));
+        lines[1] = "[]".to_owned();
+        lines.push("{".to_owned());
+        let (ids, Ending { damage, .. }) = streamed(&lines);
+        let damage = damage.unwrap();
+        assert_eq!((ids.as_slice(), damage.lines), ([2].as_slice(), 3));
+        assert!(damage.first.starts_with("r/run.jsonl:2:"), "{}", damage.first);
+        // Whoever needs all of it is refused.
+        let e = parse(Path::new("r"), &(lines.join("\n") + "\n")).unwrap_err();
+        assert!(e.to_string().starts_with("`r` is damaged: r:2:"), "{e}");
+    }
+}
+
+#[test]
+fn a_broken_last_line_is_that_of_a_killed_run_and_a_broken_first_one_an_error() {
+    let mut lines = lines_of_three();
+    lines[4] = "{\"end\":".to_owned();
+    assert_eq!(streamed(&lines), (vec![0, 1, 2], Ending::default()));
+    let broken = lines[0].replace("run_id", "run_id\u{7}");
+    let e = Recording::begin("x".into(), broken.as_bytes()).unwrap_err();
+    assert!(
+        e.to_string().starts_with("x:1:") && e.to_string().ends_with(": not valid JSON"),
+        "{e}"
+    );
+    let other = lines[0].replace("run_id", "ran_id");
+    let e = Recording::begin("x".into(), other.as_bytes()).unwrap_err();
+    assert!(e.to_string().contains("(missing field `run_id`)"), "{e}");
+}
+
+#[test]
+fn a_long_explanation_is_cut() {
+    let mut lines = lines_of_three();
+    lines[2] = format!("{{\"{}\":1}}", "x".repeat(5_000));
+    let first = streamed(&lines).1.damage.unwrap().first;
+    assert!(first.chars().count() < 250, "{first}");
 }
 
 #[test]
@@ -143,7 +202,7 @@ fn calls_are_read_one_at_a_time() {
         assert!(taken.get() <= given + 64, "{} of {given} at call {id}", taken.get());
         assert!(calls.buffer.capacity() <= 2 * longest, "{}", calls.buffer.capacity());
     }
-    assert!(calls.next().is_none() && calls.into_tail().is_none());
+    assert!(calls.next().is_none() && calls.into_ending() == Ending::default());
 }
 
 #[test]

@@ -109,6 +109,7 @@ pub(super) struct StepJson<'a> {
     pub(super) step: u32,
     pub(super) turn: &'a str,
     pub(super) n: usize,
+    pub(super) unanswered: usize,
     pub(super) heard_ms: f64,
     pub(super) path_ms: BTreeMap<&'static str, f64>,
     pub(super) hidden_ms: f64,

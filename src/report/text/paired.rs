@@ -32,7 +32,9 @@ pub fn render(report: &PairedReport, colour: Colour, width: usize, place: &str) 
     }
     sides(&mut page, report);
     if let Some(comparison) = &report.verdict.comparison {
-        changes(&mut page, comparison);
+        if !comparison.changes.is_empty() {
+            changes(&mut page, comparison);
+        }
         calls(&mut page, &comparison.calls);
     }
     page.blank();

@@ -172,7 +172,20 @@ pub(super) fn steps(page: &mut Page, report: &Report) {
             ms if ms >= 0.5 => format!("; {} ms more in parallel", grouped(ms)),
             _ => String::new(),
         };
-        let text = format!("{} = {}{hidden}", grouped(line.path.total_ms()), each.join(" + "));
+        let answered = match line.unanswered {
+            0 => String::new(),
+            unanswered => format!(
+                " (of the {} that {} answered; {} not)",
+                text::count(line.n, "turn"),
+                if line.n == 1 { "was" } else { "were" },
+                match unanswered {
+                    1 => "1 was".to_owned(),
+                    n => format!("{} were", text::number_of(n)),
+                }
+            ),
+        };
+        let text =
+            format!("{} = {}{hidden}{answered}", grouped(line.path.total_ms()), each.join(" + "));
         page.paragraph(2, &[(Tone::Strong, &line.id), (Tone::Plain, ":")], &text);
     }
 }

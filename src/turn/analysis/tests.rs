@@ -12,7 +12,7 @@ fn analysed(folder: &std::path::Path) -> Analysis {
     for call in calls.by_ref() {
         analysis.add(&call.unwrap());
     }
-    analysis.finish(calls.into_tail())
+    analysis.finish(calls.into_ending())
 }
 
 #[test]

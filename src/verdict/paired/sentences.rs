@@ -25,6 +25,9 @@ pub(super) fn reasons(comparison: &PairedComparison, standing: Standing) -> Vec<
 
 fn latency(comparison: &PairedComparison, standing: Standing) -> Vec<String> {
     let name = comparison.primary.name();
+    if let Some((pairs, turns)) = comparison.too_few {
+        return vec![format!("{name} cannot be compared: {}", missing(pairs, turns))];
+    }
     let Some(change) = primary(comparison) else {
         return vec![format!(
             "{name} cannot be compared: no pair of calls has values on both sides"
@@ -63,18 +66,17 @@ fn primary(comparison: &PairedComparison) -> Option<&PairedChange> {
     comparison.changes.first().filter(|change| change.metric == comparison.primary)
 }
 
-/// Why it is inconclusive, and what would settle it.
-fn doubt(comparison: &PairedComparison, change: &PairedChange) -> String {
-    if change.pairs < MIN_PAIRS {
-        return format!(
-            "{} of calls: at least {MIN_PAIRS} are needed",
-            count(change.pairs, "pair")
-        );
+/// What is too few.
+fn missing(pairs: usize, turns: usize) -> String {
+    if pairs < MIN_PAIRS {
+        return format!("{} of calls: at least {MIN_PAIRS} are needed", count(pairs, "pair"));
     }
     let need = values_needed(50.0);
-    if change.turns < need {
-        return format!("{} of turns: at least {need} are needed", count(change.turns, "pair"));
-    }
+    format!("{} of turns: at least {need} are needed", count(turns, "pair"))
+}
+
+/// Why it is inconclusive, and what would settle it.
+fn doubt(comparison: &PairedComparison, change: &PairedChange) -> String {
     let effect = number(comparison.min_effect_ms);
     match comparison.pairs_needed {
         None => {

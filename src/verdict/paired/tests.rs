@@ -49,7 +49,15 @@ fn the_same_agent_is_no_worse_and_that_is_said() {
 fn too_few_pairs_are_unclear() {
     let verdict = of(&[Agent::default(); 5], &[slower(300.0); 5]);
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
-    assert!(verdict.reasons[0].ends_with("5 pairs of calls: at least 6 are needed"));
+    assert_eq!(
+        verdict.reasons[0],
+        "heard_e2e_latency cannot be compared: 5 pairs of calls: at least 6 are needed"
+    );
+    // Neither a word nor an interval, however large the shift.
+    let comparison = verdict.comparison.expect("a pair");
+    assert!(comparison.changes.is_empty() && comparison.attribution.is_none(), "{comparison:?}");
+    assert_eq!((comparison.detectable_ms, comparison.too_few), (None, Some((5, 10))));
+    assert!(!verdict.reasons.iter().any(|r| r.contains("interval")), "{:?}", verdict.reasons);
 }
 
 #[test]
