@@ -81,6 +81,7 @@ fn run(offs: &[i64]) -> (Run, Vec<Truth>) {
         loadcall_version: "0.1.0".into(),
         scenario_path: String::new(),
         scenario_text: String::new(),
+        overlay: None,
         clips: Vec::new(),
         seed: 1,
         server_url: String::new(),

@@ -1,8 +1,4 @@
 //! `loadcall ab`: calls two agents alternately and compares the second with the first.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "IO: reads metadata files, and the variables a specification names"
-)]
 
 use super::exit;
 use super::failure::Failure;
@@ -11,7 +7,7 @@ use super::server::{self, Server, Site};
 use super::session::{NewRun, RunSession, Target};
 use super::spec::{AgentSpec, Metadata};
 use super::terminal::print_result;
-use super::{AbArgs, PlacingArgs, documents, files, logging, recorded};
+use super::{AbArgs, PlacingArgs, documents, environment, files, logging, recorded};
 use crate::record::{Arm, MetadataDigest, Side};
 use crate::room::endpoint::Endpoint;
 use crate::scenario::Scenario;
@@ -33,7 +29,7 @@ pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
     logging::start(&bars);
     let AbArgs { scenario, a, b, fail_on, placing: args } = args;
-    let loaded = LoadedScenario::load(scenario, args.clips.outside())?;
+    let loaded = LoadedScenario::load(scenario, args.overrides.list(), args.clips.outside())?;
     let default = AgentSpec::default();
     let a = resolve("--a", a.as_ref().unwrap_or(&default), &loaded.scenario, args)?;
     let b = resolve("--b", b, &loaded.scenario, args)?;
@@ -136,8 +132,8 @@ fn elsewhere(
     args: &PlacingArgs,
 ) -> Result<Endpoint, Failure> {
     let named = |variable: &String| {
-        std::env::var(variable)
-            .map_err(|_| Failure::usage(format!("{flag}: {variable} is not set")))
+        environment::variable(variable)
+            .ok_or_else(|| Failure::usage(format!("{flag}: {variable} is not set, or empty")))
     };
     let missing = |what: &str| {
         Failure::usage(format!("{flag}: no {what} for this server")).hint(

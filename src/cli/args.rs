@@ -1,9 +1,11 @@
 //! The commands and their flags. The doc comments here are the help texts.
 
 mod instrument;
+mod overrides;
 mod server;
 
 pub(super) use instrument::{AgentArgs, CalibrateArgs};
+pub(super) use overrides::{EnvArgs, OverrideArgs};
 pub(super) use server::{KeyArgs, LangfuseArgs, ServerArgs};
 
 use super::clips::Outside;
@@ -52,11 +54,15 @@ pub(super) enum Command {
     Noise(Box<NoiseArgs>),
     /// Check scenario files and their clips, and show every error. Needs no server.
     Check {
-        /// Scenario files.
+        /// Scenario files, or patterns such as 'scenarios/*.yaml'.
         #[arg(required = true, value_name = "FILE")]
         scenarios: Vec<PathBuf>,
         #[command(flatten)]
         clips: ClipArgs,
+        #[command(flatten)]
+        env: EnvArgs,
+        #[command(flatten)]
+        overrides: OverrideArgs,
     },
     /// Print the JSON Schema of scenario files, for editors.
     Schema,
@@ -199,11 +205,11 @@ pub(super) struct RecordedRun {
 // clap writes a usage line of its own from the flags that are set, and a variable that is set counts: it
 // would look required.
 #[derive(Debug, Args)]
-#[command(override_usage = "loadcall run [OPTIONS] <SCENARIO>")]
+#[command(override_usage = "loadcall run [OPTIONS] <SCENARIO>...")]
 pub(super) struct RunArgs {
-    /// Scenario file.
-    #[arg(value_name = "SCENARIO")]
-    pub(super) scenario: PathBuf,
+    /// Scenario files, or patterns such as 'scenarios/*.yaml'. Several are placed one after another.
+    #[arg(value_name = "SCENARIO", required = true)]
+    pub(super) scenarios: Vec<PathBuf>,
     /// Baseline file (default: <scenario>.baseline.json, if it exists).
     #[arg(long, value_name = "FILE")]
     pub(super) baseline: Option<PathBuf>,
@@ -259,7 +265,8 @@ pub(super) struct NoiseArgs {
 /// What every command that places calls takes.
 #[derive(Debug, Args)]
 pub(super) struct PlacingArgs {
-    /// Folder for the files of this run (default: reports/<run id>, linked as reports/latest).
+    /// Folder for the files of this run (default: reports/<run id>, linked as reports/latest). Several
+    /// scenarios have a folder in it each.
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Random seed; the same recording and seed give the same verdict.
@@ -270,6 +277,10 @@ pub(super) struct PlacingArgs {
     pub(super) quiet: bool,
     #[command(flatten)]
     pub(super) clips: ClipArgs,
+    #[command(flatten)]
+    pub(super) env: EnvArgs,
+    #[command(flatten)]
+    pub(super) overrides: OverrideArgs,
     #[command(flatten)]
     pub(super) server: ServerArgs,
     #[command(flatten)]

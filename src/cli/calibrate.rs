@@ -234,6 +234,7 @@ fn head(args: &CalibrateArgs, prepared: &Prepared, endpoint: &Endpoint) -> RunHe
         loadcall_version: env!("CARGO_PKG_VERSION").into(),
         scenario_path: "calibration".into(),
         scenario_text: prepared.text.clone(),
+        overlay: None,
         clips: prepared.sayable.iter().map(|_| None).collect(),
         seed: args.seed,
         server_url: endpoint.url.clone(),

@@ -44,7 +44,7 @@ pub(super) fn one(path: &Path, id: CallId, format: CallsFormat) -> Result<u8, Fa
             found = Some(call);
         }
     }
-    let analysis = analysis.finish(calls.into_tail());
+    let analysis = analysis.finish(calls.into_ending());
     let all = call_lines(&analysis, Selection::All);
     let line = all.iter().find(|line| line.call == id);
     let facts = analysis.calls.iter().find(|call| call.call == id);

@@ -4,19 +4,23 @@ use super::clips::{self, Loaded, Outside};
 use super::documents::terminal_width;
 use super::exit;
 use super::failure::Failure;
-use super::files;
 use super::terminal::{eprint_line, eprint_styled, print_result, report_error};
-use crate::scenario::{Faults, Load, Scenario, Style};
+use super::{environment, files, scenarios};
+use crate::scenario::{Faults, Load, Overlay, Override, Scenario, SourceText, Style};
 use crate::text::safe;
 use std::path::{Path, PathBuf};
 
 mod clip;
 
 /// Checks every file, and shows the faults of all.
-pub(super) fn check(paths: &[PathBuf], outside: Outside) -> Result<u8, Failure> {
+pub(super) fn check(
+    paths: &[PathBuf],
+    overrides: &[Override],
+    outside: Outside,
+) -> Result<u8, Failure> {
     let mut code = exit::PASS;
-    for path in paths {
-        match check_one(path, outside) {
+    for path in &scenarios::expand(paths)? {
+        match check_one(path, overrides.to_vec(), outside) {
             Ok(summary) => print_result(&summary)?,
             Err(failure) => {
                 let _ = report_error(&failure);
@@ -27,28 +31,43 @@ pub(super) fn check(paths: &[PathBuf], outside: Outside) -> Result<u8, Failure> 
     Ok(code)
 }
 
-fn check_one(path: &Path, outside: Outside) -> Result<String, Failure> {
+fn check_one(path: &Path, overrides: Vec<Override>, outside: Outside) -> Result<String, Failure> {
     let text = files::read_scenario(path)?;
-    let scenario = parse(path, &text)?;
+    let (scenario, overlay) = parse(path, &text, overrides)?;
+    let source = source(&text, overlay.as_ref());
     let loaded =
-        clips::load(&scenario, path, outside).map_err(|faults| show(path, &text, &faults))?;
+        clips::load(&scenario, path, outside).map_err(|faults| show(path, &source, &faults))?;
     Ok(summary(path, &scenario, &loaded, terminal_width()))
 }
 
-/// The scenario in a text; its faults are shown when it has any.
-pub(super) fn parse(path: &Path, text: &str) -> Result<Scenario, Failure> {
-    Scenario::parse(text).map_err(|faults| show(path, text, &faults))
+/// The scenario in a text, and what flags and variables made of it; its faults are shown when it has any.
+pub(super) fn parse(
+    path: &Path,
+    text: &str,
+    overrides: Vec<Override>,
+) -> Result<(Scenario, Option<Overlay>), Failure> {
+    let source = SourceText::new(text, &overrides);
+    let (scenario, variables) = Scenario::read(&source, Some(&environment::variable))
+        .map_err(|faults| show(path, &source, &faults))?;
+    let changed = !overrides.is_empty() || variables.is_some();
+    let variables = variables.unwrap_or_default();
+    Ok((scenario, changed.then_some(Overlay { overrides, variables })))
+}
+
+/// A text with the flags that were applied to it.
+pub(super) fn source<'t>(text: &'t str, overlay: Option<&'t Overlay>) -> SourceText<'t> {
+    overlay.map_or_else(|| text.into(), |overlay| overlay.source(text))
 }
 
 /// A scenario's clips, for a run. Their faults are shown when they have any, and what is missing of them.
 pub(super) fn load_clips(
     path: &Path,
-    text: &str,
+    source: &SourceText<'_>,
     scenario: &Scenario,
     outside: Outside,
 ) -> Result<Vec<Option<Loaded>>, Failure> {
     let loaded =
-        clips::load(scenario, path, outside).map_err(|faults| show(path, text, &faults))?;
+        clips::load(scenario, path, outside).map_err(|faults| show(path, source, &faults))?;
     for Loaded { clip, reference } in loaded.iter().flatten() {
         for loss in clip.facts().oddities.iter().filter(|oddity| oddity.is_loss()) {
             eprint_line(&format!("warning: clip `{}`: {loss}", reference.file));
@@ -57,8 +76,9 @@ pub(super) fn load_clips(
     Ok(loaded)
 }
 
-fn show(path: &Path, text: &str, faults: &Faults) -> Failure {
-    eprint_styled(&faults.render(&path.display().to_string(), text, Style::Coloured));
+fn show(path: &Path, source: &SourceText<'_>, faults: &Faults) -> Failure {
+    let name = path.display().to_string();
+    eprint_styled(&faults.render(&name, source.clone(), Style::Coloured));
     let count = faults.len();
     let s = if count == 1 { "" } else { "s" };
     eprint_line("");

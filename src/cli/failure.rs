@@ -46,6 +46,11 @@ impl Failure {
         ExitCode::from(self.code)
     }
 
+    /// The same as a number.
+    pub(super) fn exit_code(&self) -> u8 {
+        self.code
+    }
+
     /// What went wrong, unless it was shown already.
     pub(super) fn message(&self) -> Option<&str> {
         self.message.as_deref()

@@ -1,6 +1,7 @@
 //! Log lines of libraries go to stderr, above the progress bar when there is one: harmless whatever a
 //! server put into them, and never with a token.
 
+use super::environment;
 use crate::text::safe;
 use indicatif::MultiProgress;
 use log::{Level, Log, Metadata, Record};
@@ -11,11 +12,11 @@ const LOGS_TOKENS: &str = "tungstenite";
 
 /// Errors by default; `LOADCALL_LOG` takes `env_logger`'s filters (`info`, `livekit=debug` …).
 pub(super) fn start(bars: &MultiProgress) {
-    let filters = std::env::var_os("LOADCALL_LOG").unwrap_or_default();
+    let filters = environment::variable("LOADCALL_LOG");
     let mut builder = env_logger::Builder::new();
     builder.filter_level(log::LevelFilter::Error);
-    if !filters.is_empty() {
-        builder.parse_filters(&filters.to_string_lossy());
+    if let Some(filters) = filters {
+        builder.parse_filters(&filters);
     }
     builder.format(|out, record| {
         let style = out.default_level_style(record.level());

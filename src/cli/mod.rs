@@ -11,6 +11,7 @@ mod check;
 mod clips;
 mod compare;
 mod documents;
+mod environment;
 mod exit;
 mod failure;
 mod files;
@@ -22,6 +23,7 @@ mod progress;
 mod recorded;
 mod report;
 mod run;
+mod scenarios;
 mod schema;
 mod server;
 mod session;
@@ -35,15 +37,15 @@ mod url;
 use crate::record::CallId;
 use crate::report::Selection;
 use args::{
-    AbArgs, AcceptArgs, AgentArgs, CalibrateArgs, CallsFormat, Cli, Command, KeyArgs, LangfuseArgs, NoiseArgs,
-    PlacingArgs, ReportFormat, RunArgs, ServerArgs,
+    AbArgs, AcceptArgs, AgentArgs, CalibrateArgs, CallsFormat, Cli, Command, KeyArgs, LangfuseArgs,
+    NoiseArgs, PlacingArgs, ReportFormat, RunArgs, ServerArgs,
 };
 use clap::Parser as _;
 use std::process::ExitCode;
 
 /// Runs the command line and gives its exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) if e.use_stderr() => {
             terminal::show_usage_error(&e);
@@ -55,13 +57,18 @@ pub fn main() -> ExitCode {
             return ExitCode::from(exit::PASS);
         }
     };
+    if let Err(failure) = cli.read_environment() {
+        return terminal::report_error(&failure);
+    }
     let done = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Agent(args) => agent::agent(&args),
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Ab(args) => ab::ab(&args),
         Command::Noise(args) => noise::noise(&args),
-        Command::Check { scenarios, clips } => check::check(&scenarios, clips.outside()),
+        Command::Check { scenarios, clips, overrides, env: _ } => {
+            check::check(&scenarios, &overrides.list(), clips.outside())
+        }
         Command::Schema => schema::schema(),
         Command::Compare { run, baseline, different, fail_on } => {
             compare::compare(&run.path, baseline.as_deref(), different.into(), fail_on.fail_on)

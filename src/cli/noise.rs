@@ -26,6 +26,10 @@ pub(super) fn noise(args: &NoiseArgs) -> Result<u8, Failure> {
             Err(Failure::usage("a scenario cannot be combined with other paths")
                 .hint("name either one scenario or recorded runs"))
         }
+        _ if !args.placing.overrides.list().is_empty() => {
+            Err(Failure::usage("recorded runs cannot be changed by flags")
+                .hint("leave out --agent, --calls, --concurrency and --set, or name a scenario"))
+        }
         paths => shown(paths.iter().map(PathBuf::as_path)),
     }
 }
@@ -35,7 +39,7 @@ fn placed(scenario: &Path, args: &NoiseArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
     logging::start(&bars);
     let NoiseArgs { runs, placing: args, .. } = args;
-    let loaded = LoadedScenario::load(scenario, args.clips.outside())?;
+    let loaded = LoadedScenario::load(scenario, args.overrides.list(), args.clips.outside())?;
     let server = Server::from_args(&args.server, &loaded.scenario)?;
     let all = NewRun::prepare(args.out.as_deref())?;
     let mut session = RunSession::start(&server, &all.folder, &loaded, args, &bars)?;

@@ -6,7 +6,7 @@ use crate::clock;
 use crate::measured::{self, Measured};
 use crate::record::store::{self, FILE_NAME, Recording, StoreError};
 use crate::record::{RunHead, Side};
-use crate::scenario::{Scenario, Style};
+use crate::scenario::{Scenario, SourceText, Style};
 use crate::turn::Analysis;
 use crate::verdict::{
     BASELINE_MAX_BYTES, Baseline, Given, Judged, Mismatch, Origin, Unfit, VERDICT_FILE,
@@ -52,8 +52,11 @@ pub(super) fn open(path: &Path) -> Result<Recording, Failure> {
 /// The scenario a recording was made with, for the agent that was called. What the agent of an A/B side
 /// was dispatched with is not recorded, so that scenario has no metadata.
 pub(super) fn scenario(head: &RunHead) -> Result<Scenario, Failure> {
-    let scenario = Scenario::parse(&head.scenario_text).map_err(|faults| {
-        let shown = faults.render(&head.scenario_path, &head.scenario_text, Style::Plain);
+    let overlay = head.overlay.as_ref();
+    let scenario = Scenario::again(&head.scenario_text, overlay).map_err(|faults| {
+        let flags = overlay.map_or(&[][..], |overlay| &overlay.overrides);
+        let source = SourceText::new(&head.scenario_text, flags);
+        let shown = faults.render(&head.scenario_path, source, Style::Plain);
         Failure::usage(format!("this version cannot read the recording's scenario:\n{shown}"))
     })?;
     Ok(match &head.arm {

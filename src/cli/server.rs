@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::progress::Verbosity;
 use super::terminal::eprint_line;
-use super::{KeyArgs, ServerArgs};
+use super::{KeyArgs, ServerArgs, environment};
 use crate::dev::{AgentStart, DevAgent, DevError, DevServer, Launch, Ready};
 use crate::record;
 use crate::room::endpoint::{Endpoint, is_livekit_url};
@@ -155,7 +155,9 @@ impl Server {
             Agent::Command { command, ready, timeout } => {
                 say(&format!("starting the agent: {command}"));
                 let (launch, log, timeout) = (&launch, &log, *timeout);
-                let how = AgentStart { launch, log, url, keys, ready: ready.clone(), timeout };
+                let variables = environment::of_files();
+                let ready = ready.clone();
+                let how = AgentStart { launch, log, url, keys, variables, ready, timeout };
                 Some(DevAgent::start_with(command, how).await)
             }
             Agent::Scripted => {

@@ -4,11 +4,11 @@
 use super::exit;
 use super::failure::Failure;
 use super::loaded::LoadedScenario;
-use super::progress::Progress;
+use super::progress::{Progress, Verbosity};
 use super::server::{Server, ServerFacts, Site, Started};
 use super::stop::{self, Stop};
 use super::terminal::eprint_line;
-use super::{PlacingArgs, calibrations, files, machine, traces, url};
+use super::{PlacingArgs, calibrations, environment, files, machine, traces, url};
 use crate::audio::opus;
 use crate::call::access::{Access, Gate};
 use crate::call::config::CallConfig;
@@ -186,7 +186,7 @@ impl<'a> RunSession<'a> {
         place(&configs, &plan, &mut sinks, self.stop.second.clone()).await;
         let mut folders = Vec::new();
         for run in open {
-            folders.push(run.end(&mut self.stop).await?);
+            folders.push(run.end(&mut self.stop, self.args.verbosity()).await?);
         }
         folders.try_into().map_err(|_| Failure::internal("a run has as many folders as agents"))
     }
@@ -232,6 +232,7 @@ impl<'a> RunSession<'a> {
             loadcall_version: env!("CARGO_PKG_VERSION").into(),
             scenario_path: self.loaded.path.display().to_string(),
             scenario_text: self.loaded.text.clone(),
+            overlay: self.loaded.overlay.clone(),
             clips: self.loaded.clip_facts(),
             seed: self.args.seed,
             server_url: server_url(target),
@@ -263,9 +264,8 @@ fn server_url(target: &Target) -> String {
 
 /// How the callers of a run get into their rooms: environment variables that the scenario refers to are read here and
 /// nowhere else.
-#[expect(clippy::disallowed_methods, reason = "IO: reads the variables that a scenario names")]
 fn access(target: &Target) -> Result<Access, Failure> {
-    let lookup = |name: &str| std::env::var(name).ok();
+    let lookup = environment::variable;
     let scenario = &target.scenario;
     let metadata = resolve_metadata(scenario, lookup)?;
     let variables =
@@ -303,11 +303,11 @@ fn resolve_metadata(
 
 impl OpenRun {
     /// Ends the recording, and sends the traces of its calls; the answer is where the recording lies.
-    async fn end(self, stop: &mut Stop) -> Result<PathBuf, Failure> {
+    async fn end(self, stop: &mut Stop, how: Verbosity) -> Result<PathBuf, Failure> {
         let folder = self.recorder.end().map_err(Failure::internal)?;
         if let Some(langfuse) = self.langfuse {
             tokio::select! {
-                () = traces::send(langfuse, &folder, &self.config.scenario) => {}
+                () = traces::send(langfuse, &folder, &self.config.scenario, how) => {}
                 _ = stop.second.wait_for(|stop| *stop) => {}
             }
         }

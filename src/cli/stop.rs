@@ -5,26 +5,44 @@ use super::terminal::eprint_line;
 use crate::files;
 use futures_util::future::OptionFuture;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Becomes true with the first signal (hang up all calls and report), and with the second (stop at once).
+#[derive(Clone)]
 pub(super) struct Stop {
     pub(super) first: watch::Receiver<bool>,
     pub(super) second: watch::Receiver<bool>,
 }
 
-#[expect(clippy::disallowed_methods, reason = "a watcher that ends with the process")]
+/// The signals of this process, from the first time that this is called: one that comes between two runs
+/// stops the second.
 pub(super) fn signals() -> Result<Stop, Failure> {
-    let watched = |kind| {
-        signal(kind).map_err(|e| Failure::internal(format!("cannot watch for signals: {e}")))
-    };
+    static WATCHED: Mutex<Option<Stop>> = Mutex::new(None);
+    let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(stop) = &*watched {
+        return Ok(stop.clone());
+    }
+    let stop = watch()?;
+    *watched = Some(stop.clone());
+    Ok(stop)
+}
+
+/// Watches for signals on a thread of its own, which ends with the process.
+fn watch() -> Result<Stop, Failure> {
+    let failed = |e| Failure::internal(format!("cannot watch for signals: {e}"));
+    let runtime = Builder::new_current_thread().enable_io().build().map_err(failed)?;
+    let within = runtime.enter();
+    let watched = |kind| signal(kind).map_err(failed);
     let mut interrupt = watched(SignalKind::interrupt())?;
     let mut terminate = watched(SignalKind::terminate())?;
     let mut hangup = if ignores_hangups() { None } else { Some(watched(SignalKind::hangup())?) };
     let (first_out, first) = watch::channel(false);
     let (second_out, second) = watch::channel(false);
-    tokio::spawn(async move {
+    drop(within);
+    let watching = async move {
         for (n, out) in [first_out, second_out].iter().enumerate() {
             tokio::select! {
                 _ = interrupt.recv() => {}
@@ -38,7 +56,9 @@ pub(super) fn signals() -> Result<Stop, Failure> {
             out.send_replace(true);
         }
         std::future::pending::<()>().await;
-    });
+    };
+    let thread = std::thread::Builder::new().name("signals".to_owned());
+    thread.spawn(move || runtime.block_on(watching)).map_err(failed)?;
     Ok(Stop { first, second })
 }
 

@@ -3,11 +3,13 @@
 
 use super::LangfuseArgs;
 use super::failure::Failure;
+use super::progress::Verbosity;
 use super::terminal::eprint_line;
 use crate::export::langfuse::{Langfuse, Settings};
 use crate::export::{export_run, trace};
 use crate::record::store::{self, Recording};
 use crate::scenario::Scenario;
+use crate::text::count;
 use crate::turn;
 use std::fmt::Display;
 use std::path::Path;
@@ -42,7 +44,7 @@ pub(super) fn langfuse(args: &LangfuseArgs, run_id: &str) -> Result<Option<Langf
 }
 
 /// Sends a trace for each call of the recording in a folder, one after another, and says what did not arrive.
-pub(super) async fn send(langfuse: Langfuse, folder: &Path, scenario: &Scenario) {
+pub(super) async fn send(langfuse: Langfuse, folder: &Path, scenario: &Scenario, how: Verbosity) {
     let untraced =
         |e: &dyn Display| eprint_line(&format!("warning: no call was traced in Langfuse: {e}"));
     let Recording { head, calls } = match store::open(folder) {
@@ -60,7 +62,11 @@ pub(super) async fn send(langfuse: Langfuse, folder: &Path, scenario: &Scenario)
             None
         }
     });
+    let place = langfuse.url().to_owned();
     let summary = export_run(langfuse, spans, RUN_DEADLINE).await;
+    if summary.sent > 0 && how == Verbosity::Normal {
+        eprint_line(&format!("{} sent to Langfuse at {place}", count(summary.sent, "trace")));
+    }
     if let Some(e) = unread {
         eprint_line(&format!("warning: some calls were not traced in Langfuse: {e}"));
     }

@@ -4,6 +4,7 @@ use super::error::{AGENT_START, DevError};
 use super::log_end::LogEnd;
 use super::process::{Launch, Process};
 use super::ready::{Ready, listens, until_listening};
+use crate::secret::Secret;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub struct AgentStart<'a> {
     /// What is known of the LiveKit server, for its environment.
     pub url: Option<&'a str>,
     pub keys: Option<(&'a str, &'a str)>,
+    /// What else is set in its environment.
+    pub variables: Vec<(String, Secret)>,
     /// What says that it can take calls, and how long that may take.
     pub ready: Ready,
     pub timeout: Duration,
@@ -73,6 +76,7 @@ impl DevAgent {
         command: &str,
         how: AgentStart<'_>,
     ) -> Result<Self, DevError> {
+        program.envs(how.variables.iter().map(|(name, value)| (name, value.expose())));
         if let Some(url) = how.url {
             program.env("LIVEKIT_URL", url);
         }
@@ -138,7 +142,8 @@ impl<'a> AgentStart<'a> {
         log: &'a Path,
     ) -> Self {
         let (url, keys) = (Some(url), Some(keys));
-        Self { launch, log, url, keys, ready: Ready::default(), timeout: AGENT_START }
+        let (variables, ready) = (Vec::new(), Ready::default());
+        Self { launch, log, url, keys, variables, ready, timeout: AGENT_START }
     }
 }
 
@@ -154,6 +159,7 @@ mod tests {
             log: &folder.path().join("agent.log"),
             url: Some("ws://127.0.0.1:1"),
             keys: None,
+            variables: Vec::new(),
             ready,
             timeout: Duration::from_secs(2),
         };

@@ -165,6 +165,11 @@ impl Langfuse {
         &self.address
     }
 
+    /// Scheme and host.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Sends the spans of a call, in requests of bounded size, and returns when Langfuse has taken
     /// them or the deadline is over. A second attempt replaces what the first one stored.
     pub async fn export(&mut self, mut spans: Vec<SpanData>) -> Result<(), ExportError> {

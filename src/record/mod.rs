@@ -17,6 +17,7 @@ pub use party::{Heard, KEPT, Kind, Participant, Source, Track};
 pub use session::{Dialect, LONGEST_TEXT, ModelUsage, ReportedMetrics, SessionEvent, ToolResult};
 pub use trace::{place_id, trace_id, trace_url};
 
+use crate::scenario::Overlay;
 use crate::time::Offset;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -42,6 +43,9 @@ pub struct RunHead {
     pub scenario_path: String,
     /// The scenario's whole text, so that the run can be judged again without the file.
     pub scenario_text: String,
+    /// What flags and variables made of the text; `None` where it was read as it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlay: Option<Overlay>,
     /// What each step says, in the order of the script; `None` for a step without a clip.
     pub clips: Vec<Option<ClipFact>>,
     pub seed: u64,

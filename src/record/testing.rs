@@ -10,6 +10,7 @@ pub(crate) fn head() -> RunHead {
         loadcall_version: "0.1.0".into(),
         scenario_path: "a.yaml".into(),
         scenario_text: "version: 1\n".into(),
+        overlay: None,
         clips: vec![None],
         seed: 7,
         server_url: "ws://127.0.0.1:7880".into(),

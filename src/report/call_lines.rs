@@ -125,12 +125,14 @@ impl<'a> Slowest<'a> {
 fn wait(turn: &Turn) -> Option<(f64, bool)> {
     match (turn.reply, turn.answer) {
         (Reply::Heard { .. }, Some(Answer::Heard { latency_ms, .. }))
-        | (Reply::Greeted { latency_ms, .. } | Reply::Heard { latency_ms, .. }, None) => {
-            Some((latency_ms, false))
-        }
-        (Reply::Heard { .. }, Some(Answer::Outstanding { waited_ms }))
+        // Of an answer that nobody knows of the response is known.
+        | (Reply::Heard { latency_ms, .. }, None | Some(Answer::Unknown))
+        | (Reply::Greeted { latency_ms, .. }, _) => Some((latency_ms, false)),
+        (
+            Reply::Heard { .. },
+            Some(Answer::Outstanding { waited_ms } | Answer::Never { waited_ms }),
+        )
         | (Reply::Unanswered { waited_ms }, _) => Some((waited_ms, true)),
-        (Reply::Greeted { latency_ms, .. }, Some(_)) => Some((latency_ms, false)),
         (
             Reply::CutIn { .. }
             | Reply::Yielded { .. }

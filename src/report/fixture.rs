@@ -188,6 +188,7 @@ pub(crate) fn run(calls: Vec<CallRecord>) -> Run {
             loadcall_version: "0.1.0".to_owned(),
             scenario_path: "scenarios/greeting.yaml".to_owned(),
             scenario_text: "version: 1\n".to_owned(),
+            overlay: None,
             clips: vec![
                 None,
                 clip("clips/hours.wav", Some("What are your opening hours?")),

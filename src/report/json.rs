@@ -12,14 +12,14 @@ use calls::{Calls, Turns};
 use shape::{
     AttributionJson, ChangeJson, ComparisonJson, ContentCountsJson, DefinitionJson,
     DefinitionsJson, Document, FailuresJson, HostJson, IntervalJson, MetricJson, OverlapJson,
-    PacingJson, PartJson, ReceivedJson, RunToRunJson, ShareJson, StepChangeJson, StepJson,
-    ThresholdJson, TimeJson, VerdictJson, WindowJson,
+    OverrideJson, PacingJson, PartJson, ReceivedJson, RunToRunJson, ShareJson, StepChangeJson,
+    StepJson, ThresholdJson, TimeJson, VerdictJson, WindowJson,
 };
 
 use super::counts::loss;
 use super::{OverlapLine, Pacing, Report, Share, StepLine, Summary, Window};
 use crate::record::Outcome;
-use crate::scenario::Metric;
+use crate::scenario::{Metric, Overlay};
 use crate::stats::{Interval, Rate, Statistic};
 use crate::turn::{Analysis, Cause, Part, Path};
 use crate::verdict::{
@@ -47,6 +47,8 @@ impl<'a> From<&'a Report> for Document<'a> {
             scenario: scenario.name(),
             scenario_path: &head.scenario_path,
             agent_name: &scenario.agent().name,
+            overrides: overrides(head.overlay.as_ref()),
+            variables: head.overlay.as_ref().map(|o| &o.variables).filter(|v| !v.is_empty()),
             started_at: &head.started_at,
             loadcall_version: &head.loadcall_version,
             server_url: &head.server_url,
@@ -78,6 +80,12 @@ impl<'a> From<&'a Report> for Document<'a> {
             notes: &report.notes,
         }
     }
+}
+
+/// The flags that set values of the scenario.
+fn overrides(overlay: Option<&Overlay>) -> Vec<OverrideJson<'_>> {
+    let all = overlay.into_iter().flat_map(|overlay| &overlay.overrides);
+    all.map(|flag| OverrideJson { flag: flag.flag(), value: flag.argument() }).collect()
 }
 
 fn outcomes(analysis: &Analysis) -> BTreeMap<&'static str, usize> {

@@ -8,13 +8,15 @@ pub mod one_call;
 pub mod noise;
 mod page;
 pub mod paired;
+pub mod several;
 mod counted;
 mod tables;
 
 use page::{Page, Tone};
 
 use super::{CallLine, Report};
-use crate::text::count;
+use crate::scenario::Overlay;
+use crate::text::{clipped, count};
 use crate::verdict::{Origin, Outcome as Judgement};
 
 /// Whether the text contains ANSI styles.
@@ -26,6 +28,9 @@ pub enum Colour {
 
 /// The columns a report can have.
 const WIDTH: std::ops::RangeInclusive<usize> = 60..=100;
+
+/// A flag or variable that changed the scenario is shown up to this many characters.
+const OVERLAID: usize = 80;
 
 /// The report as lines of at most `width` columns (60 to 100; what is beyond is brought within).
 /// `place` is where the user finds the run, as he would type it.
@@ -141,6 +146,19 @@ fn head(page: &mut Page, report: &Report) {
         &[(Tone::Strong, report.judged.scenario.name())],
         &format!("· {agent} · {calls}{took} · {server} · {}", head.run_id),
     );
+    if let Some(overlay) = &head.overlay {
+        overlaid(page, overlay);
+    }
+}
+
+/// What flags and variables made of the scenario.
+fn overlaid(page: &mut Page, overlay: &Overlay) {
+    let flags = overlay.overrides.iter().map(|flag| clipped(&flag.to_string(), OVERLAID));
+    let variable = |(name, value)| clipped(&format!("{name}={value}"), OVERLAID);
+    let all: Vec<String> = flags.chain(overlay.variables.iter().map(variable)).collect();
+    if !all.is_empty() {
+        page.paragraph(2, &[(Tone::Strong, "changed by:")], &all.join(", "));
+    }
 }
 
 /// What differs from the baseline, where the verdict says only how much.

@@ -1,6 +1,7 @@
 //! Turns the tree of a file into a [`Scenario`], collecting every fault on the way: each part is checked
 //! whether or not the parts before it were sound.
 
+use std::collections::BTreeMap;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::ops::Range;
 use std::time::Duration;
@@ -11,8 +12,10 @@ use super::field::Field;
 use super::fields::Fields;
 use super::file::{self, Node, Value};
 use super::grammar::{EXECUTORS, Executor, table};
+use super::overlay::{Overlay, SourceText};
 use super::values::{duration, integer, name, one_of, text, texts};
-use super::{Act, Agent, Listening, Load, Scenario, Step, Wildcard, dial, limits, metadata, turns};
+use super::{Act, Agent, Listening, Load, Scenario, Step, Wildcard};
+use super::{dial, limits, metadata, overrides, turns, variables};
 
 impl Scenario {
     /// Reads a scenario file. Never panics and reads nothing but `text`, whatever `text` is.
@@ -20,15 +23,41 @@ impl Scenario {
     /// # Errors
     /// Every fault of the file. Only a text that is not YAML, or of another version, gives a single one.
     pub fn parse(text: &str) -> Result<Self, Faults> {
+        Self::read(&text.into(), None).map(|(scenario, _)| scenario)
+    }
+
+    /// Parses a file, in which flags set values and, with a `lookup`, variables stand for theirs (`${NAME}`).
+    /// Gives the scenario, and the variables that were set, each with its value, where there are any.
+    ///
+    /// # Errors
+    /// As [`Scenario::parse`]. Faults of what a flag sets are placed at the flag.
+    pub fn read(
+        source: &SourceText<'_>,
+        lookup: Option<&dyn Fn(&str) -> Option<String>>,
+    ) -> Result<(Self, Option<BTreeMap<String, String>>), Faults> {
         let mut faults = Vec::new();
-        let tree = file::read(text, &mut faults)?;
-        let mut diagnostics = Diagnostics { source: text, faults };
+        let mut tree = file::read(source.file(), &mut faults)?;
+        let mut diagnostics = Diagnostics { source: source.whole(), faults };
+        overrides::apply(&mut tree, source, &mut diagnostics);
+        let variables =
+            lookup.and_then(|lookup| variables::fill(&mut tree, lookup, &mut diagnostics));
         let checked = scenario(&tree, &mut diagnostics);
         match (checked, Faults::from_vec(diagnostics.faults)) {
             (_, Some(faults)) => Err(faults),
-            (Ok(scenario), None) => Ok(scenario),
+            (Ok(scenario), None) => Ok((scenario, variables)),
             (Err(_), None) => unreachable!("a `Reported` is only made along with a fault"),
         }
+    }
+
+    /// Reads a scenario again as it was read, from its text and what lay over it; without an overlay the text
+    /// is taken as it stands.
+    ///
+    /// # Errors
+    /// As [`Scenario::parse`].
+    pub fn again(text: &str, overlay: Option<&Overlay>) -> Result<Self, Faults> {
+        let Some(overlay) = overlay else { return Self::parse(text) };
+        let lookup = |name: &str| overlay.variables.get(name).cloned();
+        Self::read(&overlay.source(text), Some(&lookup)).map(|(scenario, _)| scenario)
     }
 }
 

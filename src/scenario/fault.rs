@@ -9,12 +9,15 @@ use annotate_snippets::{
 };
 
 use super::ClipRef;
+use super::overlay::SourceText;
 
 /// More faults than this are counted, not drawn: nobody reads them, and a hostile file can hold 10⁵.
 pub(super) const MAX_DRAWN: usize = 100;
 /// The renderer reads a whole line to draw 140 columns of it, so of a line longer than this (in bytes) it
 /// gets a part.
 const MAX_LINE: usize = 4_096;
+/// Stands for the path of a fault that is in a flag.
+const COMMAND_LINE: &str = "command line";
 /// Text of the user's is quoted in a message up to this many characters.
 const MAX_QUOTED: usize = 48;
 
@@ -66,10 +69,21 @@ impl Fault {
         }
     }
 
-    /// Draws this fault. `source` is the text that was parsed, `path` the name to show for it. Ends
-    /// without a newline.
-    pub fn render(&self, path: &str, source: &str, style: Style) -> String {
-        let line = Line::of(source, &self.span);
+    /// Draws this fault. `source` is what was parsed, `path` the name to show for its file. Ends without a
+    /// newline.
+    pub fn render<'s>(
+        &self,
+        path: &str,
+        source: impl Into<SourceText<'s>>,
+        style: Style,
+    ) -> String {
+        self.draw(path, &source.into(), style)
+    }
+
+    fn draw(&self, path: &str, source: &SourceText<'_>, style: Style) -> String {
+        let place = source.place(&self.span);
+        let line = Line::of(place.text, &place.span);
+        let path = if place.flags { COMMAND_LINE } else { path };
         let annotation = AnnotationKind::Primary
             .span(line.span)
             .label((!self.label.is_empty()).then_some(self.label.as_str()));
@@ -118,8 +132,14 @@ impl Faults {
     }
 
     /// Draws every fault, a blank line between two. Arguments as for [`Fault::render`].
-    pub fn render(&self, path: &str, source: &str, style: Style) -> String {
-        let drawn = self.iter().take(MAX_DRAWN).map(|fault| fault.render(path, source, style));
+    pub fn render<'s>(
+        &self,
+        path: &str,
+        source: impl Into<SourceText<'s>>,
+        style: Style,
+    ) -> String {
+        let source = source.into();
+        let drawn = self.iter().take(MAX_DRAWN).map(|fault| fault.draw(path, &source, style));
         let mut blocks: Vec<String> = drawn.collect();
         if let Some(more) = self.len().checked_sub(MAX_DRAWN).filter(|more| *more > 0) {
             blocks.push(format!("… and {more} more"));

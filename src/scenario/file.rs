@@ -31,6 +31,8 @@ pub(super) struct Node {
     /// Where the value is used: as `span`, except that an alias `*name` is used where it stands.
     pub used: Range<usize>,
     pub value: Value,
+    /// A string that variables were put into: what it stands for is only known by its key.
+    pub filled: bool,
 }
 
 #[derive(Debug)]
@@ -160,7 +162,7 @@ impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let placed = Spanned::<Value>::deserialize(deserializer)?;
         let (span, used) = (bytes(&placed.defined), bytes(&placed.referenced));
-        Ok(Self { span, used, value: placed.value })
+        Ok(Self { span, used, value: placed.value, filled: false })
     }
 }
 

@@ -15,6 +15,9 @@ const PERCENTAGE: &str = r"^0*(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)\s*%$";
 /// One line without whitespace at either end.
 const LINE: &str = r"^\S(.*\S)?$";
 
+/// Where a variable stands, as its value is only known to who reads the file.
+const VARIABLE: &str = r"\$\{";
+
 /// The name of the one definition that refers to itself.
 const METADATA: &str = "metadata";
 
@@ -78,7 +81,9 @@ fn rule(key: &'static Key) -> Option<Json> {
     }
     // Without the other key nothing is known; that it is missing is another fault.
     if let Only::When(other, _) = key.only? {
-        return Some(json!({"if": {"required": [other]}, "then": rule}));
+        let known =
+            json!({"properties": {other: {"not": {"pattern": VARIABLE}}}, "required": [other]});
+        return Some(json!({"if": known, "then": rule}));
     }
     Some(rule)
 }
@@ -111,19 +116,23 @@ fn of_kind(kind: &Kind) -> Json {
         Kind::Text { min, max } => {
             json!({"type": "string", "minLength": min, "maxLength": max, "pattern": LINE})
         }
-        Kind::Name { max } => {
-            json!({"type": "string", "maxLength": max, "pattern": "^[a-z0-9][a-z0-9._-]*$"})
-        }
+        Kind::Name { max } => or_variable(
+            &json!({"type": "string", "maxLength": max, "pattern": "^[a-z0-9][a-z0-9._-]*$"}),
+        ),
         Kind::Pattern { max } => {
             json!({"type": "string", "minLength": 1, "maxLength": max, "pattern": LINE})
         }
         Kind::Variable { max } => {
             json!({"type": "string", "maxLength": max, "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"})
         }
-        Kind::Duration { .. } => json!({"type": "string", "pattern": DURATION}),
-        Kind::Integer { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
-        Kind::Percentage => json!({"type": "string", "pattern": PERCENTAGE}),
-        Kind::OneOf { choice, .. } => json!({"type": "string", "enum": choice.names()}),
+        Kind::Duration { .. } => or_variable(&json!({"type": "string", "pattern": DURATION})),
+        Kind::Integer { min, max } => {
+            or_variable(&json!({"type": "integer", "minimum": min, "maximum": max}))
+        }
+        Kind::Percentage => or_variable(&json!({"type": "string", "pattern": PERCENTAGE})),
+        Kind::OneOf { choice, .. } => {
+            or_variable(&json!({"type": "string", "enum": choice.names()}))
+        }
         Kind::Texts { max_items, max } => {
             one_or_many(&of_kind(&Kind::Text { min: 1, max: *max }), Some(*max_items))
         }
@@ -136,7 +145,7 @@ fn of_kind(kind: &Kind) -> Json {
             let names: Vec<&str> =
                 Metric::ALL.into_iter().filter(|m| m.is_time()).map(Metric::name).collect();
             let pattern = format!(r"^({})\.p[0-9]+(\.[0-9]+)?$", names.join("|"));
-            json!({"type": "string", "pattern": pattern})
+            or_variable(&json!({"type": "string", "pattern": pattern}))
         }
         Kind::Metadata { .. } => json!({"$ref": format!("#/$defs/{METADATA}")}),
         Kind::Value { max, secret } => value(*max, secret),
@@ -144,10 +153,15 @@ fn of_kind(kind: &Kind) -> Json {
             "type": "object", "maxProperties": max_items, "additionalProperties": value(*max, secret),
         }),
         Kind::Path { max } => {
-            json!({"type": "string", "maxLength": max, "pattern": r"^\$[.\[]?"})
+            or_variable(&json!({"type": "string", "maxLength": max, "pattern": r"^\$[.\[]?"}))
         }
         Kind::Reserved => json!(false),
     }
+}
+
+/// A value, or a string with a variable in it.
+fn or_variable(value: &Json) -> Json {
+    json!({"anyOf": [value, {"type": "string", "pattern": VARIABLE}]})
 }
 
 /// A string, or a reference in its place.
@@ -175,7 +189,7 @@ fn thresholds() -> Json {
             };
             let limit = if metric.is_time() { "[0-9].*[a-z]" } else { "[0-9.]+" };
             let pattern = format!(r"^\s*{aggregate}\s*[<>]=?\s*[+]?{limit}\s*$");
-            let expression = json!({"type": "string", "pattern": pattern});
+            let expression = or_variable(&json!({"type": "string", "pattern": pattern}));
             let mut schema = one_or_many(&expression, None);
             merge(&mut schema, json!({"description": metric.definition().text}));
             (metric.name().to_owned(), schema)

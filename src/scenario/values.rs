@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use regex::RegexBuilder;
+use serde_json::Number;
 
 use super::Pattern;
 use super::diagnostics::{Checked, Diagnostics, Reported};
@@ -228,12 +229,36 @@ pub(super) fn duration(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> 
 /// An integer within the limits of its row.
 pub(super) fn integer(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<u64> {
     let Kind::Integer { min, max } = field.key.kind else { mismatch(field) };
-    let Value::Number(number) = &field.value.value else {
-        let help = format!("write {}", field.key.kind.wanted());
-        return Err(diagnostics.not_a(field, "an integer", help));
+    let number = match &field.value.value {
+        Value::Number(number) => number.clone(),
+        Value::Text(text) if field.value.filled => filled_integer(field, text, diagnostics)?,
+        Value::Null
+        | Value::Bool(_)
+        | Value::Text(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::Refused => {
+            let help = format!("write {}", field.key.kind.wanted());
+            return Err(diagnostics.not_a(field, "an integer", help));
+        }
     };
     let within = number.as_u64().filter(|number| (min..=max).contains(number));
     within.ok_or_else(|| out_of_range(field, &number.to_string(), diagnostics))
+}
+
+/// A string that a variable was put into can only be meant as the number that it spells.
+fn filled_integer(
+    field: &Field<'_>,
+    text: &str,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Checked<Number> {
+    let digits = text.bytes().all(|c| c.is_ascii_digit());
+    let number: Option<u64> = digits.then(|| text.parse().ok()).flatten();
+    number.map(Number::from).ok_or_else(|| {
+        let help = format!("set the variable to {}", field.key.kind.wanted());
+        let (span, message) = (&field.value.span, cannot_be(field, text));
+        diagnostics.report("scenario::wrong_type", span, message, "not an integer", help)
+    })
 }
 
 /// A percentage as a fraction of 1. It needs its sign: a bare `8` or `0.08` could be read either way.

@@ -172,6 +172,7 @@ pub(crate) fn run(run_id: &str, calls: Vec<CallRecord>, scenario: &Scenario) -> 
             loadcall_version: "0.1.0".to_owned(),
             scenario_path: "scenarios/greeting.yaml".to_owned(),
             scenario_text: String::new(),
+            overlay: None,
             clips: clips.collect(),
             seed: 1,
             server_url: "ws://127.0.0.1:7880".to_owned(),

@@ -1,6 +1,6 @@
 //! The flags of the commands about loadcall itself: its scripted agent, and its own error.
 
-use super::KeyArgs;
+use super::{EnvArgs, KeyArgs};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -55,6 +55,8 @@ pub(in crate::cli) struct AgentArgs {
     /// Let the script of a call crash this agent with all its calls (`faults: [{kind: crash}]`).
     #[arg(long)]
     pub(in crate::cli) allow_crash: bool,
+    #[command(flatten)]
+    pub(in crate::cli) env: EnvArgs,
     #[command(flatten)]
     pub(in crate::cli) keys: KeyArgs,
 }

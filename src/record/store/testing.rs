@@ -45,6 +45,7 @@ fn head(calls: u32, turns: u32, seed: u64) -> RunHead {
         loadcall_version: "0.1.0".to_owned(),
         scenario_path: "large.yaml".to_owned(),
         scenario_text: scenario,
+        overlay: None,
         clips: Vec::new(),
         seed,
         server_url: "ws://127.0.0.1:7880".to_owned(),

@@ -14,6 +14,10 @@ pub(super) struct Document<'a> {
     pub(super) scenario: &'a str,
     pub(super) scenario_path: &'a str,
     pub(super) agent_name: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) overrides: Vec<OverrideJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) variables: Option<&'a BTreeMap<String, String>>,
     pub(super) started_at: &'a str,
     pub(super) loadcall_version: &'a str,
     pub(super) server_url: &'a str,
@@ -34,6 +38,12 @@ pub(super) struct Document<'a> {
     pub(super) calibration: Option<&'a crate::record::Calibration>,
     pub(super) received: ReceivedJson,
     pub(super) notes: &'a [String],
+}
+
+#[derive(Serialize)]
+pub(super) struct OverrideJson<'a> {
+    pub(super) flag: &'static str,
+    pub(super) value: &'a str,
 }
 
 #[derive(Serialize)]

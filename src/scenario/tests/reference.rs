@@ -42,6 +42,8 @@ Editors with the YAML language server read the schema that the first line of a s
 - A **string** stands on one line, without whitespace at either end. Strings that YAML 1.1 and 1.2 read
   differently, such as `no`, `012` or `1:30`, have to be in quotes.
 - Metrics have the names that [metrics.md](metrics.md) lists.
+- `${NAME}` and `${NAME:-default}` in a string stand for the value of an environment variable
+  ([variables](pointing.md#variables)). `$${` stands for `${`.
 - Keys that are not listed here are refused. A file is at most 1 MiB long.
 ";
 

@@ -95,6 +95,22 @@ fn what_the_parser_accepts_is_accepted() {
 }
 
 #[test]
+fn a_variable_can_stand_for_any_scalar() {
+    let text = "version: \"${V:-1}\"
+name: ${NAME:-a}
+agent: {name: \"${AGENT:-x}\"}
+turns: [{id: \"${ID:-b}\", expect: {agent: \"${DOES:-speaks}\", within: \"${WAIT:-2}s\"}}]
+load: {executor: \"${EXECUTOR:-once}\"}
+thresholds: {calls_ok: \"rate>${RATE:-0.9}\"}
+baseline: {primary: \"${METRIC:-greeting_latency}.p50\", runs: \"${RUNS:-5}\", min_effect: {rel: \"${REL:-9%}\"}}
+dispatch: {http: {url: \"http://${HOST:-h}\", method: \"${METHOD:-PUT}\", token: \"${PATH_OF:-$.room}\"}}
+";
+    let read = Scenario::read(&text.into(), Some(&|_| None));
+    assert!(read.is_ok(), "{}", read.err().map(|f| f.to_string()).unwrap_or_default());
+    assert_eq!(refusals(&validator(), text), [""; 0]);
+}
+
+#[test]
 fn what_breaks_the_grammar_is_refused_by_both() {
     let validator = validator();
     let turn = |text: &str| format!("version: 1\nname: a\nturns: [{text}]\n");

@@ -61,7 +61,7 @@ fn tools_are_single_executions_where_they_are_told_and_requests_else() {
         session(ms, SessionEvent::ToolStarted { call: call.to_owned(), name: name.to_owned() })
     };
     let requested = SessionEvent::ToolsStarted { names: vec!["a".to_owned(), "b".to_owned()] };
-    let tool = |name: &str, is_error| ToolResult { name: name.to_owned(), is_error };
+    let tool = |name: &str, is_error| ToolResult { name: name.to_owned(), is_error, gave: None };
     let executed = SessionEvent::ToolsExecuted { tools: vec![tool("a", false), tool("b", true)] };
     let batch = vec![session(1_000, requested), session(1_800, executed)];
     let found = lanes(std::slice::from_ref(&batch));
