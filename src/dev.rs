@@ -11,7 +11,7 @@ mod server;
 mod supervisor;
 
 pub use agent::{AgentStart, DevAgent};
-pub use error::{AGENT_START, DevError, SERVER_MODULE};
+pub use error::{AGENT_START, DevError};
 pub use log_end::LogEnd;
 pub use network::{Lane, Media, Network, Relay};
 pub use process::Launch;

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::record::{
     Heard, Kind, Observation, Participant as Guest, Source, Speaker, Track as AudioTrack,
 };
-use crate::room::connection::{self, STATE_ATTRIBUTE, error_chain};
+use crate::room::connection::{self, STATE_ATTRIBUTE, last_cause};
 use crate::room::endpoint::{AdmitError, Ticket};
 use crate::room::start::StartError;
 use crate::room::streams::{EVENTS_TOPIC, SESSION_TOPIC, TRANSCRIPTION_TOPIC};
@@ -135,7 +135,7 @@ impl Line {
         let microphone = EncodedAudioSource::new(silence).batched(BATCH);
         if let Err(e) = connection::publish(&room, &microphone, "microphone").await {
             connection::leave(&room).await;
-            return Err(DialError::Microphone(error_chain(&e)));
+            return Err(DialError::Microphone(last_cause(&e)));
         }
         // A token of others says who we are.
         let identity = room.local_participant().identity().to_string();
@@ -414,12 +414,11 @@ fn disconnected(reason: proto::DisconnectReason, at: Offset) -> News {
 }
 
 fn dial_error(error: &RoomError, token: &Secret) -> DialError {
-    let text = error_chain(error).replace(token.expose(), "…");
+    let text = last_cause(error).replace(token.expose(), "…");
     // `client error: 401 …` is the server's own answer to `/rtc/validate`.
-    if text.contains("client error: 4") {
-        DialError::Refused(text)
-    } else {
-        DialError::NotConnected(text)
+    match text.split_once("client error: ") {
+        Some((_, answer)) => DialError::Refused(answer.to_owned()),
+        None => DialError::NotConnected(text),
     }
 }
 

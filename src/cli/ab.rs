@@ -7,7 +7,7 @@ use super::server::{self, Server, Site};
 use super::session::{NewRun, RunSession, Target};
 use super::spec::{AgentSpec, Metadata};
 use super::terminal::print_result;
-use super::{AbArgs, PlacingArgs, documents, environment, files, logging, recorded};
+use super::{AbArgs, PlacingArgs, documents, environment, files, logging, recorded, url};
 use crate::record::{Arm, MetadataDigest, Side};
 use crate::room::endpoint::Endpoint;
 use crate::scenario::Scenario;
@@ -27,7 +27,7 @@ struct Agent {
 
 pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
-    logging::start(&bars);
+    logging::start(&bars, args.placing.verbose);
     let AbArgs { scenario, a, b, fail_on, placing: args } = args;
     let loaded = LoadedScenario::load(scenario, args.overrides.list(), args.clips.outside())?;
     let default = AgentSpec::default();
@@ -128,12 +128,13 @@ fn too_long(flag: &str, size: usize) -> Failure {
 fn elsewhere(
     flag: &str,
     spec: &AgentSpec,
-    url: &str,
+    at: &str,
     args: &PlacingArgs,
 ) -> Result<Endpoint, Failure> {
     let named = |variable: &String| {
-        environment::variable(variable)
-            .ok_or_else(|| Failure::usage(format!("{flag}: {variable} is not set, or empty")))
+        let value = environment::variable(variable)
+            .ok_or_else(|| Failure::usage(format!("{flag}: {variable} is not set, or empty")))?;
+        url::key(variable, &value)
     };
     let missing = |what: &str| {
         Failure::usage(format!("{flag}: no {what} for this server")).hint(
@@ -141,15 +142,18 @@ fn elsewhere(
              LIVEKIT_API_KEY and LIVEKIT_API_SECRET",
         )
     };
-    let api_key = match &spec.api_key_env {
-        Some(variable) => named(variable)?,
-        None => args.server.keys.api_key.clone().ok_or_else(|| missing("API key"))?,
+    let keys = &args.server.keys;
+    let api_key = match (&spec.api_key_env, &keys.api_key) {
+        (Some(variable), _) => named(variable)?,
+        (None, Some(key)) => url::key("LIVEKIT_API_KEY", key)?,
+        (None, None) => return Err(missing("API key")),
     };
-    let api_secret = match &spec.api_secret_env {
-        Some(variable) => Secret::new(named(variable)?),
-        None => args.server.keys.api_secret.clone().ok_or_else(|| missing("API secret"))?,
+    let api_secret = match (&spec.api_secret_env, &keys.api_secret) {
+        (Some(variable), _) => Secret::new(named(variable)?),
+        (None, Some(secret)) => url::secret("LIVEKIT_API_SECRET", secret)?,
+        (None, None) => return Err(missing("API secret")),
     };
-    Ok(Endpoint { url: url.to_owned(), api_key, api_secret })
+    Ok(Endpoint { url: at.to_owned(), api_key, api_secret })
 }
 
 /// The server that whoever names none is called on.

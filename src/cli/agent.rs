@@ -3,7 +3,7 @@
 use super::exit;
 use super::failure::Failure;
 use super::terminal::{eprint_line, print_line};
-use super::{AgentArgs, files, logging, machine, server, stop};
+use super::{AgentArgs, files, logging, machine, stop, url};
 use crate::agent::script::Script;
 use crate::agent::truth::Truth;
 use crate::agent::worker::{Crash, Worker};
@@ -20,8 +20,8 @@ const TRUTHS: usize = 10_000;
 const SCRIPT_LIMIT: u64 = 1 << 20;
 
 pub(super) fn agent(args: &AgentArgs) -> Result<u8, Failure> {
-    logging::start(&MultiProgress::new());
-    let endpoint = server::given(&args.keys)?;
+    logging::start(&MultiProgress::new(), args.verbose);
+    let endpoint = url::given(&args.keys)?;
     let script = args.script.as_deref().map_or_else(|| Ok(Script::default()), read_script)?;
     let file = args.truth.as_deref().map(open).transpose()?;
     let (sender, receiver) = mpsc::channel(TRUTHS);

@@ -6,8 +6,9 @@ mod server;
 
 pub(super) use instrument::{AgentArgs, CalibrateArgs};
 pub(super) use overrides::{EnvArgs, OverrideArgs};
-pub(super) use server::{KeyArgs, LangfuseArgs, ServerArgs};
+pub(super) use server::{KeyArgs, LangfuseArgs, ServerArgs, refuse_conflicts};
 
+use super::check::CheckFormat;
 use super::clips::Outside;
 use super::progress::Verbosity;
 use super::spec::AgentSpec;
@@ -57,6 +58,12 @@ pub(super) enum Command {
         /// Scenario files, or patterns such as 'scenarios/*.yaml'.
         #[arg(required = true, value_name = "FILE")]
         scenarios: Vec<PathBuf>,
+        /// Fail on notes, too.
+        #[arg(long)]
+        strict: bool,
+        /// Output format.
+        #[arg(long, value_enum, default_value = "text")]
+        format: CheckFormat,
         #[command(flatten)]
         clips: ClipArgs,
         #[command(flatten)]
@@ -275,6 +282,9 @@ pub(super) struct PlacingArgs {
     /// Print only the result and errors.
     #[arg(long, short)]
     pub(super) quiet: bool,
+    /// Show log lines of loadcall and the LiveKit SDK with their times (-vv: more).
+    #[arg(long, short, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub(super) verbose: u8,
     #[command(flatten)]
     pub(super) clips: ClipArgs,
     #[command(flatten)]

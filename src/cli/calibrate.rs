@@ -4,10 +4,11 @@
 use super::exit;
 use super::failure::Failure;
 use super::progress::{Progress, Verbosity};
+use super::server::no_server;
 use super::session::new_run_id;
 use super::stop::{self, Stop};
 use super::terminal::{eprint_line, print_result};
-use super::{CalibrateArgs, calibrations, files, logging, machine};
+use super::{CalibrateArgs, calibrations, documents, files, logging, machine};
 use crate::agent::script::Script;
 use crate::agent::truth::Truth;
 use crate::agent::worker::{Crash, Worker};
@@ -19,7 +20,8 @@ use crate::call::config::CallConfig;
 use crate::clock::Clock;
 use crate::dev::{DevServer, Lane, Launch, Network};
 use crate::plan::{Plan, Schedule, TargetId, Targets};
-use crate::record::{Calibration, CalibrationError, Run, RunHead, store};
+use crate::record::{Calibration, Run, RunHead, store};
+use crate::report::text::{Colour, calibration};
 use crate::room::endpoint::Endpoint;
 use crate::room::packets::{Sayable, packet};
 use crate::run::place;
@@ -28,7 +30,6 @@ use crate::scenario::metadata::Variables;
 use crate::scenario::{Act, Scenario};
 use crate::secret::Secret;
 use indicatif::MultiProgress;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,8 +59,12 @@ struct Prepared {
 
 pub(super) fn calibrate(args: &CalibrateArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
-    logging::start(&bars);
+    logging::start(&bars, args.verbose);
     let prepared = prepare(args)?;
+    if let Some(out) = &args.out {
+        // Found before the calls, and not after them.
+        files::check_writable(out)?;
+    }
     let folder = Folder::new(args.keep.as_deref(), &prepared.run_id)?;
     let runtime = machine::runtime(Some(prepared.scenario.load().at_a_time().into()))?;
     let measured = runtime.block_on(measure(args, &prepared, &folder.path, &bars));
@@ -81,13 +86,14 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<u8, Failure> {
         jitter_ms: args.jitter_ms.into(),
         errors,
     };
-    let kept = calibrations::keep(&calibration);
+    let answered = run.calls.iter().filter(|c| c.end.outcome.name() == "answered").count();
+    let shown = calibration::Shown { calibration: &calibration, sounds: &sounds, answered };
+    print_result(&calibration::render(shown, Colour::Always, documents::terminal_width()))?;
     if let Some(out) = &args.out {
         let text = serde_json::to_string_pretty(&calibration).map_err(Failure::internal)?;
         files::write(out, text.as_bytes())?;
     }
-    print_result(&text(&calibration, &sounds, &run))?;
-    match kept {
+    match calibrations::keep(&calibration) {
         Ok(path) => print_result(&format!("saved to {}\n", path.display()))?,
         Err(e) if args.out.is_none() => return Err(e),
         Err(_) => {}
@@ -97,7 +103,14 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<u8, Failure> {
 
 fn prepare(args: &CalibrateArgs) -> Result<Prepared, Failure> {
     let calls = args.calls.unwrap_or_else(|| CALLS.max(args.concurrency * 2));
-    let text = calibrate::scenario(calls, args.concurrency.min(calls));
+    if args.concurrency > calls {
+        let concurrency = args.concurrency;
+        return Err(Failure::usage(format!(
+            "--concurrency {concurrency} is more than --calls {calls}"
+        ))
+        .hint(format!("use --calls {} or more, or leave it out", concurrency * 2)));
+    }
+    let text = calibrate::scenario(calls, args.concurrency);
     let scenario = Scenario::parse(&text)
         .map_err(|_| Failure::internal("the calibration scenario is invalid"))?;
     let mut encoded = Vec::new();
@@ -137,7 +150,7 @@ async fn measure(
         let network = Network { to_server: lane, to_clients: lane, seed: args.seed };
         DevServer::start_behind(network, &launch, &log).await
     };
-    let server = server.map_err(Failure::nothing_measured)?;
+    let server = server.map_err(|e| no_server(&e))?;
     let endpoint = Endpoint {
         url: server.url.clone(),
         api_key: server.api_key.into(),
@@ -243,53 +256,6 @@ fn head(args: &CalibrateArgs, prepared: &Prepared, endpoint: &Endpoint) -> RunHe
         host: machine::host(),
         calibration: None,
         arm: None,
-    }
-}
-
-fn text(calibration: &Calibration, sounds: &[CalibrationError], run: &Run) -> String {
-    let mut out = String::new();
-    let network = if calibration.is_plain() {
-        String::new()
-    } else {
-        format!(
-            ", {} % loss and {} ms jitter in each direction",
-            calibration.loss_percent, calibration.jitter_ms
-        )
-    };
-    let answered = run.calls.iter().filter(|c| c.end.outcome.name() == "answered").count();
-    let _ = writeln!(
-        out,
-        "{answered} of {} calls answered, {} concurrent{network}; error in milliseconds (measured − true)\n",
-        calibration.calls, calibration.concurrency
-    );
-    table(&mut out, "", &calibration.errors);
-    let _ = writeln!(out);
-    table(&mut out, "heard_e2e_latency by sound of the reply", sounds);
-    out
-}
-
-fn table(out: &mut String, title: &str, errors: &[CalibrationError]) {
-    let _ = writeln!(
-        out,
-        "{title:<36}{:>6} {:>7} {:>7} {:>16} {:>6} {:>7} {:>7} {:>7} {:>15} {:>7}",
-        "n", "missed", "bias", "95 %", "sd", "p50", "|p95|", "|p99|", "95 %", "|max|"
-    );
-    for e in errors {
-        let bias = format!("[{:+.1} … {:+.1}]", e.bias_low_ms, e.bias_high_ms);
-        let p99 = format!("[{:.1} … {:.1}]", e.abs_p99_low_ms, e.abs_p99_high_ms);
-        let _ = writeln!(
-            out,
-            "  {:<34}{:>6} {:>7} {:>+7.1} {bias:>16} {:>6.1} {:>+7.1} {:>7.1} {:>7.1} {p99:>15} {:>7.1}",
-            e.of,
-            e.n,
-            e.missed,
-            e.bias_ms,
-            e.sd_ms,
-            e.p50_ms,
-            e.abs_p95_ms,
-            e.abs_p99_ms,
-            e.abs_max_ms
-        );
     }
 }
 

@@ -1,43 +1,174 @@
-//! `loadcall check`: every error in scenario files, and facts about their clips.
+//! `loadcall check`: every error in scenario files, and facts about their clips. Both are the result, on stdout.
 
 use super::clips::{self, Loaded, Outside};
 use super::documents::terminal_width;
 use super::exit;
 use super::failure::Failure;
-use super::terminal::{eprint_line, eprint_styled, print_result, report_error};
+use super::terminal::{eprint_line, eprint_styled, print_json, print_result};
 use super::{environment, files, scenarios};
+use crate::report::text::{Colour, Page, Tone};
 use crate::scenario::{Faults, Load, Overlay, Override, Scenario, SourceText, Style};
-use crate::text::safe;
+use crate::text::count;
 use std::path::{Path, PathBuf};
 
 mod clip;
+mod json;
+
+/// How the result is printed, and whether notes fail the check.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    pub(super) outside: Outside,
+    pub(super) format: CheckFormat,
+    pub(super) strict: bool,
+}
+
+/// The forms of the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum CheckFormat {
+    /// Plain text.
+    Text,
+    /// JSON, for editors and scripts.
+    Json,
+}
+
+/// What was found of one file.
+struct Checked {
+    path: String,
+    found: Found,
+}
+
+enum Found {
+    /// Why it could not be read.
+    Unread(String),
+    Faulty {
+        text: String,
+        overrides: Vec<Override>,
+        faults: Faults,
+    },
+    Sound {
+        scenario: Box<Scenario>,
+        clips: Vec<Option<Loaded>>,
+    },
+}
+
+/// Something that is no error and is worth a look.
+struct Note {
+    /// The turn it is of, if it is of one.
+    turn: Option<String>,
+    text: String,
+}
 
 /// Checks every file, and shows the faults of all.
-pub(super) fn check(
-    paths: &[PathBuf],
-    overrides: &[Override],
-    outside: Outside,
-) -> Result<u8, Failure> {
-    let mut code = exit::PASS;
-    for path in &scenarios::expand(paths)? {
-        match check_one(path, overrides.to_vec(), outside) {
-            Ok(summary) => print_result(&summary)?,
-            Err(failure) => {
-                let _ = report_error(&failure);
-                code = exit::USAGE;
+pub(super) fn check(paths: &[PathBuf], overrides: &[Override], how: How) -> Result<u8, Failure> {
+    let paths = scenarios::expand(paths)?;
+    let file = |path: &PathBuf| Checked::file(path, overrides, how.outside);
+    let checked: Vec<Checked> = paths.iter().map(file).collect();
+    match how.format {
+        CheckFormat::Json => print_json(&json::document(&checked, how.strict))?,
+        CheckFormat::Text => {
+            for file in &checked {
+                print_result(&file.text(how.strict))?;
             }
         }
     }
-    Ok(code)
+    let passes = checked.iter().all(|file| file.passes(how.strict));
+    Ok(if passes { exit::PASS } else { exit::USAGE })
 }
 
-fn check_one(path: &Path, overrides: Vec<Override>, outside: Outside) -> Result<String, Failure> {
-    let text = files::read_scenario(path)?;
-    let (scenario, overlay) = parse(path, &text, overrides)?;
-    let source = source(&text, overlay.as_ref());
-    let loaded =
-        clips::load(&scenario, path, outside).map_err(|faults| show(path, &source, &faults))?;
-    Ok(summary(path, &scenario, &loaded, terminal_width()))
+impl Checked {
+    fn file(path: &Path, overrides: &[Override], outside: Outside) -> Self {
+        let found = match files::read_scenario(path) {
+            Err(why) => Found::Unread(why.message().unwrap_or_default().to_owned()),
+            Ok(text) => match read(path, &text, overrides, outside) {
+                Err(faults) => Found::Faulty { text, overrides: overrides.to_vec(), faults },
+                Ok((scenario, clips)) => Found::Sound { scenario: Box::new(scenario), clips },
+            },
+        };
+        Self { path: path.display().to_string(), found }
+    }
+
+    fn passes(&self, strict: bool) -> bool {
+        matches!(self.found, Found::Sound { .. }) && !(strict && !self.notes().is_empty())
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        match &self.found {
+            Found::Sound { scenario, clips } => notes(scenario, clips),
+            Found::Unread(_) | Found::Faulty { .. } => Vec::new(),
+        }
+    }
+
+    fn text(&self, strict: bool) -> String {
+        let mut page = Page::new(Colour::Always, terminal_width());
+        match &self.found {
+            Found::Unread(why) => {
+                page.paragraph(0, &[(Tone::Bad, "error"), (Tone::Plain, ":")], why)
+            }
+            Found::Faulty { text, overrides, faults } => {
+                return drawn(&self.path, &SourceText::new(text, overrides), faults) + "\n";
+            }
+            Found::Sound { scenario, clips } => {
+                page.paragraph(0, &[], &format!("{}: ok, {}", self.path, size(scenario)));
+                for note in of_the_scenario(scenario) {
+                    page.paragraph(2, &[], &format!("note: {note}"));
+                }
+                for (step, loaded) in scenario.steps().iter().zip(clips) {
+                    let Some(Loaded { clip, reference }) = loaded else { continue };
+                    clip::write(&mut page, &step.id, &reference.file, clip.facts());
+                }
+            }
+        }
+        let notes = self.notes().len();
+        if strict && notes > 0 {
+            let notes = count(notes, "note");
+            page.paragraph(0, &[], &format!("{}: {notes}, which --strict refuses", self.path));
+        }
+        page.finish()
+    }
+}
+
+fn read(
+    path: &Path,
+    text: &str,
+    overrides: &[Override],
+    outside: Outside,
+) -> Result<(Scenario, Vec<Option<Loaded>>), Faults> {
+    let source = SourceText::new(text, overrides);
+    let (scenario, _) = Scenario::read(&source, Some(&environment::variable))?;
+    let clips = clips::load(&scenario, path, outside)?;
+    Ok((scenario, clips))
+}
+
+fn notes(scenario: &Scenario, clips: &[Option<Loaded>]) -> Vec<Note> {
+    let of_scenario = of_the_scenario(scenario).into_iter().map(|text| Note { turn: None, text });
+    let of_clips = scenario.steps().iter().zip(clips).flat_map(|(step, loaded)| {
+        let doubts = loaded.as_ref().map(|loaded| clip::doubts(loaded.clip.facts()));
+        let turn = Some(step.id.clone());
+        doubts.unwrap_or_default().into_iter().map(move |text| Note { turn: turn.clone(), text })
+    });
+    of_scenario.chain(of_clips).collect()
+}
+
+fn of_the_scenario(scenario: &Scenario) -> Vec<String> {
+    let mut notes = Vec::new();
+    if scenario.expects_nothing() {
+        let text = "no turn has `expect`: no reply is measured, and a call fails only when the agent is never \
+                    heard";
+        notes.push(text.to_owned());
+    }
+    notes.extend(scenario.odd_thresholds());
+    notes
+}
+
+/// `4 turns, 10 calls, 5 concurrent`.
+fn size(scenario: &Scenario) -> String {
+    let turns = count(scenario.steps().len(), "turn");
+    match scenario.load() {
+        Load::Once => format!("{turns}, 1 call"),
+        Load::Repeat { calls, concurrency } => {
+            format!("{turns}, {}, {concurrency} concurrent", count(calls.get() as usize, "call"))
+        }
+    }
 }
 
 /// The scenario in a text, and what flags and variables made of it; its faults are shown when it has any.
@@ -77,34 +208,12 @@ pub(super) fn load_clips(
 }
 
 fn show(path: &Path, source: &SourceText<'_>, faults: &Faults) -> Failure {
-    let name = path.display().to_string();
-    eprint_styled(&faults.render(&name, source.clone(), Style::Coloured));
-    let count = faults.len();
-    let s = if count == 1 { "" } else { "s" };
-    eprint_line("");
-    eprint_line(&format!("{}: {count} error{s}", path.display()));
+    eprint_styled(&drawn(&path.display().to_string(), source, faults));
     Failure::shown(exit::USAGE)
 }
 
-fn summary(path: &Path, scenario: &Scenario, loaded: &[Option<Loaded>], width: usize) -> String {
-    let load = match scenario.load() {
-        Load::Once => "1 call".to_owned(),
-        Load::Repeat { calls, concurrency } => format!("{calls} calls, {concurrency} concurrent"),
-    };
-    let steps = match scenario.steps().len() {
-        1 => "1 turn".to_owned(),
-        steps => format!("{steps} turns"),
-    };
-    let path = path.display().to_string();
-    let mut out = format!("{}: ok, {steps}, {load}\n", safe(&path));
-    if scenario.expects_nothing() {
-        let note = "note: no turn has `expect`: no reply is measured, and a call fails only when the \
-                    agent is never heard";
-        clip::wrapped(&mut out, width, 2, note);
-    }
-    for (step, loaded) in scenario.steps().iter().zip(loaded) {
-        let Some(Loaded { clip: loaded, reference }) = loaded else { continue };
-        out += &clip::lines(&step.id, &reference.file, loaded.facts(), width);
-    }
-    out
+/// Every fault of a file, and how many there are.
+fn drawn(path: &str, source: &SourceText<'_>, faults: &Faults) -> String {
+    let shown = faults.render(path, source.clone(), Style::Coloured);
+    format!("{shown}\n\n{}: {}", crate::text::safe(path), count(faults.len(), "error"))
 }

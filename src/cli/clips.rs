@@ -10,11 +10,10 @@ use std::collections::HashMap;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
+mod similar;
+
 /// The largest clip file that is read.
 const CLIP_FILE_LIMIT: u64 = 100 << 20;
-
-/// How alike (0 to 1) a name has to be to be worth proposing.
-const ALIKE: f64 = 0.6;
 
 /// What happens to clips that lie outside the scenario's folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,12 +117,15 @@ fn read(folder: &Path, reference: &ClipRef, outside: Outside) -> Result<Clip, Fa
     }
     let bytes = files::read(&path, CLIP_FILE_LIMIT).map_err(|e| {
         if e.is_missing() {
-            Fault::missing_clip(reference, similar(&path, &reference.file).as_deref())
+            Fault::missing_clip(reference, similar::what_is_there(folder, &reference.file))
         } else {
-            Fault::bad_clip(reference, &e.to_string())
+            Fault::bad_clip(reference, &e.to_string(), None)
         }
     })?;
-    Clip::read(&bytes, reference.take).map_err(|e| Fault::bad_clip(reference, &e.to_string()))
+    Clip::read(&bytes, reference.take).map_err(|e| {
+        let help = e.remedy(&path.display().to_string());
+        Fault::bad_clip(reference, &e.to_string(), Some(help))
+    })
 }
 
 /// Whether a clip lies outside the scenario's folder; for one whose folder does not exist, whether its name
@@ -139,21 +141,6 @@ fn is_outside(reference: &ClipRef) -> Fault {
         code: "scenario::clip_outside",
         label: "outside the scenario's folder".to_owned(),
         help: Some(help.to_owned()),
-        ..Fault::bad_clip(reference, "")
+        ..Fault::bad_clip(reference, "", None)
     }
-}
-
-/// The file in the missing one's folder whose name is most like it, as the scenario would name it. Endings
-/// and capitals do not count.
-fn similar(missing: &Path, name: &str) -> Option<String> {
-    let stem = |path: &Path| Some(path.file_stem()?.to_str()?.to_lowercase());
-    let wanted = stem(missing)?;
-    let files = std::fs::read_dir(missing.parent()?).ok()?.filter_map(|entry| {
-        let file = entry.ok()?.path();
-        let alike = strsim::normalized_damerau_levenshtein(&wanted, &stem(&file)?);
-        Some((alike, file.file_name()?.to_str()?.to_owned()))
-    });
-    let (alike, best) = files.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    let shown = Path::new(name).with_file_name(best);
-    (alike >= ALIKE).then(|| shown.to_string_lossy().into_owned())
 }

@@ -11,34 +11,58 @@ pub(super) struct Failure {
     /// `None` when the reason was shown already.
     message: Option<String>,
     hint: Option<String>,
+    /// Commands that do what the hint says, to be copied.
+    commands: Vec<String>,
 }
 
 impl Failure {
     pub(super) fn usage(message: impl fmt::Display) -> Self {
-        Self { code: USAGE, message: Some(message.to_string()), hint: None }
+        Self { code: USAGE, message: Some(message.to_string()), hint: None, commands: Vec::new() }
     }
 
     pub(super) fn nothing_measured(message: impl fmt::Display) -> Self {
-        Self { code: NOTHING_MEASURED, message: Some(message.to_string()), hint: None }
+        Self {
+            code: NOTHING_MEASURED,
+            message: Some(message.to_string()),
+            hint: None,
+            commands: Vec::new(),
+        }
     }
 
     pub(super) fn no_verdict(message: impl fmt::Display) -> Self {
-        Self { code: NO_VERDICT, message: Some(message.to_string()), hint: None }
+        Self {
+            code: NO_VERDICT,
+            message: Some(message.to_string()),
+            hint: None,
+            commands: Vec::new(),
+        }
     }
 
     pub(super) fn internal(message: impl fmt::Display) -> Self {
-        Self { code: INTERNAL, message: Some(message.to_string()), hint: None }
+        Self {
+            code: INTERNAL,
+            message: Some(message.to_string()),
+            hint: None,
+            commands: Vec::new(),
+        }
     }
 
     /// Ends with this code; the reason was shown already.
     pub(super) fn shown(code: u8) -> Self {
-        Self { code, message: None, hint: None }
+        Self { code, message: None, hint: None, commands: Vec::new() }
     }
 
     /// With what the user can do.
     #[must_use]
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// With a command that does what the hint says.
+    #[must_use]
+    pub(super) fn command(mut self, command: impl Into<String>) -> Self {
+        self.commands.push(command.into());
+        self
     }
 
     /// The exit code of the program.
@@ -59,5 +83,10 @@ impl Failure {
     /// What the user can do.
     pub(super) fn remedy(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    /// Commands that do it.
+    pub(super) fn commands(&self) -> &[String] {
+        &self.commands
     }
 }

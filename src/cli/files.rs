@@ -18,14 +18,52 @@ pub(super) fn timestamp(at: SystemTime) -> String {
     format!("{at:.6}")
 }
 
+/// Where the files of a run go.
+pub(super) fn run_folder(out: Option<&Path>, run_id: &str) -> PathBuf {
+    out.map_or_else(|| Path::new(REPORTS).join(run_id), Path::to_path_buf)
+}
+
 /// Makes the folder of a run and gives it.
 pub(super) fn make_run_folder(out: Option<&Path>, run_id: &str) -> Result<PathBuf, Failure> {
-    let folder = out.map_or_else(|| Path::new(REPORTS).join(run_id), Path::to_path_buf);
+    let folder = run_folder(out, run_id);
+    let is_first = out.is_none() && !Path::new(REPORTS).exists();
     std::fs::create_dir_all(&folder).map_err(|e| {
         Failure::usage(format!("cannot create the folder `{}`: {e}", folder.display()))
             .hint("choose another folder with --out DIR")
     })?;
+    if is_first {
+        // Runs are no source. Who wants them in a repository removes it.
+        let _ = files::replace(&Path::new(REPORTS).join(".gitignore"), b"*\n");
+    }
     Ok(folder)
+}
+
+/// Removes the folder of a run that never began, if nothing was written into it, and the pointer to it.
+pub(super) fn remove_if_empty(folder: &Path) {
+    for inner in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let _ = std::fs::remove_dir(inner.path());
+    }
+    let latest = latest();
+    let is_latest =
+        std::fs::read_link(&latest).is_ok_and(|to| folder.file_name() == Some(to.as_os_str()));
+    if std::fs::remove_dir(folder).is_ok() && is_latest && folder.parent() == latest.parent() {
+        let _ = std::fs::remove_file(&latest);
+    }
+}
+
+/// Whether a file can be written at a path, found without writing it.
+pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
+    if path.is_dir() {
+        return Err(unwritten(path, &ErrorKind::IsADirectory.into()));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let made =
+        tempfile::Builder::new().prefix(".loadcall-").tempfile_in(folder.unwrap_or(Path::new(".")));
+    made.map(drop).map_err(|e| unwritten(path, &e))
+}
+
+fn latest() -> PathBuf {
+    Path::new(REPORTS).join("latest")
 }
 
 /// Lets `reports/latest` point at a run in `reports/`. Not being able to (no symbolic links on the
@@ -35,7 +73,7 @@ pub(super) fn point_latest_at(folder: &Path) {
     if parent != Path::new(REPORTS) {
         return;
     }
-    let latest = parent.join("latest");
+    let latest = latest();
     let is_ours = std::fs::symlink_metadata(&latest).is_ok_and(|m| m.is_symlink());
     if is_ours {
         let _ = std::fs::remove_file(&latest);

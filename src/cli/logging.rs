@@ -2,26 +2,35 @@
 //! server put into them, and never with a token.
 
 use super::environment;
+use crate::clock::wall_now;
 use crate::text::safe;
 use indicatif::MultiProgress;
-use log::{Level, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::Write;
 
 /// Logs whole requests below `info`, with the token in their `Authorization` header.
 const LOGS_TOKENS: &str = "tungstenite";
 
-/// Errors by default; `LOADCALL_LOG` takes `env_logger`'s filters (`info`, `livekit=debug` …).
-pub(super) fn start(bars: &MultiProgress) {
-    let filters = environment::variable("LOADCALL_LOG");
+/// Our own modules. What the libraries beneath log as errors reaches people as the outcome of a call.
+const OURS: &str = "loadcall";
+
+/// Our own errors by default, everybody's `info` and `debug` lines with `-v` and `-vv`; `LOADCALL_LOG` takes
+/// `env_logger`'s filters (`info`, `livekit=debug` …) and goes before.
+pub(super) fn start(bars: &MultiProgress, verbose: u8) {
+    let filters = environment::variable("LOADCALL_LOG").unwrap_or_default();
     let mut builder = env_logger::Builder::new();
-    builder.filter_level(log::LevelFilter::Error);
-    if let Some(filters) = filters {
-        builder.parse_filters(&filters);
-    }
+    match verbose {
+        _ if !filters.is_empty() => builder.parse_filters(&filters),
+        0 => builder.filter(Some(OURS), LevelFilter::Error),
+        1 => builder.filter_level(LevelFilter::Info),
+        _ => builder.filter_level(LevelFilter::Debug),
+    };
     builder.format(|out, record| {
         let style = out.default_level_style(record.level());
         let (level, target) = (record.level(), safe(record.target()));
-        writeln!(out, "[{style}{level}{style:#} {target}] {}", safe(&record.args().to_string()))
+        let at = jiff::Timestamp::try_from(wall_now()).unwrap_or_default();
+        let text = safe(&record.args().to_string());
+        writeln!(out, "[{at:.3} {style}{level}{style:#} {target}] {text}")
     });
     let bars = bars.clone();
     let logger = builder.target(env_logger::Target::Pipe(Box::new(Above { bars }))).build();

@@ -40,12 +40,15 @@ use args::{
     AbArgs, AcceptArgs, AgentArgs, CalibrateArgs, CallsFormat, Cli, Command, KeyArgs, LangfuseArgs,
     NoiseArgs, PlacingArgs, ReportFormat, RunArgs, ServerArgs,
 };
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use std::process::ExitCode;
 
 /// Runs the command line and gives its exit code.
 pub fn main() -> ExitCode {
-    let mut cli = match Cli::try_parse() {
+    let matches = Cli::command().try_get_matches();
+    let mut cli = match matches
+        .and_then(|given| args::refuse_conflicts(&given).and(Cli::from_arg_matches(&given)))
+    {
         Ok(cli) => cli,
         Err(e) if e.use_stderr() => {
             terminal::show_usage_error(&e);
@@ -66,8 +69,9 @@ pub fn main() -> ExitCode {
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Ab(args) => ab::ab(&args),
         Command::Noise(args) => noise::noise(&args),
-        Command::Check { scenarios, clips, overrides, env: _ } => {
-            check::check(&scenarios, &overrides.list(), clips.outside())
+        Command::Check { scenarios, strict, format, clips, overrides, env: _ } => {
+            let how = check::How { outside: clips.outside(), format, strict };
+            check::check(&scenarios, &overrides.list(), how)
         }
         Command::Schema => schema::schema(),
         Command::Compare { run, baseline, different, fail_on } => {

@@ -37,7 +37,7 @@ pub(super) fn noise(args: &NoiseArgs) -> Result<u8, Failure> {
 /// Runs the scenario several times, each with a folder of its own that every other command takes.
 fn placed(scenario: &Path, args: &NoiseArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
-    logging::start(&bars);
+    logging::start(&bars, args.placing.verbose);
     let NoiseArgs { runs, placing: args, .. } = args;
     let loaded = LoadedScenario::load(scenario, args.overrides.list(), args.clips.outside())?;
     let server = Server::from_args(&args.server, &loaded.scenario)?;

@@ -30,7 +30,7 @@ struct Done {
 
 pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
-    logging::start(&bars);
+    logging::start(&bars, args.placing.verbose);
     let paths = scenarios::expand(&args.scenarios)?;
     if paths.len() > 1 && args.baseline.is_some() {
         return Err(Failure::usage("--baseline belongs to one scenario").hint(

@@ -3,16 +3,20 @@
 use super::failure::Failure;
 use super::progress::Verbosity;
 use super::terminal::eprint_line;
-use super::{KeyArgs, ServerArgs, environment};
+use super::{ServerArgs, environment, url};
 use crate::dev::{AgentStart, DevAgent, DevError, DevServer, Launch, Ready};
 use crate::record;
-use crate::room::endpoint::{Endpoint, is_livekit_url};
+use crate::room::endpoint::Endpoint;
 use crate::room::registration::server_info;
 use crate::scenario::Scenario;
 use crate::secret::Secret;
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
+
+/// How often it is said that an agent is being waited for, and how many times.
+const SAID_EVERY: Duration = Duration::from_secs(10);
+const SAID_AT_MOST: u32 = 20;
 
 /// Which server the calls go to.
 pub(super) enum Server {
@@ -81,18 +85,28 @@ impl Server {
     pub(super) fn from_args(args: &ServerArgs, scenario: &Scenario) -> Result<Self, Failure> {
         let agent = Agent::from_args(args);
         if args.dev {
+            // A start endpoint may bring its own agent there.
+            if matches!(agent, Agent::None) && scenario.dispatch().is_none() {
+                return Err(Failure::usage(
+                    "--dev starts a private server, which no agent knows of",
+                )
+                .hint(
+                    "add --dev-agent for a scripted agent, or --agent-command 'COMMAND' for yours",
+                ));
+            }
             return Ok(Self::Private { agent });
         }
         // A start endpoint may bring the token, and the server with it.
         let start = scenario.dispatch().filter(|http| http.token.is_some());
         if start.is_some_and(|http| http.server.is_some()) {
-            return Ok(Self::Given { site: Site::Tokens(args.keys.url.clone()), agent });
+            let url = args.keys.url.as_deref().map(url::server).transpose()?;
+            return Ok(Self::Given { site: Site::Tokens(url), agent });
         }
         if let (Some(_), Some(url)) = (start, &args.keys.url)
             && (args.keys.api_key.is_none() || args.keys.api_secret.is_none())
         {
-            check_url(url)?;
-            return Ok(Self::Given { site: Site::Tokens(Some(url.clone())), agent });
+            let url = url::server(url)?;
+            return Ok(Self::Given { site: Site::Tokens(Some(url)), agent });
         }
         if start.is_some() && args.keys.url.is_none() {
             return Err(Failure::usage("no LiveKit server").hint(
@@ -107,7 +121,7 @@ impl Server {
                  --dev-agent",
             ));
         }
-        Ok(Self::Given { site: Site::Keys(given(&args.keys)?), agent })
+        Ok(Self::Given { site: Site::Keys(url::given(&args.keys)?), agent })
     }
 
     /// A server of ours, which nobody else uses.
@@ -132,7 +146,7 @@ impl Server {
             Self::Private { agent } => {
                 let log = folder.join("livekit-server.log");
                 let server = DevServer::start(&launch, &log).await;
-                let server = server.map_err(Failure::nothing_measured)?;
+                let server = server.map_err(|e| no_server(&e))?;
                 let (key, secret) = (server.api_key, server.api_secret);
                 say(&format!(
                     "private livekit-server: LIVEKIT_URL={} LIVEKIT_API_KEY={key} \
@@ -156,9 +170,9 @@ impl Server {
                 say(&format!("starting the agent: {command}"));
                 let (launch, log, timeout) = (&launch, &log, *timeout);
                 let variables = environment::of_files();
-                let ready = ready.clone();
-                let how = AgentStart { launch, log, url, keys, variables, ready, timeout };
-                Some(DevAgent::start_with(command, how).await)
+                let how =
+                    AgentStart { launch, log, url, keys, variables, ready: ready.clone(), timeout };
+                Some(while_saying(DevAgent::start_with(command, how), ready, timeout, say).await)
             }
             Agent::Scripted => {
                 say(&format!("starting a scripted agent: {agent_name}"));
@@ -178,6 +192,27 @@ impl Server {
     }
 }
 
+/// Waits for an agent that is started, and says from time to time for what and how much longer.
+async fn while_saying<T>(
+    started: impl Future<Output = T>,
+    ready: &Ready,
+    timeout: Duration,
+    say: impl Fn(&str),
+) -> T {
+    let every = SAID_EVERY.max(timeout / SAID_AT_MOST);
+    let mut started = std::pin::pin!(started);
+    let mut left = timeout;
+    loop {
+        tokio::select! {
+            done = &mut started => return done,
+            () = tokio::time::sleep(every) => {
+                left = left.saturating_sub(every);
+                say(&format!("waiting for the agent to {ready}: {} s left", left.as_secs()));
+            }
+        }
+    }
+}
+
 /// What can be done about an agent that is not there.
 fn not_started(error: &DevError) -> Failure {
     let failure = Failure::nothing_measured(error);
@@ -187,6 +222,19 @@ fn not_started(error: &DevError) -> Failure {
         );
     }
     failure
+}
+
+/// What can be done about a private server that is not there.
+pub(super) fn no_server(error: &DevError) -> Failure {
+    let failure = Failure::nothing_measured(error);
+    if !matches!(error, DevError::NoServer) {
+        return failure;
+    }
+    failure
+        .hint("install it in one of LiveKit's ways, or build it in a checkout of loadcall")
+        .command("curl -sSL https://get.livekit.io | bash    # Linux")
+        .command("brew install livekit                       # macOS")
+        .command("make tools                                 # with Go, into .tools/bin")
 }
 
 impl Started {
@@ -233,30 +281,6 @@ impl ServerFacts {
         self.known.insert(endpoint.url.clone(), server.clone());
         server
     }
-}
-
-/// The server an address and keys name.
-pub(super) fn given(keys: &KeyArgs) -> Result<Endpoint, Failure> {
-    let Some(url) = &keys.url else {
-        return Err(Failure::usage("no LiveKit server").hint(
-            "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET (or --url, --api-key and \
-             --api-secret)",
-        ));
-    };
-    check_url(url)?;
-    let (Some(api_key), Some(api_secret)) = (&keys.api_key, &keys.api_secret) else {
-        return Err(Failure::usage("no API key and secret for the LiveKit server")
-            .hint("set LIVEKIT_API_KEY and LIVEKIT_API_SECRET"));
-    };
-    Ok(Endpoint { url: url.clone(), api_key: api_key.clone(), api_secret: api_secret.clone() })
-}
-
-fn check_url(url: &str) -> Result<(), Failure> {
-    if is_livekit_url(url) {
-        return Ok(());
-    }
-    Err(Failure::usage(format!("`{url}` is not a LiveKit URL"))
-        .hint("write it as ws://host:port or wss://host"))
 }
 
 #[cfg(test)]

@@ -36,15 +36,30 @@ pub(super) struct NewRun {
     pub(super) run_id: String,
     pub(super) folder: PathBuf,
     pub(super) clock: Clock,
+    /// Whether the folder was made for it.
+    is_made: bool,
 }
 
 impl NewRun {
-    /// Makes the folder, at `out` or below `reports/`.
+    /// Makes the folder, at `out` or below `reports/`, where `latest` points at it from now on.
     pub(super) fn prepare(out: Option<&Path>) -> Result<Self, Failure> {
         let clock = Clock::start();
         let run_id = new_run_id(clock)?;
+        let is_made = !files::run_folder(out, &run_id).exists();
         let folder = files::make_run_folder(out, &run_id)?;
-        Ok(Self { run_id, folder, clock })
+        if out.is_none() {
+            files::point_latest_at(&folder);
+        }
+        Ok(Self { run_id, folder, clock, is_made })
+    }
+}
+
+impl Drop for NewRun {
+    /// A run that never began leaves no folder.
+    fn drop(&mut self) {
+        if self.is_made {
+            files::remove_if_empty(&self.folder);
+        }
     }
 }
 
@@ -177,7 +192,13 @@ impl<'a> RunSession<'a> {
         let names = targets.iter().filter_map(|t| Some(t.arm.as_ref()?.side.name())).collect();
         let mut open = Vec::new();
         for (id, target) in ids.ids().zip(targets) {
-            open.push(self.open(id, target, plan.schedule.calls(), clock).await?);
+            let mut stopped = self.stop.first.clone();
+            let opened = tokio::select! {
+                opened = self.open(id, target, plan.schedule.calls(), clock) => opened?,
+                // A server that does not answer keeps nobody waiting.
+                _ = stopped.wait_for(|stop| *stop) => return Err(Failure::shown(exit::STOPPED)),
+            };
+            open.push(opened);
         }
         let configs: Vec<CallConfig> = open.iter().map(|run| run.config.clone()).collect();
         let mut progress = Progress::start(self.bars, plan.total(), names, self.args.verbosity());
@@ -202,7 +223,7 @@ impl<'a> RunSession<'a> {
         let access = access(&target)?;
         let server = match target.site.endpoint() {
             Some(endpoint) => {
-                endpoint.probe().await.map_err(Failure::nothing_measured)?;
+                endpoint.probe().await.map_err(|why| url::unusable(&why))?;
                 self.facts.ask_once(endpoint).await
             }
             None => None,

@@ -3,7 +3,7 @@
 //! A value that begins with `{`, `[` or `"` is JSON and ends where the JSON ends, so it may contain
 //! commas; any other ends at the next comma. A text without `=` is an agent's name.
 
-use crate::room::endpoint::is_livekit_url;
+use crate::room::address::{AddressError, address};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -52,8 +52,8 @@ pub(super) enum SpecError {
     BadMetadata(String),
     #[error("`{0}` must be a plain value, not a JSON object or list")]
     NotPlain(String),
-    #[error("`{0}` is not a LiveKit URL: write url=wss://host")]
-    BadUrl(String),
+    #[error("{why}: {}", why.remedy())]
+    BadUrl { why: AddressError },
     #[error("`{0}` needs the url=… of the server it belongs to")]
     KeysWithoutUrl(&'static str),
 }
@@ -145,13 +145,14 @@ impl AgentSpec {
         Ok(())
     }
 
-    fn checked(self) -> Result<Self, SpecError> {
+    fn checked(mut self) -> Result<Self, SpecError> {
+        let url = self.url.map(|url| address(&url)).transpose();
+        self.url = url.map_err(|why| SpecError::BadUrl { why })?;
         match &self.url {
             None if self.api_key_env.is_some() => Err(SpecError::KeysWithoutUrl("api-key-env")),
             None if self.api_secret_env.is_some() => {
                 Err(SpecError::KeysWithoutUrl("api-secret-env"))
             }
-            Some(url) if !is_livekit_url(url) => Err(SpecError::BadUrl(url.clone())),
             _ => Ok(self),
         }
     }

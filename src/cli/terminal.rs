@@ -23,6 +23,10 @@ pub(super) fn report_error(failure: &Failure) -> ExitCode {
     if let Some(remedy) = failure.remedy() {
         let _ = writeln!(err, "{HINT}hint{RESET}: {}", paragraph(remedy));
     }
+    // Each on a line of its own, to be copied.
+    for command in failure.commands() {
+        let _ = writeln!(err, "  {}", safe(command));
+    }
     failure.code()
 }
 

@@ -6,17 +6,13 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-/// The release that `make demo` installs and that loadcall is tested with.
-pub const SERVER_MODULE: &str = "github.com/livekit/livekit-server/cmd/server@v1.13.5";
 /// How long the server may take until it answers, and an agent until it is ready.
 pub(super) const SERVER_START: Duration = Duration::from_secs(15);
 pub const AGENT_START: Duration = Duration::from_secs(90);
 
 #[derive(Debug, thiserror::Error)]
 pub enum DevError {
-    #[error(
-        "livekit-server not found on the PATH or in .tools/bin: run `make tools`, or `go install {SERVER_MODULE}` and put the binary on the PATH as livekit-server"
-    )]
+    #[error("livekit-server not found on the PATH or in .tools/bin")]
     NoServer,
     #[error("cannot start `{program}`: {source}")]
     Spawn { program: String, source: std::io::Error },

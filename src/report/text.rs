@@ -2,22 +2,27 @@
 //! behind it. Understandable without colour. All text goes through `page::Page`, which makes what
 //! others wrote harmless.
 
+mod page;
+mod grid;
+mod numbers;
 mod call_list;
 mod calls;
 pub mod one_call;
+mod counted;
+mod compared;
+mod tables;
+mod advice;
 pub mod noise;
-mod page;
 pub mod paired;
 pub mod several;
-mod counted;
-mod tables;
+pub mod calibration;
 
-use page::{Page, Tone};
+pub(crate) use page::{Page, Tone};
 
 use super::{CallLine, Report};
 use crate::scenario::Overlay;
 use crate::text::{clipped, count};
-use crate::verdict::{Origin, Outcome as Judgement};
+use crate::verdict::Outcome as Judgement;
 
 /// Whether the text contains ANSI styles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +48,7 @@ pub fn render(report: &Report, colour: Colour, width: usize, place: &str) -> Str
     tables::steps(&mut page, report);
     calls::calls(&mut page, report, place);
     tables::thresholds(&mut page, report);
-    tables::comparison(&mut page, report);
+    compared::comparison(&mut page, report);
     differences(&mut page, report);
     tables::instrument(&mut page, report);
     notes(&mut page, report);
@@ -71,8 +76,8 @@ fn verdict(page: &mut Page, report: &Report, place: &str) {
     if let Some(origin) = report.judged.origin_line() {
         page.paragraph(2, &[], &origin);
     }
-    if let Some(advice) = advice(report, place) {
-        page.paragraph(2, &[(Tone::Strong, "next:")], &advice);
+    if let Some(advice) = advice::of_a_run(report, place) {
+        advice.write(page);
     }
 }
 
@@ -88,36 +93,6 @@ const fn judgement(outcome: Judgement) -> (&'static str, Tone) {
         Judgement::Invalid => ("INVALID", Tone::Doubt),
         Judgement::NothingMeasured => ("NOTHING MEASURED", Tone::Bad),
         Judgement::Stopped => ("STOPPED", Tone::Doubt),
-    }
-}
-
-/// What to do next, where the reasons leave it open.
-fn advice(report: &Report, place: &str) -> Option<String> {
-    // Of a run of before nobody knows whether it was accepted since.
-    let is_new = matches!(report.judged.origin, Origin::Now);
-    match report.judged.verdict.outcome {
-        Judgement::Pass if is_new && report.judged.verdict.comparison.is_none() => {
-            Some(format!("`loadcall accept {place}` makes this run the baseline"))
-        }
-        Judgement::Pass if is_new && report.judged.verdict.learning.is_some() => {
-            Some(format!("`loadcall accept {place}` adds this run to the baseline"))
-        }
-        Judgement::Improvement => {
-            Some(format!("`loadcall accept --replace {place}` starts a new baseline with this run"))
-        }
-        Judgement::Regression => Some(format!(
-            "see below which stage got slower; if the change is intended, `loadcall accept --replace \
-             {place}` starts a new baseline"
-        )),
-        Judgement::Fail => {
-            Some(format!("failures are marked ✗ below, and {place}/report.json has every turn"))
-        }
-        Judgement::Pass
-        | Judgement::Inconclusive
-        | Judgement::NotComparable
-        | Judgement::Invalid
-        | Judgement::NothingMeasured
-        | Judgement::Stopped => None,
     }
 }
 

@@ -44,16 +44,26 @@ pub async fn leave(room: &Room) {
     }
 }
 
-/// The error and its causes, for libraries whose own text leaves the cause out.
-pub fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
+/// The innermost cause of an error, which says what happened; what stands around it says once more what was tried.
+pub fn last_cause(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(cause) = last.source() {
+        last = cause;
     }
-    text
+    last.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("tried")]
+    struct Tried(#[source] std::io::Error);
+
+    #[test]
+    fn the_innermost_cause_is_shown() {
+        let refused = std::io::Error::other("refused");
+        assert_eq!(last_cause(&Tried(refused)), "refused");
+    }
 }

@@ -1,24 +1,30 @@
 //! The server that rooms are on, with the keys to it: probing it, letting a caller into a room, and ending a room.
 
-use super::connection::{CLOSE_TIMEOUT, error_chain};
+use super::connection::{CLOSE_TIMEOUT, last_cause};
+use super::probe::{self, ProbeError, Reply};
+use crate::clock::wall_now;
+use crate::http;
 use crate::scenario::CallerKind;
 use crate::secret::Secret;
 use livekit_api::access_token::{AccessToken, AccessTokenError, VideoGrants};
 use livekit_api::services::agent_dispatch::AgentDispatchClient;
 use livekit_api::services::room::{CreateRoomOptions, RoomClient};
-use livekit_api::services::{ServerError, ServiceError};
 use livekit_protocol::{CreateAgentDispatchRequest, RoomAgentDispatch, RoomConfiguration};
+use reqwest::header::{CONTENT_TYPE, DATE, LOCATION};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// How long the server keeps a room that nobody deleted (loadcall was killed).
 const ROOM_LIFE_SECS: u32 = 20;
 /// Bytes of metadata that travel in a token, which is a header of the request that joins: servers and proxies take
 /// headers of some 64 KiB. What is longer is handed over before, which costs two requests.
 const IN_TOKEN: usize = 16 * 1024;
+/// Bytes of an answer to a probe that are read.
+const LOOKED_AT: usize = 4 * 1024;
 
 /// A LiveKit server, and the keys to it.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// `ws://` or `wss://` (or `http(s)://`).
+    /// As [`super::address::address`] writes it.
     pub url: String,
     pub api_key: String,
     pub api_secret: Secret,
@@ -54,11 +60,6 @@ pub struct Ticket {
     pub token: Secret,
 }
 
-/// Whether a text can be the URL of a LiveKit server.
-pub fn is_livekit_url(url: &str) -> bool {
-    ["ws://", "wss://", "http://", "https://"].iter().any(|scheme| url.starts_with(scheme))
-}
-
 /// Why a caller cannot be let into a room.
 #[derive(Debug, thiserror::Error)]
 pub enum AdmitError {
@@ -70,35 +71,37 @@ pub enum AdmitError {
     Dispatch(String),
 }
 
-/// The server does not answer as a LiveKit server with these keys would.
-#[derive(Debug, thiserror::Error)]
-pub enum ProbeError {
-    #[error(
-        "the server at {url} refused the API key or secret, or is no LiveKit server: check LIVEKIT_API_KEY, LIVEKIT_API_SECRET and the address"
-    )]
-    WrongKeys { url: String },
-    #[error("no LiveKit server answers at {url}: {reason}")]
-    NoServer { url: String, reason: String },
-}
-
 impl Endpoint {
-    /// Asks the server for its rooms, which tells a wrong address and wrong keys apart before the
-    /// first call.
+    /// Asks the server for a room that is not there, which tells a wrong address, wrong keys and a wrong clock
+    /// apart before the first call.
+    ///
+    /// # Errors
+    /// The server does not answer as a LiveKit server with these keys would.
     pub async fn probe(&self) -> Result<(), ProbeError> {
-        let reason = match self.rooms().list_rooms(vec!["loadcall-probe".into()]).await {
-            Ok(_) => return Ok(()),
-            Err(ServiceError::Twirp(ServerError::Twirp(code)))
-                if matches!(code.code.as_str(), "unauthenticated" | "permission_denied") =>
-            {
-                return Err(ProbeError::WrongKeys { url: self.url.clone() });
-            }
-            // livekit-server refuses wrong keys in plain text, which the client cannot read.
-            Err(ServiceError::Twirp(ServerError::Request(e))) if e.is_decode() => {
-                return Err(ProbeError::WrongKeys { url: self.url.clone() });
-            }
-            Err(e) => error_chain(&e),
+        let unreached = |why: &dyn std::fmt::Display| probe::unreached(&self.url, &why.to_string());
+        let grants = VideoGrants { room_list: true, ..VideoGrants::default() };
+        let token = AccessToken::with_api_key(&self.api_key, self.api_secret.expose())
+            .with_grants(grants)
+            .to_jwt()
+            .map_err(|e| unreached(&e))?;
+        let url = format!("{}/twirp/livekit.RoomService/ListRooms", self.http_url());
+        let client = http::client(url.starts_with("https:"))
+            .map_err(|e| unreached(&e))?
+            .timeout(CLOSE_TIMEOUT)
+            .build()
+            .map_err(|e| unreached(&last_cause(&e)))?;
+        let asked = client
+            .post(url)
+            .header(CONTENT_TYPE, "application/json")
+            .bearer_auth(token)
+            .body(r#"{"names":["loadcall-probe"]}"#)
+            .send();
+        let failed = |e: &reqwest::Error| match e.is_timeout() {
+            true => unreached(&format!("no answer within {CLOSE_TIMEOUT:?}")),
+            false => unreached(&last_cause(e)),
         };
-        Err(ProbeError::NoServer { url: self.url.clone(), reason })
+        let reply = reply(asked.await.map_err(|e| failed(&e))?).await.map_err(|e| failed(&e))?;
+        probe::judge(&self.url, &self.api_key, &reply, wall_now())
     }
 
     /// Ends the room, and with it the agent's job.
@@ -106,7 +109,7 @@ impl Endpoint {
         let deleted = tokio::time::timeout(CLOSE_TIMEOUT, self.rooms().delete_room(room)).await;
         match deleted {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(e)) => Err(error_chain(&e)),
+            Ok(Err(e)) => Err(last_cause(&e)),
             Err(_) => Err(format!("no answer within {CLOSE_TIMEOUT:?}")),
         }
     }
@@ -153,7 +156,7 @@ impl Endpoint {
             ..CreateRoomOptions::default()
         };
         let made = self.rooms().create_room(&dial.room, options).await;
-        made.map_err(|e| AdmitError::Room(error_chain(&e)))?;
+        made.map_err(|e| AdmitError::Room(last_cause(&e)))?;
         if dial.agent_name.is_empty() {
             return Ok(());
         }
@@ -168,7 +171,7 @@ impl Endpoint {
             .with_request_timeout(CLOSE_TIMEOUT)
             .create_dispatch(request)
             .await;
-        dispatched.map(|_| ()).map_err(|e| AdmitError::Dispatch(error_chain(&e)))
+        dispatched.map(|_| ()).map_err(|e| AdmitError::Dispatch(last_cause(&e)))
     }
 
     /// An access token; `room` is for a room that it makes.
@@ -202,6 +205,23 @@ impl Endpoint {
         }
         token.to_jwt()
     }
+}
+
+/// What matters of an answer to a probe.
+async fn reply(mut response: reqwest::Response) -> Result<Reply, reqwest::Error> {
+    let header = |name| response.headers().get(name)?.to_str().ok();
+    let date = header(DATE).and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+    let seconds = date.and_then(|date| u64::try_from(date.timestamp().as_second()).ok());
+    let date = seconds.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+    let location = header(LOCATION).map(str::to_owned);
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    while body.len() < LOOKED_AT
+        && let Some(chunk) = response.chunk().await?
+    {
+        body.extend_from_slice(chunk.get(..LOOKED_AT - body.len()).unwrap_or(&chunk));
+    }
+    Ok(Reply { status, date, location, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 /// What a token says of the room that it makes.

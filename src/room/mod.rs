@@ -2,6 +2,8 @@
 //! room and leaving it, ready-made packets, what is heard, data streams, and what a server says of
 //! itself.
 
+pub mod address;
+pub mod probe;
 pub mod endpoint;
 pub mod start;
 pub mod connection;

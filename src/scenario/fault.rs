@@ -44,29 +44,39 @@ pub enum Style {
 }
 
 impl Fault {
-    /// A clip that does not exist; `similar` is the name of one that does.
-    pub fn missing_clip(clip: &ClipRef, similar: Option<&str>) -> Self {
+    /// A clip that does not exist; `help` says what does.
+    pub fn missing_clip(clip: &ClipRef, help: String) -> Self {
         Self {
             code: "scenario::missing_clip",
             span: clip.span.clone(),
             message: format!("clip {} does not exist", quoted(&clip.file)),
             label: "not found".to_owned(),
-            help: Some(similar.map_or_else(
-                || "write the path of a file of audio, relative to the scenario file".to_owned(),
-                |name| format!("a clip with a similar name exists: {}", quoted(name)),
-            )),
+            help: Some(help),
         }
     }
 
-    /// A clip that exists but cannot be played; `why` says what is wrong with it and what to do.
-    pub fn bad_clip(clip: &ClipRef, why: &str) -> Self {
+    /// A clip that exists but cannot be played, with what can be done.
+    pub fn bad_clip(clip: &ClipRef, why: &str, help: Option<String>) -> Self {
         Self {
             code: "scenario::bad_clip",
             span: clip.span.clone(),
             message: format!("clip {} cannot be used", quoted(&clip.file)),
             label: why.to_owned(),
-            help: None,
+            help,
         }
+    }
+
+    /// Where this fault begins in the file: line and column in characters, both from 1; `None` where it is in a
+    /// flag.
+    pub fn place(&self, source: &SourceText<'_>) -> Option<(usize, usize)> {
+        let place = source.place(&self.span);
+        if place.flags {
+            return None;
+        }
+        let before = &place.text[..floor_boundary(place.text, place.span.start)];
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        let line = line.trim_start_matches('\u{feff}');
+        Some((before.matches('\n').count() + 1, line.chars().count() + 1))
     }
 
     /// Draws this fault. `source` is what was parsed, `path` the name to show for its file. Ends without a

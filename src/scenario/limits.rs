@@ -44,7 +44,23 @@ fn thresholds_of(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checke
     let each =
         items.iter().map(|value| limit(metric, &Field { value, ..field.clone() }, diagnostics));
     let checked: Vec<Checked<Threshold>> = each.collect();
-    checked.into_iter().collect()
+    let limits = checked.into_iter().collect::<Checked<Vec<Threshold>>>()?;
+    for (at, threshold) in limits.iter().enumerate() {
+        if let Some(other) = limits[..at].iter().find(|other| threshold.contradicts(other)) {
+            return Err(diagnostics.report(
+                "scenario::bad_threshold",
+                &items[at].span,
+                format!(
+                    "only one of {} and {} can be met",
+                    quoted(&other.text),
+                    quoted(&threshold.text)
+                ),
+                "contradicts the limit before it",
+                "remove or correct one of the two",
+            ));
+        }
+    }
+    Ok(limits)
 }
 
 fn limit(
@@ -60,11 +76,18 @@ fn limit(
     let Some(text) = field.value.value.text() else {
         return Err(diagnostics.not_a(field, "a string", format!("write `\"{example}\"`")));
     };
-    threshold::parse(metric, text).map_err(|error| {
+    let threshold = threshold::parse(metric, text).map_err(|error| {
         let span = within(field.value, &error.at, text, diagnostics.source);
         let message = format!("invalid threshold {}", quoted(text));
         diagnostics.report("scenario::bad_threshold", &span, message, error.label, error.help)
-    })
+    })?;
+    if let Some(why) = threshold.is_never_met() {
+        let message = format!("threshold {} can be met by no run", quoted(text));
+        let help = format!("write a limit that some runs meet, such as `\"{example}\"`");
+        let code = "scenario::bad_threshold";
+        return Err(diagnostics.report(code, &field.value.span, message, why, help));
+    }
+    Ok(threshold)
 }
 
 /// The place of a part of a text, when the text is written as it reads; else the place of the text.

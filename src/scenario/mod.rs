@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::audio::Take;
 
 mod grammar;
+mod brackets;
 mod syntax;
 mod ambiguous;
 mod overlay;
@@ -29,6 +30,7 @@ mod dial;
 mod turns;
 mod limits;
 mod threshold;
+mod sense;
 mod metric;
 mod content;
 mod listening;

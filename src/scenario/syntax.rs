@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::fault::Fault;
+use super::brackets;
+use super::fault::{Fault, floor_boundary};
 
 /// A scenario file larger than this is not read.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
@@ -87,10 +88,28 @@ fn grammar(source: &str, engine: &str, span: Range<usize>) -> Fault {
     if has("recursion limit") {
         return too_large(Limit::Depth, span);
     }
+    // The engine stops behind an unclosed bracket, where the next entry of the block stands.
+    let in_flow = has("did not find expected ',' or") || has("implicit flow mapping");
+    if let Some(at) = brackets::open_at(source, span.start).filter(|_| in_flow)
+        && line_of(source, at) < line_of(source, span.start)
+    {
+        if indent_of(source, span.start) <= indent_of(source, at) {
+            return unclosed(source, at);
+        }
+        let (open, line) = (&source[at..=at], line_of(source, at));
+        let help = format!("put one `,` between two entries, or close the `{open}` of line {line}");
+        return syntax("expected `,` or a closing bracket".to_owned(), "", help, span);
+    }
     let (message, help) = if has("tabs disallowed") || character == Some('\t') {
         ("a tab indents this line", "indent with spaces")
     } else if has("unclosed bracket") {
-        ("a bracket is not closed", "close `[` with `]` and `{` with `}`")
+        return match brackets::open_at(source, source.len()) {
+            Some(at) => unclosed(source, at),
+            None => {
+                let help = "close `[` with `]` and `{` with `}`".to_owned();
+                syntax("a bracket is not closed".to_owned(), "", help, span)
+            }
+        };
     } else if has("misplaced bracket") {
         ("unmatched closing bracket", "remove it, or put the string that contains it in quotes")
     } else if has("unclosed quote") {
@@ -132,6 +151,25 @@ fn grammar(source: &str, engine: &str, span: Range<usize>) -> Fault {
         );
     };
     syntax(message.to_owned(), "", help.to_owned(), span)
+}
+
+/// A bracket that nothing closes.
+fn unclosed(source: &str, at: usize) -> Fault {
+    let (open, close) = if source[at..].starts_with('[') { ('[', ']') } else { ('{', '}') };
+    let message = format!("the bracket `{open}` is not closed");
+    syntax(message, "opened here", format!("close it with `{close}`"), at..at + 1)
+}
+
+/// The number of the line in which a place is, from 1.
+fn line_of(source: &str, at: usize) -> usize {
+    source[..floor_boundary(source, at)].matches('\n').count() + 1
+}
+
+/// How far the line in which a place is is indented.
+fn indent_of(source: &str, at: usize) -> usize {
+    let at = floor_boundary(source, at);
+    let begin = source[..at].rfind('\n').map_or(0, |end| end + 1);
+    source[begin..].bytes().take_while(|c| *c == b' ').count()
 }
 
 fn syntax(message: String, label: &str, help: String, span: Range<usize>) -> Fault {

@@ -208,6 +208,10 @@ fn expectation(
     says: Says,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Checked<(Expect, Content)> {
+    // A word alone is of the right kind for its turn, or else the turn says which is.
+    if let Some(word) = field.value.value.text() {
+        return Err(diagnostics.not_a(field, field.key.kind.noun(), in_words(word, says)));
+    }
     let mut fields = Fields::of(field, diagnostics)?;
     let word = fields.value("agent", diagnostics, |field, diagnostics| {
         Ok((one_of(field, EXPECTATIONS, diagnostics)?, field.value.span.clone()))
@@ -243,6 +247,17 @@ fn expectation(
     }
     fits(expect, says, &word, diagnostics)?;
     Ok((expect, content))
+}
+
+/// How an expectation is written in a turn of this kind.
+fn in_words(word: &str, says: Says) -> String {
+    let example = match (word, says) {
+        ("yields", Says::Clip(_)) => "{agent: yields, within: 2s}",
+        ("ignores", Says::Clip(_)) => "{agent: ignores}",
+        (_, Says::Clip(_)) => "{agent: responds, within: 8s}",
+        (_, Says::Nothing) => "{agent: speaks, within: 5s}",
+    };
+    format!("write `expect: {example}`")
 }
 
 fn no_limit(fields: &Fields<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<()> {

@@ -30,6 +30,9 @@ pub(in crate::cli) struct CalibrateArgs {
     /// Print only the result and errors.
     #[arg(long, short)]
     pub(in crate::cli) quiet: bool,
+    /// Show log lines of loadcall and the LiveKit SDK with their times (-vv: more).
+    #[arg(long, short, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub(in crate::cli) verbose: u8,
 }
 
 /// `1%` as 1.
@@ -55,6 +58,9 @@ pub(in crate::cli) struct AgentArgs {
     /// Let the script of a call crash this agent with all its calls (`faults: [{kind: crash}]`).
     #[arg(long)]
     pub(in crate::cli) allow_crash: bool,
+    /// Show log lines of loadcall and the LiveKit SDK with their times (-vv: more).
+    #[arg(long, short, action = clap::ArgAction::Count)]
+    pub(in crate::cli) verbose: u8,
     #[command(flatten)]
     pub(in crate::cli) env: EnvArgs,
     #[command(flatten)]

@@ -2,7 +2,9 @@
 
 use crate::dev::Ready;
 use crate::secret::Secret;
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
 use std::time::Duration;
 
 #[derive(Debug, Args)]
@@ -56,6 +58,24 @@ pub(in crate::cli) struct ServerArgs {
     /// a worker named loadcall-server-info with it for a moment. Always done with --dev.
     #[arg(long)]
     pub(in crate::cli) server_info: bool,
+}
+
+/// Refuses an address or keys beside `--dev` when they are given as flags: that asks for two servers. Variables are
+/// there for other commands, too, and are passed over.
+pub(in crate::cli) fn refuse_conflicts(given: &ArgMatches) -> Result<(), clap::Error> {
+    let Some((_, given)) = given.subcommand() else { return Ok(()) };
+    let is_set = |id: &str| given.try_contains_id(id).is_ok_and(|known| known);
+    if !is_set("dev") || !given.get_flag("dev") {
+        return Ok(());
+    }
+    for (id, flag) in [("url", "--url"), ("api_key", "--api-key"), ("api_secret", "--api-secret")] {
+        if is_set(id) && given.value_source(id) == Some(ValueSource::CommandLine) {
+            let text =
+                format!("{flag} cannot be used with --dev, which starts a server of its own\n");
+            return Err(clap::Error::raw(ErrorKind::ArgumentConflict, text));
+        }
+    }
+    Ok(())
 }
 
 /// A time from a second to an hour.

@@ -1,7 +1,7 @@
-//! What `loadcall check` says of a clip, in lines of any width.
+//! What `loadcall check` says of a clip.
 
 use crate::audio::{ClipFacts, Rule};
-use crate::text::safe;
+use crate::report::text::Page;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -19,18 +19,13 @@ const UNCERTAIN: Duration = Duration::from_millis(50);
 /// An edge of speech is certain when it stands out from the noise by this much.
 const NOISY_BELOW_DB: f64 = 5.0;
 
-/// The narrowest lines worth breaking.
-const WIDTH_MIN: usize = 40;
-
-/// The lines about the clip that a step says.
-pub(super) fn lines(step: &str, file: &str, facts: &ClipFacts, width: usize) -> String {
-    let mut out = String::new();
-    wrapped(&mut out, width, 2, &format!("{}: {}: {facts}", safe(step), safe(file)));
-    wrapped(&mut out, width, 4, &end(facts));
+/// Writes the lines about the clip that a step says.
+pub(super) fn write(page: &mut Page, step: &str, file: &str, facts: &ClipFacts) {
+    page.paragraph(2, &[], &format!("{step}: {file}: {facts}"));
+    page.paragraph(4, &[], &end(facts));
     for doubt in doubts(facts) {
-        wrapped(&mut out, width, 4, &format!("note: {doubt}"));
+        page.paragraph(4, &[], &format!("note: {doubt}"));
     }
-    out
 }
 
 /// Where the voice ends, and where it would by other rules.
@@ -53,7 +48,7 @@ fn end(facts: &ClipFacts) -> String {
 }
 
 /// What may make a clip a bad measure, and what to do.
-fn doubts(facts: &ClipFacts) -> Vec<String> {
+pub(super) fn doubts(facts: &ClipFacts) -> Vec<String> {
     let mut doubts: Vec<String> = facts.oddities.iter().map(ToString::to_string).collect();
     if facts.clipped > CLIPPED_MAX {
         doubts.push("clipped: record it at a lower level".to_owned());
@@ -112,30 +107,6 @@ fn left_out(facts: &ClipFacts) -> Option<String> {
 
 fn seconds(at: Duration) -> String {
     format!("{:.2} s", at.as_secs_f64())
-}
-
-/// Text in lines of at most `width` columns, the first indented and the others by two more. Words that are
-/// longer than a line stay whole.
-pub(super) fn wrapped(out: &mut String, width: usize, indent: usize, text: &str) {
-    let width = width.max(WIDTH_MIN);
-    let mut column = 0;
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        if column > 0 && column + 1 + length <= width {
-            out.push(' ');
-            column += 1 + length;
-            out.push_str(word);
-            continue;
-        }
-        let margin = if column == 0 { indent } else { indent + 2 };
-        if column > 0 {
-            out.push('\n');
-        }
-        out.extend(std::iter::repeat_n(' ', margin));
-        out.push_str(word);
-        column = margin + length;
-    }
-    out.push('\n');
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! The noise of an unchanged agent for people.
 
+use super::grid::{Column, Grid};
+use super::numbers::{grouped, number};
 use super::page::{Page, Tone};
-use super::tables::{grouped, number};
 use super::{Colour, WIDTH};
 use crate::stats::Component;
+use crate::text::count;
 use crate::verdict::noise::{BASELINES, Noise};
 
 /// 95 % of the differences of two values lie within this many standard deviations of one.
@@ -52,24 +54,28 @@ fn notes(noise: &Noise) -> Vec<String> {
 
 fn runs(page: &mut Page, noise: &Noise) {
     page.heading("runs");
+    let mut grid = Grid::new([Column::left(""), Column::right(""), Column::right("")]);
     for run in &noise.runs {
-        let text =
-            format!("  {:<32}{:>5} calls{:>10} ms", run.run_id, run.calls, number(run.figure));
-        page.line(&[(Tone::Plain, &text)]);
+        grid.row([
+            (Tone::Plain, run.run_id.clone()),
+            (Tone::Plain, count(run.calls, "call")),
+            (Tone::Plain, format!("{} ms", number(run.figure))),
+        ]);
     }
+    grid.write(page, 2);
 }
 
 fn components(page: &mut Page, noise: &Noise) {
     page.heading("sources of variation (standard deviations with 95 % intervals)");
+    let mut grid = Grid::new([Column::left(""), Column::right(""), Column::left("")]);
     let mut row = |name: &str, component: &Component| {
         let end = |sd: f64| if sd.is_finite() { percent(sd) } else { "unknown".to_owned() };
-        let text = format!(
-            "  {name:<32}{:>9}   [{} … {}]",
-            percent(component.point),
-            end(component.low),
-            end(component.high)
-        );
-        page.line(&[(Tone::Plain, &text)]);
+        let interval = format!("[{} … {}]", end(component.low), end(component.high));
+        grid.row([
+            (Tone::Plain, name.to_owned()),
+            (Tone::Plain, percent(component.point)),
+            (Tone::Plain, interval),
+        ]);
     };
     match &noise.components.turn {
         Some(turn) => {
@@ -79,22 +85,24 @@ fn components(page: &mut Page, noise: &Noise) {
         None => row("calls of a run (one turn each)", &noise.components.call),
     }
     row("runs", &noise.components.run);
+    grid.write(page, 2);
 }
 
 fn table(page: &mut Page, noise: &Noise) {
+    const COLUMNS: usize = BASELINES.len() + 2;
     page.heading("smallest slowdown detected in 90 % of cases");
-    let line = |first: String, cells: Vec<String>| -> String {
-        let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>14}")).collect();
-        format!("{first:>10}{}", cells.concat())
+    let mut grid = Grid::new([Column::right(""); COLUMNS]);
+    let cells = |first: String, runs: Vec<String>, pairs: String| {
+        let mut cells = std::iter::once(first).chain(runs).chain([pairs]);
+        std::array::from_fn::<_, COLUMNS, _>(|_| (Tone::Plain, cells.next().unwrap_or_default()))
     };
-    let heads = BASELINES.iter().map(|runs| format!("{runs} runs"));
-    let heads = heads.chain(["A/B pairs".to_owned()]).collect();
-    page.line(&[(Tone::Faint, &line("calls".to_owned(), heads))]);
+    let heads = BASELINES.iter().map(|runs| format!("{runs} runs")).collect();
+    grid.row(cells("calls".into(), heads, "A/B pairs".into()).map(|(_, head)| (Tone::Faint, head)));
     for row in &noise.table {
-        let cells = row.against_runs.iter().chain([&row.paired]).map(|effect| plus(*effect));
-        let size = grouped(f64::from(row.calls));
-        page.line(&[(Tone::Plain, &line(size, cells.collect()))]);
+        let effects = row.against_runs.iter().map(|effect| plus(*effect)).collect();
+        grid.row(cells(grouped(f64::from(row.calls)), effects, plus(row.paired)));
     }
+    grid.write(page, 2);
     let footer = format!(
         "turns per call: {}; N runs: against a baseline of N accepted runs of the same size; A/B pairs: \
          `loadcall ab` with as many calls to each agent; the scenario's minimum effect is {}",

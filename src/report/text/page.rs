@@ -1,4 +1,4 @@
-//! Lines of a terminal report: styles, wrapping and escaping in one place, so that no text can be
+//! Lines of text for a terminal: styles, wrapping and escaping in one place, so that no text can be
 //! printed past them.
 
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use crate::text::safe;
 
 /// What a piece of text is, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     Plain,
     Strong,
     Faint,
@@ -35,14 +35,14 @@ impl Tone {
 
 /// A report as it is being written.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(crate) struct Page {
     out: String,
     colour: Colour,
     width: usize,
 }
 
 impl Page {
-    pub(super) const fn new(colour: Colour, width: usize) -> Self {
+    pub(crate) const fn new(colour: Colour, width: usize) -> Self {
         Self { out: String::new(), colour, width }
     }
 
@@ -50,7 +50,7 @@ impl Page {
         self.width
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.out
     }
 
@@ -65,7 +65,7 @@ impl Page {
     }
 
     /// One line of pieces; what does not fit is cut off, and an ellipsis says so.
-    pub(super) fn line(&mut self, pieces: &[(Tone, &str)]) {
+    pub(crate) fn line(&mut self, pieces: &[(Tone, &str)]) {
         let mut left = self.width;
         for (tone, text) in pieces {
             let text = fitted(&safe(text), left);
@@ -78,7 +78,7 @@ impl Page {
     }
 
     /// Running text after a short `lead`, wrapped, with following lines indented two columns more.
-    pub(super) fn paragraph(&mut self, indent: usize, lead: &[(Tone, &str)], text: &str) {
+    pub(crate) fn paragraph(&mut self, indent: usize, lead: &[(Tone, &str)], text: &str) {
         self.hung(indent, indent + 2, lead, text);
     }
 
@@ -97,7 +97,8 @@ impl Page {
             column += columns(&piece);
             self.piece(*tone, &piece);
         }
-        for word in safe(text).split(' ').filter(|word| !word.is_empty()) {
+        let text = safe(text);
+        for word in words(&text, self.width.saturating_sub(hanging)) {
             let mut rest = word;
             let fits = column + 1 + columns(rest) <= self.width;
             if column > indent && fits {
@@ -128,6 +129,13 @@ impl Page {
         self.blank();
     }
 
+    /// A command on a line of its own, never broken and never cut: it is there to be copied.
+    pub(crate) fn command(&mut self, indent: usize, command: &str) {
+        self.pad(indent);
+        self.piece(Tone::Strong, &safe(command));
+        self.blank();
+    }
+
     fn turn_line(&mut self, indent: usize) {
         self.blank();
         self.pad(indent);
@@ -146,6 +154,26 @@ impl Page {
             Colour::Always | Colour::Never => self.out.push_str(text),
         }
     }
+}
+
+/// The words of a text. A command of ours in backticks is one word if it fits in `room` columns, so that it can be
+/// copied.
+fn words(text: &str, room: usize) -> Vec<&str> {
+    const COMMAND: &str = "`loadcall ";
+    let mut words = Vec::new();
+    let mut rest = text.trim_start_matches(' ');
+    while !rest.is_empty() {
+        let space = rest.find(' ').unwrap_or(rest.len());
+        let command = rest.find(COMMAND).filter(|at| *at < space).and_then(|at| {
+            let close = at + 1 + rest[at + 1..].find('`')?;
+            let end = close + rest[close..].find(' ').unwrap_or(rest.len() - close);
+            (columns(&rest[..end]) <= room).then_some(end)
+        });
+        let (word, others) = rest.split_at(command.unwrap_or(space));
+        words.push(word);
+        rest = others.trim_start_matches(' ');
+    }
+    words
 }
 
 /// The text, or as much of it as fits with an ellipsis, in `room` columns.
@@ -172,7 +200,7 @@ fn prefix(text: &str, room: usize) -> usize {
 }
 
 /// The columns a text takes at most.
-fn columns(text: &str) -> usize {
+pub(super) fn columns(text: &str) -> usize {
     text.chars().map(columns_of).sum()
 }
 
@@ -229,6 +257,17 @@ mod tests {
         assert_eq!(text, "営業時間営業時間営業\n  時間\n");
         let text = plain(|page| page.paragraph(0, &[], "see abcdefghijklmnopqrstuvwxyz"));
         assert_eq!(text, "see\n  abcdefghijklmnopqr\n  stuvwxyz\n");
+    }
+
+    #[test]
+    fn commands_are_not_broken() {
+        let text = plain(|page| page.paragraph(0, &[], "one two (`loadcall ab x`) three"));
+        assert_eq!(text, "one two\n  (`loadcall ab x`)\n  three\n");
+        // Where it cannot be helped, and where it is no command of ours.
+        let text = plain(|page| page.paragraph(0, &[], "`loadcall accept reports/x` `a b` c"));
+        assert_eq!(text, "`loadcall accept\n  reports/x` `a b`\n  c\n");
+        let long = "loadcall accept reports/20261130-165450-aa924115fedaf520";
+        assert_eq!(plain(|page| page.command(2, long)), format!("  {long}\n"));
     }
 
     #[test]

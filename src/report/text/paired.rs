@@ -1,21 +1,17 @@
 //! The report of an A/B run for people.
 
-use super::judgement;
+use super::compared::parts;
+use super::grid::{Column, Grid};
+use super::numbers::{grouped, number, signed};
 use super::page::{Page, Tone};
-use super::tables::{grouped, number, parts, signed};
-use super::{Colour, WIDTH};
+use super::{Colour, WIDTH, advice, judgement};
 use crate::report::paired::{PairedReport, SideLine};
 use crate::stats::Shift;
 use crate::text::clipped;
-use crate::verdict::Outcome;
 use crate::verdict::paired::{PairedCalls, PairedChange, PairedComparison};
 
 /// Characters of an agent's metadata that are shown.
 const METADATA: usize = 200;
-/// From this width on there is room for intervals.
-const WITH_INTERVAL: usize = 96;
-/// And for the figures of both sides; the shift itself always fits.
-const WITH_SIDES: usize = 80;
 
 /// The report as lines of at most `width` columns (60 to 100; what is beyond is brought within).
 /// `place` is where the user finds the run, as he would type it.
@@ -27,8 +23,8 @@ pub fn render(report: &PairedReport, colour: Colour, width: usize, place: &str) 
     for reason in reasons {
         page.paragraph(2, &[], reason);
     }
-    if let Some(advice) = advice(report.verdict.outcome, place) {
-        page.paragraph(2, &[(Tone::Strong, "next:")], &advice);
+    if let Some(advice) = advice::of_a_pair(report.verdict.outcome, place) {
+        advice.write(&mut page);
     }
     sides(&mut page, report);
     if let Some(comparison) = &report.verdict.comparison {
@@ -40,23 +36,6 @@ pub fn render(report: &PairedReport, colour: Colour, width: usize, place: &str) 
     page.blank();
     page.line(&[(tone, word), (Tone::Plain, ": the report is in "), (Tone::Plain, place)]);
     page.finish()
-}
-
-fn advice(outcome: Outcome, place: &str) -> Option<String> {
-    match outcome {
-        Outcome::Pass | Outcome::Improvement => {
-            Some(format!("`loadcall accept {place}/b` makes b the baseline"))
-        }
-        Outcome::Regression => Some(format!(
-            "see below which stage got slower; `loadcall report {place}/b` has all numbers of b"
-        )),
-        Outcome::Fail
-        | Outcome::Inconclusive
-        | Outcome::NotComparable
-        | Outcome::Invalid
-        | Outcome::NothingMeasured
-        | Outcome::Stopped => None,
-    }
 }
 
 fn sides(page: &mut Page, report: &PairedReport) {
@@ -90,46 +69,38 @@ fn described(side: &SideLine) -> String {
 
 fn changes(page: &mut Page, comparison: &PairedComparison) {
     page.heading("b compared with a, within pairs");
-    let intervals = page.width() >= WITH_INTERVAL;
-    let with_sides = page.width() >= WITH_SIDES;
-    let head = if with_sides {
-        format!("  {:<28}{:>6}{:>8}{:>8}{:>9}", "in milliseconds", "n", "p50 a", "p50 b", "shift")
-    } else {
-        format!("  {:<28}{:>8}", "in milliseconds", "shift")
-    };
-    page.line(&[(Tone::Faint, &head)]);
+    let mut grid = Grid::new([
+        Column::left("in milliseconds"),
+        Column::right("n").given_up(2),
+        Column::right("p50 a").given_up(1),
+        Column::right("p50 b").given_up(1),
+        Column::right("shift"),
+        Column::left(""),
+        Column::left("95 % interval"),
+    ]);
     for change in &comparison.changes {
         let is_primary = change.metric == comparison.primary;
-        let (word, tone) = direction(&change.shift, comparison.min_effect_ms);
-        let gap = if is_primary { "" } else { "        " };
-        let interval = format!("{gap}  [{} … {}]", end(change.shift.low), end(change.shift.high));
-        page.line(&[
-            (Tone::Plain, &row(change, with_sides)),
-            (tone, word),
-            (Tone::Strong, if is_primary { " primary" } else { "" }),
-            (Tone::Faint, if intervals { &interval } else { "" }),
-        ]);
+        grid.row(row(change, is_primary, comparison.min_effect_ms));
     }
-    let interval = if intervals { ", with its 95 % interval" } else { "" };
-    let footer =
-        format!("n: pairs of turns; shift: b minus a within pairs (Hodges–Lehmann){interval}");
-    page.paragraph(2, &[], &footer);
+    grid.write(page, 2);
+    page.paragraph(2, &[], "n: pairs of turns; shift: b minus a within pairs (Hodges–Lehmann)");
     if let Some(attribution) = &comparison.attribution {
         parts(page, attribution);
     }
 }
 
-fn row(change: &PairedChange, with_sides: bool) -> String {
-    let (name, shift) = (change.metric.name(), shifted(&change.shift));
-    if !with_sides {
-        return format!("  {name:<28}{shift:>8}  ");
-    }
-    format!(
-        "  {name:<28}{:>6}{:>8}{:>8}{shift:>9}  ",
-        change.turns,
-        number(change.a),
-        number(change.b),
-    )
+/// The figures of both sides are given up first; what decides always stands.
+fn row(change: &PairedChange, is_primary: bool, min_effect_ms: f64) -> [(Tone, String); 7] {
+    let (word, tone) = direction(&change.shift, min_effect_ms);
+    [
+        (Tone::Plain, change.metric.name().to_owned()),
+        (Tone::Plain, change.turns.to_string()),
+        (Tone::Plain, number(change.a)),
+        (Tone::Plain, number(change.b)),
+        (Tone::Plain, shifted(&change.shift)),
+        (tone, if is_primary { format!("{word} (primary)") } else { word.to_owned() }),
+        (Tone::Faint, format!("[{} … {}]", end(change.shift.low), end(change.shift.high))),
+    ]
 }
 
 fn shifted(shift: &Shift) -> String {
@@ -153,9 +124,9 @@ fn end(ms: f64) -> String {
 /// What an interval says by itself; whether a shift is large enough to matter is for the verdict.
 fn direction(shift: &Shift, min_effect_ms: f64) -> (&'static str, Tone) {
     if shift.low > 0.0 {
-        ("slower   ", Tone::Bad)
+        ("slower", Tone::Bad)
     } else if shift.high < 0.0 {
-        ("faster   ", Tone::Good)
+        ("faster", Tone::Good)
     } else if shift.low > -min_effect_ms && shift.high < min_effect_ms {
         ("no change", Tone::Plain)
     } else {

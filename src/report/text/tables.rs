@@ -1,23 +1,15 @@
 //! The tables of a terminal report.
 
-use super::counted;
+use super::numbers::{grouped, number};
 use super::page::{Page, Tone};
 use crate::record::Calibration;
 use crate::report::counts::loss;
 use crate::report::{Report, Summary};
 use crate::scenario::Metric;
-use crate::stats::{Quantile, Statistic};
-use crate::text::{self, clipped};
-use crate::turn::Part;
-use crate::verdict::{Attribution, Basis, Change, Direction};
+use crate::text;
 
 /// Columns of a metric's name.
 const NAME: usize = 30;
-
-/// From this width on there is room for the intervals of a comparison.
-const WITH_INTERVAL: usize = 96;
-/// And for the figures of both sides; the change itself always fits.
-const WITH_SIDES: usize = 80;
 
 /// The columns of the table of metrics on a page of some width.
 struct Columns {
@@ -202,122 +194,6 @@ pub(super) fn thresholds(page: &mut Page, report: &Report) {
     }
 }
 
-/// What changed against the baseline.
-pub(super) fn comparison(page: &mut Page, report: &Report) {
-    let Some(comparison) = &report.judged.verdict.comparison else { return };
-    let newest = &comparison.baseline_run_id;
-    page.heading(&match comparison.baseline_runs.len() {
-        0 | 1 => format!("compared with the baseline {newest}"),
-        runs => format!("compared with {runs} accepted runs, the newest {newest}"),
-    });
-    for change in &comparison.changes {
-        let is_primary = change.metric == comparison.primary
-            && change.statistic == Statistic::Quantile(comparison.quantile);
-        change_row(page, change, is_primary);
-    }
-    if let Some(spread) = &comparison.spread {
-        change_row(page, spread, false);
-    }
-    let footer =
-        if with_interval(page) { ", with the 95 % interval of the difference" } else { "" };
-    page.paragraph(2, &[(Tone::Faint, "in milliseconds"), (Tone::Faint, footer)], "");
-    counted::calls(page, comparison);
-    if let Some(expected) = comparison.changes.first().and_then(expected) {
-        page.paragraph(2, &[], &expected);
-    }
-    if let Some(attribution) = &comparison.attribution {
-        contributions(page, report, attribution);
-    }
-}
-
-/// The parts of a change: whole milliseconds that add up.
-pub(super) fn parts(page: &mut Page, attribution: &Attribution) {
-    page.line(&[(Tone::Plain, "  contribution by stage, in milliseconds")]);
-    let mut row = |name: &str, ms: &str| {
-        page.line(&[(Tone::Plain, &format!("    {name:<34}{ms:>8}"))]);
-    };
-    for (part, ms) in attribution.whole_ms() {
-        #[expect(clippy::cast_precision_loss, reason = "a latency in milliseconds")]
-        row(part.map_or("other turns and mix", Part::name), &signed(ms as f64));
-    }
-    row("total", &signed(attribution.total_ms));
-}
-
-/// Where the change comes from, by part and by step.
-fn contributions(page: &mut Page, report: &Report, attribution: &Attribution) {
-    parts(page, attribution);
-    if attribution.steps.len() < 2 {
-        return;
-    }
-    page.line(&[(Tone::Plain, "  change of each step, and its largest contribution")]);
-    for step in &attribution.steps {
-        let of_script = report.judged.scenario.steps().get(step.step as usize);
-        let id = of_script.map(|step| step.id.as_str());
-        let own: f64 = step.own.iter().map(|c| c.change_ms).sum();
-        let most = step
-            .own
-            .first()
-            .map_or(String::new(), |c| format!("  {} {}", c.part.name(), signed(c.change_ms)));
-        let lead = format!("{:<26}{:>8}", clipped(id.unwrap_or_default(), 25), signed(own));
-        page.paragraph(4, &[(Tone::Plain, &lead)], &most);
-    }
-}
-
-const fn with_interval(page: &Page) -> bool {
-    page.width() >= WITH_INTERVAL
-}
-
-fn change_row(page: &mut Page, change: &Change, is_primary: bool) {
-    let (word, tone) = match change.direction {
-        Direction::Slower => ("slower   ", Tone::Bad),
-        Direction::Faster => ("faster   ", Tone::Good),
-        Direction::Alike => ("no change", Tone::Plain),
-        Direction::Unclear => ("uncertain", Tone::Faint),
-    };
-    let (low, high) = (signed(change.difference.low), signed(change.difference.high));
-    let interval = match with_interval(page) {
-        true if is_primary => format!("  [{low} … {high}]"),
-        true => format!("          [{low} … {high}]"),
-        false => String::new(),
-    };
-    page.line(&[
-        (Tone::Plain, &change_text(change, page.width() >= WITH_SIDES)),
-        (tone, word),
-        (Tone::Strong, if is_primary { " primary" } else { "" }),
-        (Tone::Faint, &interval),
-    ]);
-}
-
-fn change_text(change: &Change, with_sides: bool) -> String {
-    let statistic = match change.statistic {
-        Statistic::Quantile(percent) => format!("p{percent}"),
-        Statistic::Spread => "p90 − p50".to_owned(),
-    };
-    let name = format!("{} {statistic}", change.metric.name());
-    let difference = signed(change.difference.point);
-    if !with_sides {
-        return format!("  {name:<32}{difference:>8} ");
-    }
-    format!(
-        "  {name:<32}{:>8} → {:>6}{difference:>8}  ",
-        number(Quantile { value: change.baseline, lower_bound: change.baseline_is_bound }),
-        number(Quantile { value: change.run, lower_bound: change.run_is_bound }),
-    )
-}
-
-/// Where accepted runs lie, and what the comparison could find.
-fn expected(change: &Change) -> Option<String> {
-    let Basis::Runs(of) = change.basis else { return None };
-    Some(format!(
-        "{} accepted runs: 95\u{a0}% prediction interval for a new run {} to {} ms; detects slowdowns \
-         of {} ms in 90\u{a0}% of cases",
-        of.runs,
-        grouped(of.expected.low),
-        grouped(of.expected.high),
-        grouped(change.detectable_ms),
-    ))
-}
-
 /// How well the caller kept its own time, and what of the agent's audio arrived.
 pub(super) fn instrument(page: &mut Page, report: &Report) {
     page.heading("load generator health");
@@ -366,51 +242,4 @@ fn calibration(known: Option<&Calibration>) -> String {
         .collect();
     let day = known.at.split('T').next().unwrap_or_default();
     format!("calibrated {day} at concurrency {}: error of {}", known.concurrency, errors.join("; "))
-}
-
-pub(super) fn number(quantile: Quantile) -> String {
-    let bound = if quantile.lower_bound { "≥ " } else { "" };
-    format!("{bound}{}", grouped(quantile.value))
-}
-
-pub(super) fn signed(ms: f64) -> String {
-    let text = grouped(ms);
-    if ms > 0.0 && text != "0" { format!("+{text}") } else { text }
-}
-
-/// Whole milliseconds with thousands set apart.
-pub(super) fn grouped(ms: f64) -> String {
-    if ms.abs() >= 1e9 {
-        // Nonsense of an agent would burst its column.
-        return format!("{ms:.1e}");
-    }
-    let text = format!("{ms:.0}");
-    match text.strip_prefix('-') {
-        Some("0") => "0".to_owned(),
-        Some(number) => format!("\u{2212}{}", text::grouped(number)),
-        None => text::grouped(&text),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped() {
-        for (ms, text) in [
-            (0.0, "0"),
-            (-0.4, "0"),
-            (999.4, "999"),
-            (1_234.5, "1,234"),
-            (-1_234.0, "\u{2212}1,234"),
-            (123_456_789.0, "123,456,789"),
-            (1.5e300, "1.5e300"),
-        ] {
-            assert_eq!(grouped(ms), text);
-        }
-        assert_eq!(signed(12.0), "+12");
-        assert_eq!(signed(-12.0), "\u{2212}12");
-        assert_eq!(signed(0.2), "0");
-    }
 }

@@ -1,6 +1,6 @@
 //! What a start endpoint answers.
 
-use crate::room::endpoint::is_livekit_url;
+use crate::room::address::address;
 use crate::scenario::{HttpDispatch, JsonPath};
 use crate::secret::Secret;
 use crate::text::{clipped, safe};
@@ -46,12 +46,11 @@ impl Answer {
                 "names the room `{named}`, but its token is for `{granted}`: leave `room` out of `dispatch`, the token says it"
             ));
         }
-        if let Some(server) = &server
-            && !is_livekit_url(server)
-        {
-            let server = clipped(&safe(server), 100);
-            return Err(format!("has `{server}` as the server, which is not a LiveKit URL"));
-        }
+        let server = server.map(|server| address(&server)).transpose();
+        let server = server.map_err(|why| {
+            let (why, remedy) = (clipped(&safe(&why.to_string()), 200), why.remedy());
+            format!("names a server that cannot be used: {why}: {remedy}")
+        })?;
         Ok(Self { room: granted.or(named), token: token.map(Secret::new), server })
     }
 }

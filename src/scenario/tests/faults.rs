@@ -383,9 +383,9 @@ fn clips_are_reported_where_they_are_named() {
     });
     let clips: Vec<&ClipRef> = clips.collect();
     let faults = vec![
-        Fault::bad_clip(clips[1], "is 8-bit, and only 16-bit and float samples are read"),
-        Fault::missing_clip(clips[0], Some("clips/hour.wav")),
-        Fault::missing_clip(clips[1], None),
+        Fault::bad_clip(clips[1], "damaged", Some("export it again".to_owned())),
+        Fault::missing_clip(clips[0], "did you mean `clips/hour.wav`?".to_owned()),
+        Fault::missing_clip(clips[1], "the folder has no clip".to_owned()),
     ];
     let faults = Faults::from_vec(faults).expect("three faults");
     insta::assert_snapshot!(faults.render("greeting.yaml", GREETING, Style::Plain));

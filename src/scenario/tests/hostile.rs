@@ -194,8 +194,8 @@ proptest! {
         length in 0..200_usize,
     ) {
         let clip = ClipRef { file: source.clone(), text: None, take: Take::default(), span: start..start + length };
-        Fault::missing_clip(&clip, Some(&source)).render(&source, &source, Style::Plain);
-        Fault::bad_clip(&clip, &source).render(&source, &source, Style::Coloured);
+        Fault::missing_clip(&clip, source.clone()).render(&source, &source, Style::Plain);
+        Fault::bad_clip(&clip, &source, Some(source.clone())).render(&source, &source, Style::Coloured);
     }
 
     #[test]

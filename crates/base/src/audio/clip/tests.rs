@@ -196,7 +196,8 @@ fn the_hash_is_that_of_the_file() {
 }
 
 fn refused(bytes: &[u8]) -> String {
-    Clip::from_wav(bytes).expect_err("no usable clip").to_string()
+    let error = Clip::from_wav(bytes).expect_err("no usable clip");
+    format!("{error}: {}", error.remedy("FILE"))
 }
 
 #[test]

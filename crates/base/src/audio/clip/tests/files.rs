@@ -298,7 +298,7 @@ fn two_channels_are_never_mixed_in_silence() {
     let two = stereo(samples().into_iter().zip(other));
     let e = Clip::from_wav(&two).expect_err("two speakers");
     assert!(matches!(e, ClipError::Differ { .. }), "{e:?}");
-    assert!(e.to_string().contains("`channel: left`"), "{e}");
+    assert!(e.remedy("a.wav").contains("`channel: left`"), "{e}");
     let take = |channel| Clip::read(&two, Take { channel: Some(channel), end: None });
     let left = take(Channel::Only(Side::Left)).expect("the left one");
     assert_eq!(left.pcm(), read(&plain()).pcm());

@@ -1,0 +1,116 @@
+//! What changed against the baseline, in a terminal report.
+
+use super::counted;
+use super::grid::{Column, Grid};
+use super::numbers::{grouped, number, signed};
+use super::page::{Page, Tone};
+use crate::report::Report;
+use crate::stats::{Quantile, Statistic};
+use crate::text::clipped;
+use crate::turn::Part;
+use crate::verdict::{Attribution, Basis, Change, Direction};
+
+/// What changed against the baseline.
+pub(super) fn comparison(page: &mut Page, report: &Report) {
+    let Some(comparison) = &report.judged.verdict.comparison else { return };
+    let newest = &comparison.baseline_run_id;
+    page.heading(&match comparison.baseline_runs.len() {
+        0 | 1 => format!("compared with the baseline {newest}"),
+        runs => format!("compared with {runs} accepted runs, the newest {newest}"),
+    });
+    let mut grid = Grid::new([
+        Column::left(""),
+        Column::right("").given_up(1),
+        Column::right("").given_up(1),
+        Column::right(""),
+        Column::left(""),
+        Column::left(""),
+    ]);
+    for change in &comparison.changes {
+        let is_primary = change.metric == comparison.primary
+            && change.statistic == Statistic::Quantile(comparison.quantile);
+        change_row(&mut grid, change, is_primary);
+    }
+    if let Some(spread) = &comparison.spread {
+        change_row(&mut grid, spread, false);
+    }
+    grid.write(page, 2);
+    page.paragraph(2, &[], "in milliseconds, with the 95 % interval of the difference");
+    counted::calls(page, comparison);
+    if let Some(expected) = comparison.changes.first().and_then(expected) {
+        page.paragraph(2, &[], &expected);
+    }
+    if let Some(attribution) = &comparison.attribution {
+        contributions(page, report, attribution);
+    }
+}
+
+/// The parts of a change: whole milliseconds that add up.
+pub(super) fn parts(page: &mut Page, attribution: &Attribution) {
+    page.line(&[(Tone::Plain, "  contribution by stage, in milliseconds")]);
+    let mut row = |name: &str, ms: &str| {
+        page.line(&[(Tone::Plain, &format!("    {name:<34}{ms:>8}"))]);
+    };
+    for (part, ms) in attribution.whole_ms() {
+        #[expect(clippy::cast_precision_loss, reason = "a latency in milliseconds")]
+        row(part.map_or("other turns and mix", Part::name), &signed(ms as f64));
+    }
+    row("total", &signed(attribution.total_ms));
+}
+
+/// Where the change comes from, by part and by step.
+fn contributions(page: &mut Page, report: &Report, attribution: &Attribution) {
+    parts(page, attribution);
+    if attribution.steps.len() < 2 {
+        return;
+    }
+    page.line(&[(Tone::Plain, "  change of each step, and its largest contribution")]);
+    for step in &attribution.steps {
+        let of_script = report.judged.scenario.steps().get(step.step as usize);
+        let id = of_script.map(|step| step.id.as_str());
+        let own: f64 = step.own.iter().map(|c| c.change_ms).sum();
+        let most = step
+            .own
+            .first()
+            .map_or(String::new(), |c| format!("  {} {}", c.part.name(), signed(c.change_ms)));
+        let lead = format!("{:<26}{:>8}", clipped(id.unwrap_or_default(), 25), signed(own));
+        page.paragraph(4, &[(Tone::Plain, &lead)], &most);
+    }
+}
+
+/// A row of the comparison. The figures of both sides are given up first; what decides always stands.
+fn change_row(grid: &mut Grid<6>, change: &Change, is_primary: bool) {
+    let (word, tone) = match change.direction {
+        Direction::Slower => ("slower", Tone::Bad),
+        Direction::Faster => ("faster", Tone::Good),
+        Direction::Alike => ("no change", Tone::Plain),
+        Direction::Unclear => ("uncertain", Tone::Faint),
+    };
+    let statistic = match change.statistic {
+        Statistic::Quantile(percent) => format!("p{percent}"),
+        Statistic::Spread => "p90 − p50".to_owned(),
+    };
+    let side = |value, lower_bound| number(Quantile { value, lower_bound });
+    let difference = &change.difference;
+    grid.row([
+        (Tone::Plain, format!("{} {statistic}", change.metric.name())),
+        (Tone::Plain, format!("{} →", side(change.baseline, change.baseline_is_bound))),
+        (Tone::Plain, side(change.run, change.run_is_bound)),
+        (Tone::Plain, signed(difference.point)),
+        (tone, if is_primary { format!("{word} (primary)") } else { word.to_owned() }),
+        (Tone::Faint, format!("[{} … {}]", signed(difference.low), signed(difference.high))),
+    ]);
+}
+
+/// Where accepted runs lie, and what the comparison could find.
+fn expected(change: &Change) -> Option<String> {
+    let Basis::Runs(of) = change.basis else { return None };
+    Some(format!(
+        "{} accepted runs: 95\u{a0}% prediction interval for a new run {} to {} ms; detects slowdowns \
+         of {} ms in 90\u{a0}% of cases",
+        of.runs,
+        grouped(of.expected.low),
+        grouped(of.expected.high),
+        grouped(change.detectable_ms),
+    ))
+}
