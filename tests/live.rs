@@ -74,7 +74,7 @@ const UNTIMED: [Case; 13] = [
 
 /// Those that compare what was measured with what was to be measured, or start an agent of their own, which takes both
 /// cores for seconds.
-const TIMED: [Case; 11] = [
+const TIMED: [Case; 12] = [
     ("reported_stages_are_the_injected_ones", cases::reported_stages_are_the_injected_ones),
     ("a_slower_llm_is_a_regression_and_named", cases::a_slower_llm_is_a_regression_and_named),
     ("a_slower_b_is_worse_and_the_same_b_is_not", cases::a_slower_b_is_worse_and_the_same_b_is_not),
@@ -91,6 +91,7 @@ const TIMED: [Case; 11] = [
         "a_scripted_agent_answers_as_late_as_it_is_told",
         scripted::a_scripted_agent_answers_as_late_as_it_is_told,
     ),
+    ("what_init_writes_runs_as_it_is", scripted::what_init_writes_runs_as_it_is),
     (
         "a_calibration_finds_a_small_error_and_reports_carry_it",
         scripted::a_calibration_finds_a_small_error_and_reports_carry_it,

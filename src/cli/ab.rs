@@ -1,5 +1,6 @@
 //! `loadcall ab`: calls two agents alternately and compares the second with the first.
 
+use super::dry_run::{self, Runs};
 use super::exit;
 use super::failure::Failure;
 use super::loaded::LoadedScenario;
@@ -30,6 +31,9 @@ pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     logging::start(&bars, args.placing.verbose);
     let AbArgs { scenario, a, b, fail_on, placing: args } = args;
     let loaded = LoadedScenario::load(scenario, args.overrides.list(), args.clips.outside())?;
+    if args.dry_run {
+        return dry_run::show(&loaded, Runs::BOTH, args);
+    }
     let default = AgentSpec::default();
     let a = resolve("--a", a.as_ref().unwrap_or(&default), &loaded.scenario, args)?;
     let b = resolve("--b", b, &loaded.scenario, args)?;

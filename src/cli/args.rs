@@ -1,59 +1,70 @@
 //! The commands and their flags. The doc comments here are the help texts.
 
+mod examples;
 mod instrument;
 mod overrides;
 mod server;
+mod starter;
 
 pub(super) use instrument::{AgentArgs, CalibrateArgs};
 pub(super) use overrides::{EnvArgs, OverrideArgs};
 pub(super) use server::{KeyArgs, LangfuseArgs, ServerArgs, refuse_conflicts};
+pub(super) use starter::{CompletionsArgs, InitArgs, ManArgs};
 
 use super::check::CheckFormat;
 use super::clips::Outside;
 use super::progress::Verbosity;
 use super::spec::AgentSpec;
+use super::version;
 use crate::verdict::{FailOn, Mismatch};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Places simulated calls to LiveKit voice agents, measures what the caller hears, and reports whether
 /// the agent got worse and which stage caused it.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(version, long_version = version::long(), max_term_width = 100, after_help = examples::CLI)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
 }
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0    pass, or nothing that --fail-on names
-  1    internal error
-  2    invalid usage or scenario
-  3    nothing measured: no server, or no call reached an agent
-  4    failed: a threshold, an expectation, or the comparison with the baseline
-  5    no verdict: not comparable with the baseline; if --fail-on names them, inconclusive and invalid
-  130  stopped by a signal; the calls measured so far are reported
-
-Results go to stdout, progress and messages to stderr. LOADCALL_LOG=info (or debug) shows the logs
-of the media engine and the LiveKit SDK.";
+impl Cli {
+    /// The commands that people call, without those that loadcall itself starts.
+    pub(super) fn shown() -> clap::Command {
+        let all = Self::command();
+        let shown: Vec<_> = all.get_subcommands().filter(|c| !c.is_hide_set()).cloned().collect();
+        clap::Command::new(env!("CARGO_PKG_NAME"))
+            .version(env!("CARGO_PKG_VERSION"))
+            .subcommands(shown)
+    }
+}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write a first scenario with its clips, and a nightly workflow for GitHub.
+    #[command(after_help = examples::INIT)]
+    Init(InitArgs),
     /// Place the calls of a scenario, then report and judge them.
+    #[command(after_help = examples::RUN)]
     Run(Box<RunArgs>),
     /// Answer calls as a scripted agent with known delays, until stopped.
+    #[command(after_help = examples::AGENT)]
     Agent(AgentArgs),
     /// Measure loadcall's own error on this machine.
     ///
     /// Calls an agent with known delays on a private livekit-server. Later reports include the result.
+    #[command(after_help = examples::CALIBRATE)]
     Calibrate(CalibrateArgs),
     /// Call two agents alternately, and compare the second with the first.
+    #[command(after_help = examples::AB)]
     Ab(Box<AbArgs>),
     /// Measure run-to-run variation of an unchanged agent, and the smallest detectable slowdown.
+    #[command(after_help = examples::NOISE)]
     Noise(Box<NoiseArgs>),
     /// Check scenario files and their clips, and show every error. Needs no server.
+    #[command(after_help = examples::CHECK)]
     Check {
         /// Scenario files, or patterns such as 'scenarios/*.yaml'.
         #[arg(required = true, value_name = "FILE")]
@@ -72,8 +83,10 @@ pub(super) enum Command {
         overrides: OverrideArgs,
     },
     /// Print the JSON Schema of scenario files, for editors.
+    #[command(after_help = examples::SCHEMA)]
     Schema,
     /// Compare a recorded run with a baseline or another run, or judge an A/B run again. Needs no server.
+    #[command(after_help = examples::COMPARE)]
     Compare {
         #[command(flatten)]
         run: RecordedRun,
@@ -90,8 +103,10 @@ pub(super) enum Command {
     /// Later runs of the scenario are compared with its baseline, which keeps the newest 7 runs unless
     /// the scenario sets another number (`baseline: {runs: 7}`). With 5 or more, comparisons include
     /// run-to-run variation.
+    #[command(after_help = examples::ACCEPT)]
     Accept(AcceptArgs),
     /// Print the report of a recorded run, with the verdict it was given. Needs no server.
+    #[command(after_help = examples::REPORT)]
     Report {
         #[command(flatten)]
         run: RecordedRun,
@@ -106,6 +121,7 @@ pub(super) enum Command {
         different: DifferentArg,
     },
     /// List the calls of a recorded run, or show one of them from its beginning to its end. Needs no server.
+    #[command(after_help = examples::CALLS)]
     Calls {
         #[command(flatten)]
         run: RecordedRun,
@@ -122,6 +138,12 @@ pub(super) enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: CallsFormat,
     },
+    /// Print a script that completes commands and flags in a shell.
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Write the man pages of all commands.
+    #[command(after_help = examples::MAN)]
+    Man(ManArgs),
     /// Run a program, and end it when stdin is closed.
     #[command(hide = true)]
     Supervise {
@@ -228,18 +250,8 @@ pub(super) struct RunArgs {
     pub(super) placing: PlacingArgs,
 }
 
-const AB_HELP: &str = "\
-AGENT is an agent name, or key=value pairs separated by commas:
-  name=NAME             name for dispatch; `name=` for automatic dispatch
-  metadata={…}          dispatch metadata (JSON); metadata=@FILE reads it from a file
-  url=wss://HOST        another LiveKit server, with the same keys unless these are given:
-  api-key-env=VARIABLE, api-secret-env=VARIABLE
-Anything left out comes from the scenario. Each agent gets as many calls as the scenario says, in
-blocks A B B A or B A A B, and both share its concurrency. DIR/a and DIR/b are ordinary runs;
-`loadcall compare DIR` judges the pair again.";
-
 #[derive(Debug, Args)]
-#[command(after_help = AB_HELP, override_usage = "loadcall ab [OPTIONS] --b <AGENT> <SCENARIO>")]
+#[command(override_usage = "loadcall ab [OPTIONS] --b <AGENT> <SCENARIO>")]
 pub(super) struct AbArgs {
     /// Scenario file.
     #[arg(value_name = "SCENARIO")]
@@ -276,6 +288,9 @@ pub(super) struct PlacingArgs {
     /// scenarios have a folder in it each.
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// Print how many calls there are and about how long they take, and place none. Needs no server.
+    #[arg(long)]
+    pub(super) dry_run: bool,
     /// Random seed; the same recording and seed give the same verdict.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,

@@ -219,7 +219,7 @@ async fn place_calls(
         Recorder::create(folder, &head, id, schedule.calls(), elsewhere, eprint_line)
             .map_err(Failure::usage)?;
     let how = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
-    let mut progress = Progress::start(bars, plan.total(), Vec::new(), how);
+    let mut progress = Progress::start(bars, plan, Arc::clone(&prepared.scenario), Vec::new(), how);
     let config = CallConfig {
         run_id: prepared.run_id.clone(),
         access: Access {

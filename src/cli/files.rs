@@ -66,6 +66,14 @@ fn latest() -> PathBuf {
     Path::new(REPORTS).join("latest")
 }
 
+/// Makes a folder for files that the user asked for.
+pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    std::fs::create_dir_all(folder).map_err(|e| {
+        Failure::usage(format!("cannot create the folder `{}`: {e}", folder.display()))
+    })
+}
+
 /// Lets `reports/latest` point at a run in `reports/`. Not being able to (no symbolic links on the
 /// file system, a real folder of that name) costs only convenience.
 pub(super) fn point_latest_at(folder: &Path) {

@@ -10,14 +10,18 @@ mod calls;
 mod check;
 mod clips;
 mod compare;
+mod completions;
 mod documents;
+mod dry_run;
 mod environment;
 mod exit;
 mod failure;
 mod files;
+mod init;
 mod loaded;
 mod logging;
 mod machine;
+mod man;
 mod noise;
 mod progress;
 mod recorded;
@@ -33,12 +37,13 @@ mod supervise;
 mod terminal;
 mod traces;
 mod url;
+mod version;
 
 use crate::record::CallId;
 use crate::report::Selection;
 use args::{
-    AbArgs, AcceptArgs, AgentArgs, CalibrateArgs, CallsFormat, Cli, Command, KeyArgs, LangfuseArgs,
-    NoiseArgs, PlacingArgs, ReportFormat, RunArgs, ServerArgs,
+    AbArgs, AcceptArgs, AgentArgs, CalibrateArgs, CallsFormat, Cli, Command, InitArgs, KeyArgs,
+    LangfuseArgs, NoiseArgs, PlacingArgs, ReportFormat, RunArgs, ServerArgs,
 };
 use clap::{CommandFactory as _, FromArgMatches as _};
 use std::process::ExitCode;
@@ -64,6 +69,7 @@ pub fn main() -> ExitCode {
         return terminal::report_error(&failure);
     }
     let done = match cli.command {
+        Command::Init(args) => init::init(&args),
         Command::Run(args) => run::run(&args),
         Command::Agent(args) => agent::agent(&args),
         Command::Calibrate(args) => calibrate::calibrate(&args),
@@ -92,6 +98,8 @@ pub fn main() -> ExitCode {
                 None => calls::list(&run.path, selection, format),
             }
         }
+        Command::Completions(args) => completions::completions(args.shell),
+        Command::Man(args) => man::man(&args.folder),
         Command::Supervise { program } => supervise::supervise(&program),
     };
     match done {

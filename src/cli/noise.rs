@@ -1,6 +1,7 @@
 //! `loadcall noise`: run-to-run variation of an unchanged agent, from new runs one after the other or from
 //! recordings.
 
+use super::dry_run::{self, Runs};
 use super::exit;
 use super::failure::Failure;
 use super::loaded::LoadedScenario;
@@ -26,6 +27,9 @@ pub(super) fn noise(args: &NoiseArgs) -> Result<u8, Failure> {
             Err(Failure::usage("a scenario cannot be combined with other paths")
                 .hint("name either one scenario or recorded runs"))
         }
+        _ if args.placing.dry_run => {
+            Err(Failure::usage("--dry-run needs a scenario: recorded runs place no calls"))
+        }
         _ if !args.placing.overrides.list().is_empty() => {
             Err(Failure::usage("recorded runs cannot be changed by flags")
                 .hint("leave out --agent, --calls, --concurrency and --set, or name a scenario"))
@@ -40,6 +44,9 @@ fn placed(scenario: &Path, args: &NoiseArgs) -> Result<u8, Failure> {
     logging::start(&bars, args.placing.verbose);
     let NoiseArgs { runs, placing: args, .. } = args;
     let loaded = LoadedScenario::load(scenario, args.overrides.list(), args.clips.outside())?;
+    if args.dry_run {
+        return dry_run::show(&loaded, Runs { runs: *runs, ..Runs::ONE }, args);
+    }
     let server = Server::from_args(&args.server, &loaded.scenario)?;
     let all = NewRun::prepare(args.out.as_deref())?;
     let mut session = RunSession::start(&server, &all.folder, &loaded, args, &bars)?;

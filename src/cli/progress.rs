@@ -1,85 +1,95 @@
-//! Progress on stderr while calls are placed: a bar on a terminal, else one line per ended call.
+//! Progress on stderr while calls are placed: a bar on a terminal that can show one, else one line per ended call.
 
 use super::terminal::eprint_line;
-use crate::plan::TargetId;
-use crate::record::{CallRecord, Outcome};
+use crate::plan::{Plan, TargetId};
+use crate::record::CallRecord;
 use crate::run::event::{Event, EventKind, Sink};
-use crate::text::safe;
+use crate::scenario::Scenario;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::io::IsTerminal as _;
+use so_far::SoFar;
+use std::sync::Arc;
 use std::time::Duration;
+
+mod so_far;
+
+/// Fits on 60 columns with the longest of usual lines; what is too long is cut at the end.
+const BAR: &str = "{bar:8} {wide_msg}";
 
 /// Shows how far a run is.
 pub(super) struct Progress {
-    bar: Option<ProgressBar>,
-    lines: bool,
-    /// What the agents are called when there are several.
-    names: Vec<&'static str>,
-    total: u64,
-    under_way: u64,
-    ended: u64,
-    answered: u64,
+    shown: Shown,
+    so_far: SoFar,
+}
+
+enum Shown {
+    Nothing,
+    Lines,
+    Bar(ProgressBar),
 }
 
 impl Progress {
-    /// Of so many calls, to agents of these names; to the only one when there are none.
+    /// Of the calls of a plan, to agents of these names; to the only one when there are none. Agents differ in nothing
+    /// that `scenario` says of turns.
     pub(super) fn start(
         bars: &MultiProgress,
-        total: u64,
+        plan: Plan,
+        scenario: Arc<Scenario>,
         names: Vec<&'static str>,
         how: Verbosity,
     ) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let bar = (terminal && how == Verbosity::Normal).then(|| {
-            let bar = bars.add(ProgressBar::new(total));
-            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} calls, {msg} {elapsed}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            bar.enable_steady_tick(Duration::from_millis(500));
-            bar
-        });
-        let lines = !terminal && how == Verbosity::Normal;
-        Self { bar, lines, names, total, under_way: 0, ended: 0, answered: 0 }
+        let shown = match how {
+            Verbosity::Quiet => Shown::Nothing,
+            // No terminal, or one that cannot draw (TERM is `dumb` or not set).
+            Verbosity::Normal if bars.is_hidden() => Shown::Lines,
+            Verbosity::Normal => Shown::Bar(bar(bars, plan.total())),
+        };
+        Self { shown, so_far: SoFar::new(plan, scenario, names) }
     }
 
     fn ended(&mut self, target: TargetId, call: &CallRecord) {
-        let answered = call.end.outcome == Outcome::Answered;
-        self.under_way -= 1;
-        self.ended += 1;
-        self.answered += u64::from(answered);
-        if self.lines {
-            eprint_line(&self.line(target, call));
+        if matches!(self.shown, Shown::Nothing) {
+            return;
         }
-        // What went wrong stays on the screen.
-        if let Some(bar) = &self.bar
-            && !answered
-        {
-            bar.println(self.line(target, call));
+        let facts = self.so_far.add(target, call);
+        let line = || self.so_far.ended_line(target, &facts);
+        match &self.shown {
+            Shown::Nothing => {}
+            Shown::Lines => eprint_line(&line()),
+            // What went wrong stays on the screen.
+            Shown::Bar(bar) if facts.failure.is_some() => bar.println(line()),
+            Shown::Bar(_) => {}
         }
     }
+}
 
-    fn line(&self, target: TargetId, call: &CallRecord) -> String {
-        let seconds = call.end.at.since(call.dialled).as_secs_f64();
-        let detail = safe(&call.end.detail);
-        let colon = if detail.is_empty() { "" } else { ": " };
-        let outcome = call.end.outcome.name();
-        let (ended, total) = (self.ended, self.total);
-        let to = self.names.get(target.index()).map_or(String::new(), |name| format!(" to {name}"));
-        format!("call {ended}/{total}{to} {outcome} after {seconds:.1} s{colon}{detail}")
-    }
+fn bar(bars: &MultiProgress, total: u64) -> ProgressBar {
+    let bar = bars.add(ProgressBar::new(total));
+    let style = ProgressStyle::with_template(BAR);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
 }
 
 impl Sink for Progress {
     fn take(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::Placed(_) => self.under_way += 1,
+            EventKind::Placed(_) => self.so_far.placed(),
             EventKind::Ended { target, record } => self.ended(*target, record),
-            EventKind::GaveUp { .. } | EventKind::Finished { .. } => {}
+            EventKind::GaveUp { .. } => {}
+            EventKind::Finished { .. } => {
+                if let Shown::Bar(bar) = &self.shown {
+                    bar.finish_and_clear();
+                }
+                return;
+            }
         }
-        let Some(bar) = &self.bar else { return };
-        bar.set_position(self.ended);
-        bar.set_message(format!("{} in progress, {} answered,", self.under_way, self.answered));
-        if matches!(event.kind, EventKind::Finished { .. }) {
-            bar.finish_and_clear();
+        // A call that begins while others have ended changes nothing that is shown.
+        let changes = matches!(event.kind, EventKind::Ended { .. }) || self.so_far.ended() == 0;
+        if let Shown::Bar(bar) = &self.shown
+            && changes
+        {
+            bar.set_position(self.so_far.ended());
+            bar.set_message(self.so_far.line(event.at));
         }
     }
 }

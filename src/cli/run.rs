@@ -1,6 +1,7 @@
 //! `loadcall run`: scenario → calls → recording → report → verdict. Several scenarios are placed one after
 //! another, each as if it were the only one.
 
+use super::dry_run::{self, Runs};
 use super::exit;
 use super::failure::Failure;
 use super::loaded::LoadedScenario;
@@ -8,7 +9,7 @@ use super::progress::Verbosity;
 use super::server::Server;
 use super::session::{NewRun, RunSession};
 use super::terminal::{eprint_line, print_result, report_error};
-use super::{RunArgs, documents, files, logging, recorded, scenarios, stop};
+use super::{PlacingArgs, RunArgs, documents, files, logging, recorded, scenarios, stop};
 use crate::report::text::Colour;
 use crate::report::text::several::{self, End, Row};
 use crate::verdict::{Baseline, Judged, Outcome};
@@ -37,12 +38,24 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
             "run them one by one, or leave the flag out: each scenario has its baseline beside it",
         ));
     }
+    if args.placing.dry_run {
+        return dry_run(&paths, &args.placing);
+    }
     let ready = prepare(&paths, args)?;
     if let [only] = ready.as_slice() {
         let new = NewRun::prepare(args.placing.out.as_deref())?;
         return Ok(place(only, &new, args, &bars)?.code);
     }
     place_all(&ready, args, &bars)
+}
+
+/// What every scenario would do.
+fn dry_run(paths: &[PathBuf], args: &PlacingArgs) -> Result<u8, Failure> {
+    for path in paths {
+        let loaded = LoadedScenario::load(path, args.overrides.list(), args.clips.outside())?;
+        dry_run::show(&loaded, Runs::ONE, args)?;
+    }
+    Ok(exit::PASS)
 }
 
 /// All that can be wrong before the first call, of all scenarios.

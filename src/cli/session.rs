@@ -201,7 +201,9 @@ impl<'a> RunSession<'a> {
             open.push(opened);
         }
         let configs: Vec<CallConfig> = open.iter().map(|run| run.config.clone()).collect();
-        let mut progress = Progress::start(self.bars, plan.total(), names, self.args.verbosity());
+        let scenario = Arc::clone(&self.loaded.scenario);
+        let how = self.args.verbosity();
+        let mut progress = Progress::start(self.bars, plan, scenario, names, how);
         let mut sinks: Vec<&mut dyn Sink> = vec![&mut progress];
         sinks.extend(open.iter_mut().map(|run| &mut run.recorder as &mut dyn Sink));
         place(&configs, &plan, &mut sinks, self.stop.second.clone()).await;

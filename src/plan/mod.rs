@@ -4,6 +4,7 @@
 
 mod schedule;
 mod targets;
+pub mod estimate;
 
 pub use schedule::Schedule;
 pub use targets::{TargetId, Targets};

@@ -15,3 +15,6 @@ mod union;
 mod track;
 pub mod hearing;
 pub mod registration;
+
+/// The version of the livekit crate that calls are placed with.
+pub use livekit::SDK_VERSION as LIVEKIT_VERSION;

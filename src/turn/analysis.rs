@@ -89,12 +89,7 @@ impl Analysis {
 impl Analyser<'_> {
     /// Adds one call.
     pub fn add(&mut self, call: &CallRecord) {
-        let timeline = CallTimeline::new(call, self.scenario);
-        let turns = turns_heard(call, self.scenario, &timeline);
-        let (voices, said) = timeline.overlap();
-        let overlap = Overlap::measure(&said, voices.into_iter());
-        let failure = cause::find(call, &turns, timeline.agent_spoke());
-        let facts = facts(call, overlap, failure, turns);
+        let facts = facts_of(call, self.scenario);
         self.tells = self.tells.or(Tells::of(call));
         let so_far = &mut self.so_far;
         measures::measure(&mut so_far.measures, call, &facts, self.scenario);
@@ -137,6 +132,24 @@ fn settle(call: &mut CallFacts, measures: &mut Measures, tells: Tells) {
             }
         }
     }
+}
+
+/// What one call says by itself: its facts, with why it failed, and its values. What a reply lacks is only known
+/// from all calls of a run ([`Analyser::finish`]), so a call may still fail for that.
+pub fn analyse_call(call: &CallRecord, scenario: &Scenario) -> (CallFacts, Measures) {
+    let facts = facts_of(call, scenario);
+    let mut measures = Measures::default();
+    measures::measure(&mut measures, call, &facts, scenario);
+    (facts, measures)
+}
+
+fn facts_of(call: &CallRecord, scenario: &Scenario) -> CallFacts {
+    let timeline = CallTimeline::new(call, scenario);
+    let turns = turns_heard(call, scenario, &timeline);
+    let (voices, said) = timeline.overlap();
+    let overlap = Overlap::measure(&said, voices.into_iter());
+    let failure = cause::find(call, &turns, timeline.agent_spoke());
+    facts(call, overlap, failure, turns)
 }
 
 /// Analyses a run that is in memory.

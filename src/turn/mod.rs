@@ -31,7 +31,7 @@ use timeline::CallTimeline;
 
 pub use crate::dialogue::{Disturbance, EARLY, Span};
 
-pub use analysis::{Analyser, Analysis, Media, analyse};
+pub use analysis::{Analyser, Analysis, Media, analyse, analyse_call};
 pub use cause::{Cause, Failure};
 pub use content::{ContentCounts, ContentResult, Found, Untold, Wanted};
 pub use doubts::{Rejected, Why};

@@ -2,7 +2,8 @@
 
 use super::cases::{SHORT, Tested, check};
 use super::stage::{Stage, ran};
-use crate::common::loadcall;
+use crate::common::{loadcall, root};
+use std::process::Stdio;
 
 const SCENARIO: &str = "version: 1
 name: scripted
@@ -47,6 +48,29 @@ pub(crate) fn a_scripted_agent_answers_as_late_as_it_is_told(stage: &Stage) -> T
         check((-0.1..=20.1).contains(&raster), &format!("{reported} is about {scripted}"), &ran)?;
     }
     Ok(())
+}
+
+/// In an empty folder, with nothing but the program and a server on the `PATH`.
+pub(crate) fn what_init_writes_runs_as_it_is(stage: &Stage) -> Tested {
+    let folder = stage.new_folder();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let tools = [root().join(".tools/bin")].into_iter();
+    let path = std::env::join_paths(tools.chain(std::env::split_paths(&path)))?;
+    let loadcall = |args: &[&str]| {
+        let mut command = loadcall();
+        command.args(args).current_dir(&folder).env("PATH", &path).stdin(Stdio::null());
+        command.output()
+    };
+    let written = loadcall(&["init", "--yes"])?;
+    let written = ran(written, folder.clone());
+    check(written.code == Some(0), "init writes", &written)?;
+    let run = ["run", "scenarios/greeting.yaml", "--dev", "--dev-agent", "--out", "run"];
+    let run = ran(loadcall(&run)?, folder.join("run"));
+    check(run.code == Some(0) && run.stdout.starts_with("PASS"), "the run passes", &run)?;
+    check(run.outcomes().len() == 10, "it has ten calls", &run)?;
+    let progress: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with('[')).collect();
+    check(progress.len() == 10, "each call has a line", &run)?;
+    check(progress[9].starts_with("[10/10] call 00"), "with its number", &run)
 }
 
 pub(crate) fn a_calibration_finds_a_small_error_and_reports_carry_it(stage: &Stage) -> Tested {

@@ -73,6 +73,9 @@ impl Cli {
             | Command::Accept { .. }
             | Command::Report { .. }
             | Command::Calls { .. }
+            | Command::Init(_)
+            | Command::Completions(_)
+            | Command::Man(_)
             | Command::Supervise { .. } => Ok(()),
         }
     }
