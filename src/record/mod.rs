@@ -3,6 +3,7 @@
 //! computed from them, so a report can be made again without a network.
 
 mod arm;
+pub mod audio;
 mod calibration;
 mod metadata;
 mod party;
