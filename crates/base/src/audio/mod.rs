@@ -65,6 +65,8 @@ mod clip;
 pub mod opus;
 pub mod ear;
 pub mod listener;
+pub mod lane;
+pub mod ogg;
 #[cfg(test)]
 mod testing;
 
