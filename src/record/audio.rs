@@ -4,6 +4,11 @@
 //! A file is Ogg Opus in stereo, the caller left and the agent right, on the run's clock: sample 0 of the playback is the
 //! moment [`Kept::starts`]. Files are named by us alone; nothing that stands in an index chooses a path.
 
+pub mod choice;
+pub mod render;
+pub mod spool;
+pub mod tape;
+
 use super::CallId;
 use crate::files::{self, ReadError};
 use crate::time::Offset;

@@ -9,6 +9,10 @@
 //! The encoder looks ahead by some samples, which the head of the file has players skip (pre-skip), and the position of the
 //! last page has them stop at the last one. So what is played begins and ends with what went in.
 
+mod player;
+
+pub use player::{Unplayable, play};
+
 use std::io::{self, Write};
 
 use opus::{Application, Bitrate, Channels, Encoder};

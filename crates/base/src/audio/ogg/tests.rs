@@ -39,6 +39,18 @@ fn played(bytes: &[u8]) -> [Vec<i16>; 2] {
     sides.try_into().expect("two sides")
 }
 
+/// What our own reader finds.
+fn own(bytes: &[u8]) -> Result<[Vec<i16>; 2], Unplayable> {
+    let mut sides = [Vec::new(), Vec::new()];
+    let length = play(bytes, &mut |pcm| {
+        for (i, side) in sides.iter_mut().enumerate() {
+            side.extend(pcm.iter().skip(i).step_by(2));
+        }
+    })?;
+    assert_eq!(length, sides[0].len() as u64);
+    Ok(sides)
+}
+
 #[test]
 fn a_file_plays_what_went_in_from_the_first_to_the_last_sample() {
     assert_eq!(
@@ -49,6 +61,13 @@ fn a_file_plays_what_went_in_from_the_first_to_the_last_sample() {
         let sound = noise(length, -20.0, 3);
         let [left, right] = played(&file(&sound, &vec![0; length]));
         assert_eq!((left.len(), right.len()), (length, length));
+    }
+    let (voice, beep) = (noise(50_000, -20.0, 3), tone(50_000, 400.0, -20.0));
+    let bytes = file(&voice, &beep);
+    // Both readers agree, but for rounding.
+    for (own, other) in own(&bytes).expect("our own file").iter().zip(&played(&bytes)) {
+        assert_eq!(own.len(), other.len());
+        assert!(own.iter().zip(other).all(|(a, b)| a.abs_diff(*b) <= 1));
     }
     // A burst of 1 kHz begins with its crest, so its first sample is found within a part of a millisecond.
     let mut sound = silence(1_000);
@@ -108,6 +127,28 @@ fn checksums_are_those_of_others() {
     bytes[place] ^= 1;
     let damaged = decode::read(&bytes).map_or(0, |source| source.channels[0].len() - PRE_SKIP);
     assert!(damaged < 48_000, "{damaged}");
+}
+
+#[test]
+fn what_is_no_such_file_is_refused() {
+    let bytes = file(&noise(100_000, -20.0, 5), &silence(1_000));
+    for length in (0..bytes.len()).step_by(17) {
+        assert!(own(&bytes[..length]).is_err(), "cut at {length}");
+    }
+    for place in [0, 5, 10, 22, 26, 40, 100, bytes.len() / 2, bytes.len() - 1] {
+        let mut damaged = bytes.clone();
+        damaged[place] ^= 0x10;
+        assert!(own(&damaged).is_err(), "damaged at {place}");
+    }
+    let foreign = include_bytes!("../decode/fixtures/mhm-stereo.opus");
+    let [left, right] = own(foreign).expect("a file of opusenc or ffmpeg");
+    assert!(left.len() > 10_000 && left.len() == right.len());
+    for foreign in [
+        &include_bytes!("../decode/fixtures/mhm.opus")[..],
+        include_bytes!("../decode/fixtures/mhm.ogg"),
+    ] {
+        assert!(own(foreign).is_err());
+    }
 }
 
 #[test]
