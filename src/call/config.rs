@@ -3,6 +3,7 @@
 use super::access::Access;
 use crate::clock::Clock;
 use crate::record::CallId;
+use crate::record::audio::tape::Taping;
 use crate::room::packets::Sayable;
 use crate::scenario::{Names, Scenario, Within, fill};
 use livekit::webrtc::encoded::EncodedFrame;
@@ -19,6 +20,8 @@ pub struct CallConfig {
     pub clips: Arc<[Option<Sayable>]>,
     pub silence: EncodedFrame,
     pub clock: Clock,
+    /// Keeps the packets that are heard; `None` when no audio is kept.
+    pub taping: Option<Taping>,
     /// Becomes true when the user stops the run.
     pub stop: watch::Receiver<bool>,
 }

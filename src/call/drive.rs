@@ -7,6 +7,7 @@ use super::livekit::{DialError, Line, News, observation};
 use super::readers::Readers;
 use super::script::{Action, CallEvent, Script};
 use super::signals::{Signalled, Signalling};
+use crate::record::audio::tape::{Tape, Taping};
 use crate::record::{
     CallEnd, CallId, CallRecord, Dialect, MediaFacts, Observation, Outcome, SessionEvent,
     SignalTime, Stamped,
@@ -33,8 +34,8 @@ const TICK: Duration = Duration::from_millis(500);
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// Places one call, which was due then, and plays it to its end. Never fails: what goes wrong is the call's
-/// outcome.
-pub async fn call(config: &CallConfig, id: CallId, due: Offset) -> CallRecord {
+/// outcome. With it comes the tape of what was heard, if that is kept.
+pub async fn call(config: &CallConfig, id: CallId, due: Offset) -> (CallRecord, Option<Tape>) {
     let dialled = config.clock.now();
     let names = config.names(id);
     let mut room = names.room.clone();
@@ -57,7 +58,7 @@ pub async fn call(config: &CallConfig, id: CallId, due: Offset) -> CallRecord {
         Ok(dialled) => dialled,
         Err((outcome, detail)) => {
             let end = CallEnd { at: config.clock.now(), outcome, detail };
-            return record(Vec::new(), end, MediaFacts::default());
+            return (record(Vec::new(), end, MediaFacts::default()), None);
         }
     };
     let mut drive = Drive::new(config, line, read, dialled);
@@ -65,10 +66,10 @@ pub async fn call(config: &CallConfig, id: CallId, due: Offset) -> CallRecord {
     if end.outcome == Outcome::Answered {
         drive.wait_for_signals().await;
     }
-    let (log, media) = drive.hang_up(&room).await;
+    let (log, media, tape) = drive.hang_up(&room).await;
     // The server would keep the agent's job for a while in an empty room.
     config.access.end(&config.scenario, &names, &ticket).await;
-    record(log, end, media)
+    (record(log, end, media), tape)
 }
 
 fn not_dialled(error: &DialError) -> (Outcome, String) {
@@ -123,7 +124,8 @@ impl<'a> Drive<'a> {
         script.handle(now, CallEvent::Connected);
         let connected = Observation::Connected { room_sid: line.room_sid() };
         let log = vec![Stamped { at: now, what: connected }];
-        let hearing = Hearing::new(config.clock);
+        let tape = config.taping.as_ref().map(Taping::tape);
+        let hearing = Hearing::new(config.clock).taped(tape);
         let signals = Signalling::default();
         Self { config, line, read, script, hearing, saying: None, signals, log, usage: None }
     }
@@ -355,7 +357,7 @@ impl<'a> Drive<'a> {
     }
 
     /// Ends the call on both sides and gives what was recorded.
-    async fn hang_up(mut self, room: &str) -> (Vec<Stamped>, MediaFacts) {
+    async fn hang_up(mut self, room: &str) -> (Vec<Stamped>, MediaFacts, Option<Tape>) {
         self.hearing.hang_up(self.config.clock.now());
         for stamped in self.hearing.take_heard() {
             self.note(stamped);
@@ -376,8 +378,13 @@ impl<'a> Drive<'a> {
         if let Some(usage) = self.usage.take() {
             self.note(usage);
         }
+        let tape = self.hearing.take_tape();
+        if tape.as_ref().is_some_and(Tape::is_full) {
+            let what = Observation::LimitReached { what: "memory for the audio of calls".into() };
+            self.note(Stamped { at: self.config.clock.now(), what });
+        }
         self.line.hang_up().await;
-        (self.log, media)
+        (self.log, media, tape)
     }
 
     /// Asks for SDK and options, which can wait until nothing is measured any more.

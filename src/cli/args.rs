@@ -16,6 +16,7 @@ use super::clips::Outside;
 use super::progress::Verbosity;
 use super::spec::AgentSpec;
 use super::version;
+use crate::record::audio::choice::KeepAudio;
 use crate::verdict::{FailOn, Mismatch};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -294,6 +295,10 @@ pub(super) struct PlacingArgs {
     /// Random seed; the same recording and seed give the same verdict.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
+    /// Keep the audio of the failed calls and of the N others with the slowest replies (worst:N), of all calls, or of
+    /// none: at most 200 MB a run, in its folder `audio`. Speech is personal data.
+    #[arg(long, default_value = "worst:10", value_name = "worst:N|all|none")]
+    pub(super) keep_audio: KeepAudio,
     /// Print only the result and errors.
     #[arg(long, short)]
     pub(super) quiet: bool,

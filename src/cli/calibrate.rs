@@ -231,6 +231,7 @@ async fn place_calls(
         clips: Arc::clone(&prepared.sayable),
         silence: packet(&opus::silence().map_err(Failure::internal)?),
         clock: prepared.clock,
+        taping: None,
         stop: stop.first.clone(),
     };
     place(&[config], &plan, &mut [&mut progress, &mut recorder], stop.second).await;

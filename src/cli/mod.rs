@@ -4,6 +4,7 @@ mod ab;
 mod accept;
 mod agent;
 mod args;
+mod audio;
 mod calibrate;
 mod calibrations;
 mod calls;

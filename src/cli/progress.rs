@@ -74,7 +74,7 @@ impl Sink for Progress {
     fn take(&mut self, event: &Event) {
         match &event.kind {
             EventKind::Placed(_) => self.so_far.placed(),
-            EventKind::Ended { target, record } => self.ended(*target, record),
+            EventKind::Ended { target, record, .. } => self.ended(*target, record),
             EventKind::GaveUp { .. } => {}
             EventKind::Finished { .. } => {
                 if let Shown::Bar(bar) = &self.shown {

@@ -8,13 +8,16 @@ use super::progress::{Progress, Verbosity};
 use super::server::{Server, ServerFacts, Site, Started};
 use super::stop::{self, Stop};
 use super::terminal::eprint_line;
-use super::{PlacingArgs, calibrations, environment, files, machine, traces, url};
+use super::{
+    PlacingArgs, audio, calibrations, environment, files, machine, traces, url,
+};
 use crate::audio::opus;
 use crate::call::access::{Access, Gate};
 use crate::call::config::CallConfig;
 use crate::clock::Clock;
 use crate::export::langfuse::Langfuse;
 use crate::plan::{Plan, Schedule, TargetId, Targets};
+use crate::record::audio::tape::Taping;
 use crate::record::{self, Arm, RunHead};
 use crate::room::packets::packet;
 use crate::room::start::Start;
@@ -90,6 +93,8 @@ pub(super) struct RunSession<'a> {
     site: Site,
     stop: Stop,
     facts: ServerFacts,
+    /// Of all calls, whose memory for it is one.
+    taping: Option<Taping>,
 }
 
 /// The calls to one agent that are about to be placed.
@@ -131,7 +136,8 @@ impl<'a> RunSession<'a> {
         };
         let facts = ServerFacts::new(args.server.server_info || server.is_private());
         let (runtime, started) = (Some(runtime), Some(started));
-        Ok(Self { args, loaded, bars, runtime, started, site, stop, facts })
+        let taping = audio::taping(args.keep_audio);
+        Ok(Self { args, loaded, bars, runtime, started, site, stop, facts, taping })
     }
 
     /// The server that whoever names none is called on.
@@ -209,7 +215,7 @@ impl<'a> RunSession<'a> {
         place(&configs, &plan, &mut sinks, self.stop.second.clone()).await;
         let mut folders = Vec::new();
         for run in open {
-            folders.push(run.end(&mut self.stop, self.args.verbosity()).await?);
+            folders.push(self.end(run).await?);
         }
         folders.try_into().map_err(|_| Failure::internal("a run has as many folders as agents"))
     }
@@ -236,6 +242,8 @@ impl<'a> RunSession<'a> {
         let elsewhere = std::env::temp_dir();
         let recorder = Recorder::create(&target.folder, &head, id, calls, elsewhere, eprint_line)
             .map_err(Failure::usage)?;
+        let of = (head, Arc::clone(&target.scenario));
+        let keeper = audio::keeper(self.args.keep_audio, &target.folder, of, &self.loaded.sayable);
         let config = CallConfig {
             run_id: target.run_id,
             access,
@@ -243,9 +251,28 @@ impl<'a> RunSession<'a> {
             clips: Arc::clone(&self.loaded.sayable),
             silence: packet(&opus::silence().map_err(Failure::internal)?),
             clock,
+            taping: self.taping.clone(),
             stop: self.stop.first.clone(),
         };
-        Ok(OpenRun { config, recorder, langfuse })
+        Ok(OpenRun { config, recorder: recorder.with(keeper), langfuse })
+    }
+
+    /// Ends the recording, writes the audio of its calls and sends their traces; the answer is where the recording lies.
+    async fn end(&mut self, mut run: OpenRun) -> Result<PathBuf, Failure> {
+        let keeper = run.recorder.take_keeper();
+        let folder = run.recorder.end().map_err(Failure::internal)?;
+        if let Some(keeper) = keeper {
+            let show = audio::Show { bars: self.bars, how: self.args.verbosity() };
+            audio::finish(keeper, &folder, run.config.clock, &self.stop, &show);
+        }
+        let how = self.args.verbosity();
+        if let Some(langfuse) = run.langfuse {
+            tokio::select! {
+                () = traces::send(langfuse, &folder, &run.config.scenario, how) => {}
+                _ = self.stop.second.wait_for(|stop| *stop) => {}
+            }
+        }
+        Ok(folder)
     }
 
     fn head(&self, target: &Target, clock: Clock, server: Option<record::Server>) -> RunHead {
@@ -322,18 +349,4 @@ fn resolve_metadata(
         )));
     }
     Ok(Secret::new(text))
-}
-
-impl OpenRun {
-    /// Ends the recording, and sends the traces of its calls; the answer is where the recording lies.
-    async fn end(self, stop: &mut Stop, how: Verbosity) -> Result<PathBuf, Failure> {
-        let folder = self.recorder.end().map_err(Failure::internal)?;
-        if let Some(langfuse) = self.langfuse {
-            tokio::select! {
-                () = traces::send(langfuse, &folder, &self.config.scenario, how) => {}
-                _ = stop.second.wait_for(|stop| *stop) => {}
-            }
-        }
-        Ok(folder)
-    }
 }

@@ -6,6 +6,7 @@ use super::track::{Counts, Flow, Stopped, Track};
 use super::union::{Edge, Union};
 use crate::audio::ear::Event;
 use crate::clock::Clock;
+use crate::record::audio::tape::{Packet, Tape};
 use crate::record::{MediaFacts, Observation, Stamped};
 use crate::time::Offset;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -35,6 +36,8 @@ pub struct Hearing {
     looked: Offset,
     /// Of tracks that are over.
     counts: Counts,
+    /// Keeps the packets as they come.
+    tape: Option<Tape>,
 }
 
 /// The agent's audio has stopped.
@@ -63,7 +66,19 @@ impl Hearing {
             stalled: None,
             looked: Offset::default(),
             counts: Counts::default(),
+            tape: None,
         }
+    }
+
+    /// Keeps the packets of the voice on a tape.
+    #[must_use]
+    pub fn taped(self, tape: Option<Tape>) -> Self {
+        Self { tape, ..self }
+    }
+
+    /// The packets that were heard, if they were kept.
+    pub fn take_tape(&mut self) -> Option<Tape> {
+        self.tape.take()
     }
 
     /// Listens to this track from now on. What it says counts at once when it is `surely` a voice; else only after a
@@ -97,6 +112,9 @@ impl Hearing {
         };
         let track = self.tracks.swap_remove(place);
         self.counts.add(track.counts());
+        if let Some(tape) = self.tape.as_mut().filter(|_| track.is_doubtful()) {
+            tape.forget(number);
+        }
         let now = self.clock.now();
         self.fall_silent(number, now);
     }
@@ -146,6 +164,11 @@ impl Hearing {
         let flow = track.hear(frame, at, &mut events);
         self.note_events(*number, &events);
         self.note_flow(at, flow);
+        if let Some(tape) = &mut self.tape {
+            let (track, payload) = (*number, &*frame.payload);
+            let Frame { ssrc, seq, rtp_time, .. } = *frame;
+            tape.add(&Packet { track, ssrc, seq, rtp_time, at, payload });
+        }
     }
 
     /// Notices silence by the absence of packets.

@@ -119,6 +119,11 @@ impl Track {
         self.doubtful_until = Some(until);
     }
 
+    /// Whether it may yet turn out to be ambience.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.doubtful_until.is_some()
+    }
+
     pub(super) fn mute(&mut self, muted: bool) {
         if self.due != Due::Gone {
             self.due = if muted { Due::Muted } else { Due::Unmuted };

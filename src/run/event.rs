@@ -2,6 +2,7 @@
 
 use crate::plan::{PlannedCall, TargetId};
 use crate::record::CallRecord;
+use crate::record::audio::tape::Tape;
 use crate::time::Offset;
 
 /// Something that happened, and when.
@@ -15,8 +16,8 @@ pub struct Event {
 pub enum EventKind {
     /// A call is dialled now.
     Placed(PlannedCall),
-    /// A call has ended, however it went.
-    Ended { target: TargetId, record: Box<CallRecord> },
+    /// A call has ended, however it went. Its tape is there when audio is kept.
+    Ended { target: TargetId, record: Box<CallRecord>, tape: Option<Tape> },
     /// The first calls to an agent all reached none, so no more calls are placed, to whichever agent.
     GaveUp { target: TargetId },
     /// No more calls follow and none is in progress. The last event.

@@ -1,14 +1,15 @@
 //! Keeps the audio of calls: their tapes while the run lasts, their files when it is over. Whatever goes wrong here costs
 //! the audio and nothing else.
 
+use crate::files;
 use crate::record::audio::choice::{Choice, KeepAudio, Rank};
 use crate::record::audio::render::{Clip, RenderError, Said, render};
 use crate::record::audio::spool::{Slot, Spool};
 use crate::record::audio::tape::Tape;
 use crate::record::audio::{FOLDER, FORMAT, INDEX, Index, Kept, LIMIT, file_name};
 use crate::record::{CallId, CallRecord};
-use crate::{files, record};
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::DirBuilder;
 use std::io;
 use std::path::PathBuf;
@@ -182,7 +183,17 @@ impl Keeper {
 
     fn warn_of(&self, e: &dyn std::error::Error) {
         let folder = self.folder.join(FOLDER);
-        (self.warn)(&format!("warning: no more audio of calls is kept in {}: {e}", folder.display()));
+        (self.warn)(&format!(
+            "warning: no more audio of calls is kept in {}: {e}",
+            folder.display()
+        ));
+    }
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let held = self.held.len();
+        f.debug_struct("Keeper").field("folder", &self.folder).field("held", &held).finish()
     }
 }
 
@@ -190,3 +201,6 @@ fn is_stop(e: &io::Error) -> bool {
     let inner = e.get_ref().and_then(|inner| inner.downcast_ref::<RenderError>());
     matches!(inner, Some(RenderError::Stopped))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,12 @@
 //! Plan → calls: `queue` decides which call is placed when (no clock, no IO), [`place`] places it,
-//! and all that happens goes as an [`event`] to whoever keeps or shows it, such as the [`recorder`].
+//! and all that happens goes as an [`event`] to whoever keeps or shows it, such as the [`recorder`], with which the [`keeper`]
+//! keeps the audio of calls.
 
 pub mod id;
 pub mod event;
 mod queue;
 pub mod place;
+pub mod keeper;
 pub mod recorder;
 
 pub use place::place;

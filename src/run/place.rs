@@ -76,9 +76,10 @@ pub async fn place(
                 let Some(dialled) = under_way.remove(&id) else { continue };
                 let target = dialled.call.target;
                 let config = &configs[target.index()];
-                let record = ended.unwrap_or_else(|e| broken(config, dialled, &e));
+                let (record, tape) =
+                    ended.unwrap_or_else(|e| (broken(config, dialled, &e), None));
                 let gives_up = queue.ended(target, record.end.outcome);
-                tell(EventKind::Ended { target, record: Box::new(record) });
+                tell(EventKind::Ended { target, record: Box::new(record), tape });
                 if gives_up {
                     tell(EventKind::GaveUp { target });
                 }

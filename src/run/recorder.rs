@@ -5,7 +5,9 @@
 //! folder for temporary files. Only what finds no room there either is lost, and that is an error.
 
 use super::event::{Event, EventKind, Sink};
+use super::keeper::Keeper;
 use crate::plan::TargetId;
+use crate::record::audio::tape::Tape;
 use crate::record::store::{StoreError, Writer};
 use crate::record::{CallRecord, RunHead, RunTail};
 use crate::time::Offset;
@@ -38,6 +40,8 @@ pub struct Recorder {
     elsewhere: PathBuf,
     /// Tells people what goes wrong, a line at a time.
     warn: fn(&str),
+    /// Keeps the audio of calls on the same disk.
+    keeper: Option<Keeper>,
 }
 
 /// Something that was measured could not be kept.
@@ -79,7 +83,19 @@ impl Recorder {
             lost: 0,
             elsewhere,
             warn,
+            keeper: None,
         })
+    }
+
+    /// Lets somebody keep the audio of the same calls, as long as the recording has room beside it.
+    #[must_use]
+    pub fn with(self, keeper: Option<Keeper>) -> Self {
+        Self { keeper, ..self }
+    }
+
+    /// Whoever keeps the audio, to finish it when the last event was taken.
+    pub fn take_keeper(&mut self) -> Option<Keeper> {
+        self.keeper.take()
     }
 
     /// Where the recording lies, once the last event was taken.
@@ -102,7 +118,14 @@ impl Recorder {
         }
     }
 
-    fn keep(&mut self, call: &CallRecord) {
+    fn keep(&mut self, call: &CallRecord, tape: Option<&Tape>) {
+        self.keep_record(call);
+        if let (Some(keeper), Some(tape)) = (&mut self.keeper, tape) {
+            keeper.take(call, tape);
+        }
+    }
+
+    fn keep_record(&mut self, call: &CallRecord) {
         if self.write_waiting() {
             match self.writer.call(call) {
                 Ok(()) => return,
@@ -154,6 +177,10 @@ impl Recorder {
     }
 
     fn fail(&mut self, why: StoreError) {
+        // The numbers come first: what audio takes of the disk is theirs.
+        if let Some(keeper) = &mut self.keeper {
+            keeper.give_up(&why);
+        }
         if self.failed.is_none() {
             (self.warn)(&format!("warning: {why}; loadcall keeps trying"));
         }
@@ -185,7 +212,9 @@ impl Recorder {
 impl Sink for Recorder {
     fn take(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::Ended { target, record } if *target == self.target => self.keep(record),
+            EventKind::Ended { target, record, tape } if *target == self.target => {
+                self.keep(record, tape.as_ref());
+            }
             EventKind::GaveUp { target } => self.gave_up |= *target == self.target,
             EventKind::Finished { stopped } => self.finish(event.at, *stopped),
             EventKind::Placed(_) | EventKind::Ended { .. } => {}

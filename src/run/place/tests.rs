@@ -47,6 +47,7 @@ fn nowhere(stop: watch::Receiver<bool>) -> CallConfig {
         clips: Arc::new([]),
         silence: packet(&opus::silence().unwrap()),
         clock: Clock::start(),
+        taping: None,
         stop,
     }
 }

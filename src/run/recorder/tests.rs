@@ -19,7 +19,7 @@ fn ended(target: TargetId, id: u32) -> Event {
         end: CallEnd { at, outcome: Outcome::NoAgent, detail: String::new() },
         media: MediaFacts::default(),
     };
-    Event { at, kind: EventKind::Ended { target, record: Box::new(record) } }
+    Event { at, kind: EventKind::Ended { target, record: Box::new(record), tape: None } }
 }
 
 fn event(kind: EventKind) -> Event {
@@ -146,4 +146,36 @@ fn what_is_lost_is_an_error() {
     let lost = lost.unwrap_err();
     assert!(lost.ends_with(&format!("the rest is in `{}`", own.display())), "{lost}");
     assert!(lost.starts_with(&format!("{} calls of run r1", waiting + 2)), "{lost}");
+}
+
+#[test]
+fn the_numbers_get_the_space_of_the_audio() {
+    use crate::record::audio::choice::{KeepAudio, Rank};
+    use crate::record::audio::tape::{Packet, Taping};
+    let mut recording = Recording::new();
+    let own = recording.own.path().to_path_buf();
+    let rank = Box::new(|_: &CallRecord| Rank { failed: false, slowest_us: 0 });
+    let keeper = Keeper::new(own.clone(), KeepAudio::All, Vec::new(), rank, |_| {});
+    recording.recorder.keeper = Some(keeper);
+    let ended = |id| {
+        let mut tape = Taping::default().tape();
+        let at = Offset::default();
+        tape.add(&Packet { track: 0, ssrc: 0, seq: 0, rtp_time: 0, at, payload: &[0; 10] });
+        let Event { at, kind: EventKind::Ended { target, record, .. } } =
+            ended(TargetId::FIRST, id)
+        else {
+            unreachable!("a call that has ended")
+        };
+        Event { at, kind: EventKind::Ended { target, record, tape: Some(tape) } }
+    };
+    recording.recorder.take(&ended(0));
+    recording.recorder.writer.fill_disk();
+    recording.recorder.take(&ended(1));
+    recording.recorder.writer.free_space();
+    recording.recorder.take(&ended(2));
+    let keeper = recording.recorder.take_keeper().unwrap();
+    assert_eq!(keeper.finish(|_| true), [], "not even of the call before");
+    let (run, _) = recording.finish();
+    assert_eq!(ids(&run.unwrap()), [0, 1, 2]);
+    assert!(!own.join("audio").exists());
 }

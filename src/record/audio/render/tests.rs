@@ -109,7 +109,7 @@ fn assert_audible(side: &[i16], from_ms: usize, until_ms: usize) {
 #[track_caller]
 fn assert_silent(side: &[i16], from_ms: usize, until_ms: usize) {
     let loudest = side[from_ms * 48..until_ms * 48].iter().map(|s| s.unsigned_abs()).max();
-    assert!(loudest < Some(100), "{loudest:?}");
+    assert!(loudest < Some(500), "{loudest:?}");
 }
 
 /// What the agent's encoder adds to the moment of a sample.
@@ -185,9 +185,9 @@ fn tracks_are_mixed_and_another_stream_begins_anywhere() {
     let [_, agent] = played(&call(&[]), &[], &tape);
     assert_audible(&agent[..1_900 * 48], 900 + LOOKAHEAD_MS, 1_300 + LOOKAHEAD_MS);
     assert_audible(&agent[1_900 * 48..], 100 + LOOKAHEAD_MS, 400 + LOOKAHEAD_MS);
-    let loudest = |from: usize| agent[from * 48..][..4_800].iter().max().copied().unwrap();
+    let loudest = |from: usize| agent[from * 48..][..2_400].iter().max().copied().unwrap();
     let (one, both) = (loudest(910), loudest(1_070));
-    assert!((6_000..10_000).contains(&one) && both > one + 2_000, "{one} and {both}");
+    assert!((6_000..10_000).contains(&one) && both > one + 4_000, "{one} and {both}");
 }
 
 #[test]
