@@ -1,5 +1,6 @@
 //! `loadcall ab`: calls two agents alternately and compares the second with the first.
 
+use super::documents::Reported;
 use super::dry_run::{self, Runs};
 use super::exit;
 use super::failure::Failure;
@@ -8,7 +9,7 @@ use super::server::{self, Server, Site};
 use super::session::{NewRun, RunSession, Target};
 use super::spec::{AgentSpec, Metadata};
 use super::terminal::print_result;
-use super::{AbArgs, PlacingArgs, documents, environment, files, logging, recorded, url};
+use super::{AbArgs, PlacingArgs, documents, environment, files, job, logging, recorded, url};
 use crate::record::{Arm, MetadataDigest, Side};
 use crate::room::endpoint::Endpoint;
 use crate::scenario::Scenario;
@@ -29,7 +30,7 @@ struct Agent {
 pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
     logging::start(&bars, args.placing.verbose);
-    let AbArgs { scenario, a, b, fail_on, placing: args } = args;
+    let AbArgs { scenario, a, b, fail_on, job, placing: args } = args;
     let loaded = LoadedScenario::load(scenario, args.overrides.list(), args.clips.outside())?;
     if args.dry_run {
         return dry_run::show(&loaded, Runs::BOTH, args);
@@ -55,8 +56,10 @@ pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
         files::point_latest_at(&new.folder);
     }
     print_result(&documents::paired_text(&report, &new.folder))?;
-    written?;
-    Ok(exit::of_pair(report.verdict.outcome, &fail_on.fail_on))
+    let fail_on = &fail_on.fail_on;
+    let informed = job::inform(Reported::Pair { report: &report, fail_on }, &new.folder, job);
+    written.and(informed)?;
+    Ok(exit::of_pair(report.verdict.outcome, fail_on))
 }
 
 fn resolve(

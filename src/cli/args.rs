@@ -160,6 +160,28 @@ pub(super) enum ReportFormat {
     Text,
     /// JSON, as in report.json.
     Json,
+    /// Markdown, as in a job summary of GitHub.
+    Markdown,
+    /// JUnit XML, as in junit.xml.
+    Junit,
+    /// Workflow commands of GitHub for what failed.
+    GithubAnnotations,
+    /// The annotations report of GitLab.
+    GitlabAnnotations,
+    /// OpenMetrics text.
+    Openmetrics,
+    /// CSV with a row for each call.
+    CallsCsv,
+    /// CSV with a row for each turn.
+    TurnsCsv,
+}
+
+/// What a job of a CI service gets of a run.
+#[derive(Debug, Args)]
+pub(super) struct JobArgs {
+    /// Write a summary in Markdown to this file (default: the one GITHUB_STEP_SUMMARY names, if it is set).
+    #[arg(long, value_name = "FILE")]
+    pub(super) summary: Option<PathBuf>,
 }
 
 /// The forms calls can be printed in.
@@ -248,6 +270,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) fail_on: FailOnArg,
     #[command(flatten)]
+    pub(super) job: JobArgs,
+    #[command(flatten)]
     pub(super) placing: PlacingArgs,
 }
 
@@ -265,6 +289,8 @@ pub(super) struct AbArgs {
     pub(super) b: AgentSpec,
     #[command(flatten)]
     pub(super) fail_on: FailOnArg,
+    #[command(flatten)]
+    pub(super) job: JobArgs,
     #[command(flatten)]
     pub(super) placing: PlacingArgs,
 }

@@ -8,12 +8,14 @@ use crate::record::audio::FOLDER;
 use crate::record::audio::choice::{KeepAudio, Rank};
 use crate::record::audio::render::Clip;
 use crate::record::audio::tape::Taping;
+use crate::record::store::Ending;
 use crate::record::{CallRecord, RunHead};
+use crate::report::Slowest;
 use crate::room::packets::Sayable;
 use crate::run::keeper::{Keeper, Step};
 use crate::scenario::Scenario;
 use crate::text::count;
-use crate::turn::{Analysis, Reply, Turn};
+use crate::turn::Analysis;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -51,20 +53,16 @@ pub(super) fn keeper(
 fn rank(call: &CallRecord, head: &RunHead, scenario: &Scenario) -> Rank {
     let mut analysis = Analysis::begin(head.clone(), scenario);
     analysis.add(call);
-    let facts = analysis.finish(None).calls.pop();
-    let turns = facts.iter().flat_map(|call| &call.turns);
-    let slowest_us = turns.filter_map(waited_us).max().unwrap_or(0);
+    let facts = analysis.finish(Ending::default()).calls.pop();
+    let slowest = facts.as_ref().and_then(Slowest::of);
+    let slowest_us = slowest.map_or(0, waited_us);
     Rank { failed: facts.is_some_and(|call| call.failure.is_some()), slowest_us }
 }
 
-/// How long a reply was waited for; without end when none came.
-fn waited_us(turn: &Turn) -> Option<i64> {
-    match turn.reply {
-        #[expect(clippy::cast_possible_truncation, reason = "saturates; a latency is milliseconds")]
-        Reply::Heard { latency_ms, .. } => Some((latency_ms * 1_000.0) as i64),
-        Reply::Unanswered { .. } => Some(i64::MAX),
-        _ => None,
-    }
+/// How long the slowest turn was waited for; without end when nothing came.
+#[expect(clippy::cast_possible_truncation, reason = "saturates; a latency is milliseconds")]
+fn waited_us(slowest: Slowest<'_>) -> i64 {
+    if slowest.censored { i64::MAX } else { (slowest.ms * 1_000.0) as i64 }
 }
 
 /// Where the progress is shown.

@@ -1,12 +1,12 @@
 //! What is written of judged runs: the files of a run folder, and texts for stdout.
 
 use super::failure::Failure;
-use super::files;
-use super::terminal::print_json_with;
+use super::{exit, files};
 use crate::measured;
+use crate::report::annotations::Annotations;
 use crate::report::paired::PairedReport;
-use crate::report::{Report, json, paired, text};
-use crate::verdict::{Judged, JudgedPair};
+use crate::report::{Report, json, junit, markdown, paired, text};
+use crate::verdict::{FailOn, Judged, JudgedPair};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -36,9 +36,54 @@ pub(super) fn write_pair(
     (report, written)
 }
 
-/// Prints a report as JSON.
-pub(super) fn print_report(report: &Report) -> Result<(), Failure> {
-    print_json_with(|out| json::write(report, out))
+/// A run or an A/B run, for documents that there are of both.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reported<'a> {
+    Run(&'a Report),
+    Pair { report: &'a PairedReport, fail_on: &'a FailOn },
+}
+
+impl Reported<'_> {
+    /// Whether a job that made this run fails.
+    fn fails(self) -> bool {
+        let code = match self {
+            Self::Run(Report { judged: Judged { verdict, fail_on, .. }, .. }) => {
+                exit::of(verdict.outcome, &verdict.grounds, fail_on)
+            }
+            Self::Pair { report, fail_on } => exit::of_pair(report.verdict.outcome, fail_on),
+        };
+        code != exit::PASS
+    }
+
+    pub(super) fn text(self, place: &Path) -> String {
+        match self {
+            Self::Run(report) => text(report, place),
+            Self::Pair { report, .. } => paired_text(report, place),
+        }
+    }
+
+    /// In at most `limit` bytes.
+    pub(super) fn markdown(self, place: &Path, limit: usize) -> String {
+        let place = place.display().to_string();
+        match self {
+            Self::Run(report) => markdown::render(report, &place, limit),
+            Self::Pair { report, .. } => markdown::render_pair(report, &place, limit),
+        }
+    }
+
+    pub(super) fn junit(self) -> String {
+        match self {
+            Self::Run(report) => junit::render(report, self.fails()),
+            Self::Pair { report, .. } => junit::render_pair(report, self.fails()),
+        }
+    }
+
+    pub(super) fn annotations(self) -> Annotations {
+        match self {
+            Self::Run(report) => Annotations::of_run(report, self.fails()),
+            Self::Pair { report, .. } => Annotations::of_pair(report, self.fails()),
+        }
+    }
 }
 
 /// The report for stdout; `place` is where the run lies.

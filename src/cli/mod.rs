@@ -19,6 +19,7 @@ mod exit;
 mod failure;
 mod files;
 mod init;
+mod job;
 mod loaded;
 mod logging;
 mod machine;
@@ -43,8 +44,8 @@ mod version;
 use crate::record::CallId;
 use crate::report::Selection;
 use args::{
-    AbArgs, AcceptArgs, AgentArgs, CalibrateArgs, CallsFormat, Cli, Command, InitArgs, KeyArgs,
-    LangfuseArgs, NoiseArgs, PlacingArgs, ReportFormat, RunArgs, ServerArgs,
+    AbArgs, AcceptArgs, AgentArgs, CalibrateArgs, CallsFormat, Cli, Command, InitArgs, JobArgs,
+    KeyArgs, LangfuseArgs, NoiseArgs, PlacingArgs, ReportFormat, RunArgs, ServerArgs,
 };
 use clap::{CommandFactory as _, FromArgMatches as _};
 use std::process::ExitCode;

@@ -83,6 +83,12 @@ pub(super) fn ab_has_no_baseline(path: &Path) -> Failure {
         .hint(format!("name one of its runs, such as {}", path.join(Side::B.name()).display()))
 }
 
+/// Tables and metrics are of one run.
+pub(super) fn ab_has_no_such_format(path: &Path) -> Failure {
+    Failure::usage(format!("`{}` is an A/B run, of which there is no such format", path.display()))
+        .hint(format!("name one of its runs, such as {}", path.join(Side::B.name()).display()))
+}
+
 /// A run as its values, with the scenario it was made with: from `measured.json` beside the recording
 /// where that can be used, else from the recording.
 pub(super) fn measure(path: &Path) -> Result<(Scenario, Result<Measured, Unfit>), Failure> {

@@ -1,6 +1,7 @@
 //! `loadcall run`: scenario → calls → recording → report → verdict. Several scenarios are placed one after
 //! another, each as if it were the only one.
 
+use super::documents::Reported;
 use super::dry_run::{self, Runs};
 use super::exit;
 use super::failure::Failure;
@@ -9,7 +10,7 @@ use super::progress::Verbosity;
 use super::server::Server;
 use super::session::{NewRun, RunSession};
 use super::terminal::{eprint_line, print_result, report_error};
-use super::{PlacingArgs, RunArgs, documents, files, logging, recorded, scenarios, stop};
+use super::{PlacingArgs, RunArgs, documents, files, job, logging, recorded, scenarios, stop};
 use crate::report::text::Colour;
 use crate::report::text::several::{self, End, Row};
 use crate::verdict::{Baseline, Judged, Outcome};
@@ -93,7 +94,7 @@ fn place(
     args: &RunArgs,
     bars: &MultiProgress,
 ) -> Result<Done, Failure> {
-    let RunArgs { different, fail_on, placing: args, .. } = args;
+    let RunArgs { different, fail_on, job, placing: args, .. } = args;
     let mut session = RunSession::start(&ready.server, &new.folder, &ready.loaded, args, bars)?;
     let folder = session.run(new)?;
     drop(session);
@@ -106,7 +107,8 @@ fn place(
         files::point_latest_at(&folder);
     }
     print_result(&documents::text(&report, &folder))?;
-    kept.and(written)?;
+    let informed = job::inform(Reported::Run(&report), &folder, job);
+    kept.and(written).and(informed)?;
     let Judged { verdict, fail_on, .. } = &report.judged;
     if let Some(line) = exit::passed_over(&verdict.grounds, fail_on)
         && args.verbosity() == Verbosity::Normal

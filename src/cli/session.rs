@@ -4,13 +4,11 @@
 use super::exit;
 use super::failure::Failure;
 use super::loaded::LoadedScenario;
-use super::progress::{Progress, Verbosity};
+use super::progress::Progress;
 use super::server::{Server, ServerFacts, Site, Started};
 use super::stop::{self, Stop};
 use super::terminal::eprint_line;
-use super::{
-    PlacingArgs, audio, calibrations, environment, files, machine, traces, url,
-};
+use super::{PlacingArgs, audio, calibrations, environment, files, machine, traces, url};
 use crate::audio::opus;
 use crate::call::access::{Access, Gate};
 use crate::call::config::CallConfig;

@@ -35,7 +35,8 @@ pub(super) fn show_usage_error(error: &clap::Error) {
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
     let lines: Vec<String> = text.lines().map(safe).collect();
-    let _ = writeln!(anstream::stderr().lock(), "{ERROR}error{RESET}: {}", lines.join("\n"));
+    let text = inert(&lines.join("\n"));
+    let _ = writeln!(anstream::stderr().lock(), "{ERROR}error{RESET}: {text}");
 }
 
 /// Says something on stderr that is neither result nor failure.
@@ -45,7 +46,7 @@ pub(super) fn eprint_line(text: &str) {
 
 /// Shows on stderr a text that has colours of its own.
 pub(super) fn eprint_styled(text: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{}", styled(text));
+    let _ = writeln!(anstream::stderr().lock(), "{}", inert(&styled(text)));
 }
 
 /// Prints a result on stdout. A reader that has gone away is not an error.
@@ -67,13 +68,22 @@ pub(super) fn print_json(text: &str) -> Result<(), Failure> {
 pub(super) fn print_json_with(
     write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    let mut out = HarmlessJson { out: BufWriter::new(anstream::stdout().lock()), rest: Vec::new() };
+    let mut out = HarmlessJson::new(BufWriter::new(anstream::stdout().lock()));
+    or_failure(write(&mut out).and_then(|()| out.flush()))
+}
+
+/// Prints a document that `write` writes piece by piece, and that has no text of others in it but what its renderer
+/// made harmless.
+pub(super) fn print_document(
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let mut out = BufWriter::new(anstream::stdout().lock());
     or_failure(write(&mut out).and_then(|()| out.flush()))
 }
 
 fn write_out(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
-    or_failure(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    or_failure(out.write_all(inert(text).as_bytes()).and_then(|()| out.flush()))
 }
 
 fn or_failure(written: io::Result<()>) -> Result<(), Failure> {
@@ -88,7 +98,7 @@ fn or_failure(written: io::Result<()>) -> Result<(), Failure> {
 /// Text without any style. Lines after the first are indented, so that none can pass for a message of ours.
 fn paragraph(text: &str) -> String {
     let lines: Vec<String> = text.trim_end().lines().map(safe).collect();
-    lines.join("\n  ")
+    inert(&lines.join("\n  "))
 }
 
 /// Text whose only control characters are line breaks and the colours and weights of SGR sequences
@@ -112,6 +122,32 @@ fn styled(text: &str) -> String {
     out
 }
 
+/// The same text, in which no line begins with `::…::`: to GitHub's runner such a line is a command, also when it is
+/// indented or coloured.
+fn inert(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let mut rest = line;
+        loop {
+            let next = rest.trim_start();
+            let next = &next[sgr(next)..];
+            if next.len() == rest.len() {
+                break;
+            }
+            rest = next;
+        }
+        match rest.strip_prefix("::") {
+            Some(command) if command.contains("::") => {
+                out.push_str(&line[..line.len() - rest.len()]);
+                out.push_str(": :");
+                out.push_str(command);
+            }
+            _ => out.push_str(line),
+        }
+    }
+    out
+}
+
 /// How many bytes of an SGR sequence the text begins with; 0 when it does not.
 fn sgr(text: &str) -> usize {
     let Some(parameters) = text.strip_prefix("\u{1b}[") else { return 0 };
@@ -124,6 +160,14 @@ struct HarmlessJson<W> {
     out: W,
     /// The beginning of a character whose end is still to come.
     rest: Vec<u8>,
+    /// The last character was a `#`.
+    hash: bool,
+}
+
+impl<W> HarmlessJson<W> {
+    fn new(out: W) -> Self {
+        Self { out, rest: Vec::new(), hash: false }
+    }
 }
 
 impl<W: io::Write> io::Write for HarmlessJson<W> {
@@ -135,7 +179,7 @@ impl<W: io::Write> io::Write for HarmlessJson<W> {
             Err(e) => return Err(io::Error::new(io::ErrorKind::InvalidData, e)),
         };
         let text = String::from_utf8_lossy(&self.rest[..whole]);
-        self.out.write_all(json(&text).as_bytes())?;
+        self.out.write_all(json(&text, &mut self.hash).as_bytes())?;
         self.rest.drain(..whole);
         Ok(bytes.len())
     }
@@ -146,12 +190,14 @@ impl<W: io::Write> io::Write for HarmlessJson<W> {
 }
 
 /// In JSON a character that does harm can only stand in a string, where it may be written as `\uXXXX`.
-fn json(text: &str) -> String {
+/// `hash`: the last character before was a `#`, of which two can begin a command of a build machine.
+fn json(text: &str, hash: &mut bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut character = [0; 4];
     for c in text.chars() {
         let as_text = c.encode_utf8(&mut character);
-        if matches!(c, '\n' | '\t' | '\r') || safe(as_text) == *as_text {
+        let second = std::mem::replace(hash, c == '#') && c == '#';
+        if !second && (matches!(c, '\n' | '\t' | '\r') || safe(as_text) == *as_text) {
             out.push(c);
             continue;
         }
@@ -192,8 +238,9 @@ mod tests {
 
     #[test]
     fn a_json_document_stays_the_same() {
-        let text = serde_json::json!({ "said": format!("{FORGED}\u{e0041} größer") });
-        let shown = json(&serde_json::to_string_pretty(&text).unwrap());
+        let text = serde_json::json!({ "said": format!("{FORGED}\u{e0041} größer ##[error]x") });
+        let shown = json(&serde_json::to_string_pretty(&text).unwrap(), &mut false);
+        assert!(!shown.contains("##"), "{shown}");
         assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown}");
         assert!(shown.contains("\\u202e") && shown.contains("größer"), "{shown}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), text);
@@ -201,14 +248,29 @@ mod tests {
 
     #[test]
     fn a_json_document_may_come_in_pieces() {
-        let text = serde_json::json!({ "said": format!("{FORGED}\u{e0041} größer") }).to_string();
-        let mut out = HarmlessJson { out: Vec::new(), rest: Vec::new() };
+        let text =
+            serde_json::json!({ "said": format!("{FORGED}\u{e0041} größer ##[a]") }).to_string();
+        let mut out = HarmlessJson::new(Vec::new());
         for byte in text.bytes() {
             out.write_all(&[byte]).unwrap();
         }
-        assert_eq!(String::from_utf8(out.out).unwrap(), json(&text));
-        let mut out = HarmlessJson { out: Vec::new(), rest: Vec::new() };
+        assert_eq!(String::from_utf8(out.out).unwrap(), json(&text, &mut false));
+        let mut out = HarmlessJson::new(Vec::new());
         assert!(out.write_all(b"a\xff").is_err());
+    }
+
+    #[test]
+    fn no_line_is_a_command_of_githubs_runner() {
+        for (text, shown) in [
+            ("::error::x\n  ::add-mask::y", ": :error::x\n  : :add-mask::y"),
+            ("\u{1b}[1m \u{1b}[31m::stop-commands::t", "\u{1b}[1m \u{1b}[31m: :stop-commands::t"),
+            ("\u{a0}::a::\r\n", "\u{a0}: :a::\r\n"),
+            ("a ::error::x", "a ::error::x"),
+            ("::1 is an address", "::1 is an address"),
+        ] {
+            assert_eq!(inert(text), shown, "{text:?}");
+        }
+        assert_eq!(paragraph("no\n::error::x"), "no\n  : :error::x");
     }
 
     proptest! {

@@ -1,15 +1,23 @@
 //! One view of a judged run, as plain data, from which every document is rendered. Building it and
 //! rendering it are pure, so any report can be made again from a recording.
 
-pub mod json;
 mod call_lines;
 pub mod calls_json;
 mod counts;
 mod definitions;
 mod notes;
-pub mod paired;
+mod replies;
 mod summary;
+pub mod paired;
+mod rows;
+pub mod json;
 pub mod text;
+mod cases;
+pub mod markdown;
+pub mod junit;
+pub mod annotations;
+pub mod openmetrics;
+pub mod csv;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -11,7 +11,7 @@ pub mod one_call;
 mod counted;
 mod compared;
 mod tables;
-mod advice;
+pub(super) mod advice;
 pub mod noise;
 pub mod paired;
 pub mod several;
@@ -19,6 +19,7 @@ pub mod calibration;
 
 pub(crate) use page::{Page, Tone};
 
+use super::rows::word;
 use super::{CallLine, Report};
 use crate::scenario::Overlay;
 use crate::text::{clipped, count};
@@ -83,17 +84,15 @@ fn verdict(page: &mut Page, report: &Report, place: &str) {
 
 /// The judgement in a word that stands without colour.
 const fn judgement(outcome: Judgement) -> (&'static str, Tone) {
-    match outcome {
-        Judgement::Pass => ("PASS", Tone::Good),
-        Judgement::Improvement => ("IMPROVEMENT", Tone::Good),
-        Judgement::Fail => ("FAIL", Tone::Bad),
-        Judgement::Regression => ("REGRESSION", Tone::Bad),
-        Judgement::Inconclusive => ("INCONCLUSIVE", Tone::Doubt),
-        Judgement::NotComparable => ("NOT COMPARABLE", Tone::Doubt),
-        Judgement::Invalid => ("INVALID", Tone::Doubt),
-        Judgement::NothingMeasured => ("NOTHING MEASURED", Tone::Bad),
-        Judgement::Stopped => ("STOPPED", Tone::Doubt),
-    }
+    let tone = match outcome {
+        Judgement::Pass | Judgement::Improvement => Tone::Good,
+        Judgement::Fail | Judgement::Regression | Judgement::NothingMeasured => Tone::Bad,
+        Judgement::Inconclusive
+        | Judgement::NotComparable
+        | Judgement::Invalid
+        | Judgement::Stopped => Tone::Doubt,
+    };
+    (word(outcome), tone)
 }
 
 fn head(page: &mut Page, report: &Report) {

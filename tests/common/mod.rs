@@ -9,7 +9,9 @@ pub(crate) fn loadcall() -> Command {
     for (name, _) in std::env::vars_os() {
         let is_setting = name.to_str().is_some_and(|name| {
             name == "COLUMNS"
-                || ["LIVEKIT_", "LANGFUSE_", "LOADCALL_"].iter().any(|p| name.starts_with(p))
+                || ["LIVEKIT_", "LANGFUSE_", "LOADCALL_", "GITHUB_"]
+                    .iter()
+                    .any(|p| name.starts_with(p))
         });
         if is_setting {
             command.env_remove(name);

@@ -8,12 +8,18 @@ pub use numbers::{chance, count, grouped, number, number_of, quantile, range, si
 /// reverse the reading direction or hide.
 ///
 /// Control characters (of which escape sequences are made), bidirectional controls, zero-width and
-/// other invisible characters become `\u{…}`; line breaks and tabs become a space.
+/// other invisible characters become `\u{…}`; line breaks and tabs become a space. `##[…]`, `##vso[…]` and
+/// `##teamcity[…]`, which machines that build and test obey wherever they stand in a line, get a space.
 pub fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        let next = characters.peek();
         match c {
             '\n' | '\r' | '\t' => out.push(' '),
+            '#' if out.ends_with('#') && next.is_some_and(|c| *c == '[' || c.is_alphabetic()) => {
+                out.push_str(" #");
+            }
             c if is_deceptive(c) => out.extend(c.escape_unicode()),
             c => out.push(c),
         }
@@ -73,6 +79,13 @@ mod tests {
     fn a_line_stays_a_line() {
         check("one\ntwo\r\nthree\tfour", "one two  three four");
         check("one\u{2028}two\u{85}three", "one\\u{2028}two\\u{85}three");
+    }
+
+    #[test]
+    fn commands_of_build_machines_lose_their_power() {
+        check("a ##[error]b", "a # #[error]b");
+        check("##vso[task.setvariable]###teamcity[", "# #vso[task.setvariable]## #teamcity[");
+        check("## a title, #1, ##", "## a title, #1, ##");
     }
 
     #[test]

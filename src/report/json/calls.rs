@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::{micro, path};
+use crate::report::replies::{disturbed_ms, heard_ms, is_censored, reply, yield_ms};
 use crate::report::since_start;
 use crate::time::Offset;
 use crate::turn::{
-    Analysis, Answer, CallFacts, ContentResult, Disturbance, Part, Path, Rejected, Reply, Span,
-    Turn, stages,
+    Analysis, Answer, CallFacts, ContentResult, Part, Path, Rejected, Span, Turn, stages,
 };
 
 /// The calls of a run as a list.
@@ -162,7 +162,7 @@ impl<'a> From<&'a Turn> for TurnJson<'a> {
             cut_in: turn.cut_in,
             yield_ms: yield_ms(turn.reply).map(micro),
             disturbed_ms: disturbed_ms(turn.reply).map(micro),
-            censored: matches!(turn.reply, Reply::Unanswered { .. } | Reply::DidNotYield { .. }),
+            censored: is_censored(turn.reply),
             said: turn.said.map(Into::into),
             voice: voice.map(Into::into),
             stages_ms: stages.map(|(metric, ms)| (metric.name(), micro(ms))).collect(),
@@ -198,23 +198,6 @@ impl From<&ContentResult> for ContentJson {
     }
 }
 
-/// From the caller's last voiced sample to the reply (for a greeting from when the caller was in the
-/// room), or how long the caller waited for one that never came.
-fn heard_ms(reply: Reply) -> Option<f64> {
-    match reply {
-        Reply::Greeted { latency_ms, .. } | Reply::Heard { latency_ms, .. } => Some(latency_ms),
-        Reply::Unanswered { waited_ms } => Some(waited_ms),
-        Reply::CutIn { .. }
-        | Reply::Yielded { .. }
-        | Reply::DidNotYield { .. }
-        | Reply::Ignored
-        | Reply::Disturbed { .. }
-        | Reply::NotAwaited
-        | Reply::NotTested
-        | Reply::NotReached => None,
-    }
-}
-
 impl AnswerJson {
     /// `None` when it cannot be told which part of the reply it was.
     fn of(answer: Answer) -> Option<Self> {
@@ -229,45 +212,6 @@ impl AnswerJson {
             }
             Answer::Unknown => None,
         }
-    }
-}
-
-/// From the caller's barge-in to the agent's silence, or how long the agent spoke on.
-fn yield_ms(reply: Reply) -> Option<f64> {
-    match reply {
-        Reply::Yielded { yield_ms } => Some(yield_ms),
-        Reply::DidNotYield { waited_ms } => Some(waited_ms),
-        Reply::Greeted { .. }
-        | Reply::Heard { .. }
-        | Reply::CutIn { .. }
-        | Reply::Unanswered { .. }
-        | Reply::Ignored
-        | Reply::Disturbed { .. }
-        | Reply::NotAwaited
-        | Reply::NotTested
-        | Reply::NotReached => None,
-    }
-}
-
-/// How long after a noise began the agent reacted to it.
-fn disturbed_ms(reply: Reply) -> Option<f64> {
-    if let Reply::Disturbed { after_ms, .. } = reply { Some(after_ms) } else { None }
-}
-
-fn reply(reply: Reply) -> (&'static str, Option<Span>) {
-    match reply {
-        Reply::Greeted { voice, .. } => ("greeted", Some(voice)),
-        Reply::Heard { voice, .. } => ("heard", Some(voice)),
-        Reply::Yielded { .. } => ("yielded", None),
-        Reply::DidNotYield { .. } => ("did_not_yield", None),
-        Reply::Ignored => ("ignored", None),
-        Reply::Disturbed { by: Disturbance::Stopped, .. } => ("stopped_by_noise", None),
-        Reply::Disturbed { by: Disturbance::Answered, .. } => ("answered_noise", None),
-        Reply::Unanswered { .. } => ("unanswered", None),
-        Reply::CutIn { voice, .. } => ("cut_in", Some(voice)),
-        Reply::NotAwaited => ("not_awaited", None),
-        Reply::NotTested => ("not_tested", None),
-        Reply::NotReached => ("not_reached", None),
     }
 }
 

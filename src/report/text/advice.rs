@@ -5,9 +5,9 @@ use crate::report::Report;
 use crate::verdict::{Origin, Outcome as Judgement};
 
 /// What to do next, and the command for it.
-pub(super) struct Advice {
-    text: &'static str,
-    command: String,
+pub(in crate::report) struct Advice {
+    pub(in crate::report) text: &'static str,
+    pub(in crate::report) command: String,
 }
 
 impl Advice {
@@ -18,7 +18,7 @@ impl Advice {
 }
 
 /// After a run that lies at `place`.
-pub(super) fn of_a_run(report: &Report, place: &str) -> Option<Advice> {
+pub(in crate::report) fn of_a_run(report: &Report, place: &str) -> Option<Advice> {
     // Of a run of before nobody knows whether it was accepted since.
     let is_new = matches!(report.judged.origin, Origin::Now);
     let verdict = &report.judged.verdict;
@@ -51,7 +51,7 @@ pub(super) fn of_a_run(report: &Report, place: &str) -> Option<Advice> {
 }
 
 /// After an A/B run that lies at `place`.
-pub(super) fn of_a_pair(outcome: Judgement, place: &str) -> Option<Advice> {
+pub(in crate::report) fn of_a_pair(outcome: Judgement, place: &str) -> Option<Advice> {
     let (text, command) = match outcome {
         Judgement::Pass | Judgement::Improvement => {
             ("make b the baseline", format!("loadcall accept {place}/b"))

@@ -1,0 +1,63 @@
+//! What a job of a CI service gets of a run beside its exit code: `junit.xml` in the run folder, a summary in
+//! Markdown, and annotations.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "IO: reads the variables by which a job says what it is"
+)]
+
+use super::documents::Reported;
+use super::failure::Failure;
+use super::terminal::{eprint_line, print_document};
+use super::{JobArgs, files};
+use crate::report::{junit, markdown};
+use rustix::fs::OFlags;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// Names the file to which a step of a workflow adds its summary.
+const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
+/// Writes `junit.xml` and the summary, and prints annotations where GitHub reads them.
+pub(super) fn inform(report: Reported<'_>, folder: &Path, args: &JobArgs) -> Result<(), Failure> {
+    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+        let commands = report.annotations().github();
+        print_document(|out| out.write_all(commands.as_bytes()))?;
+    }
+    let junit = files::write(&folder.join(junit::FILE_NAME), report.junit().as_bytes());
+    let of_step = std::env::var_os(SUMMARY).filter(|path| !path.is_empty()).map(PathBuf::from);
+    match (&args.summary, &of_step) {
+        (Some(path), of_step) if Some(path) != of_step.as_ref() => {
+            files::write(path, report.markdown(folder, markdown::LIMIT).as_bytes())?;
+        }
+        (_, Some(path)) => {
+            // Nobody asked for it by name, and the calls are made.
+            if let Err(e) = append(report, folder, path) {
+                eprint_line(&format!(
+                    "warning: cannot add to the summary `{}`: {e}",
+                    path.display()
+                ));
+            }
+        }
+        (_, None) => {}
+    }
+    junit
+}
+
+/// Adds the summary to those of other runs in the same step, which have one limit together.
+fn append(report: Reported<'_>, folder: &Path, path: &Path) -> io::Result<()> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
+    let mut file = OpenOptions::new().append(true).create(true).custom_flags(flags).open(path)?;
+    let before = file.metadata()?;
+    if !before.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let used = usize::try_from(before.len()).unwrap_or(usize::MAX);
+    let between = if used > 0 { "\n" } else { "" };
+    let left = markdown::LIMIT.saturating_sub(used + between.len());
+    if left < markdown::LEAST {
+        return Err(io::Error::other("it is full"));
+    }
+    file.write_all(format!("{between}{}", report.markdown(folder, left)).as_bytes())
+}

@@ -1,0 +1,265 @@
+//! The rows that several documents show: what changed, what each turn was to do, which calls failed. Numbers are
+//! texts for people here; text of others is as it was recorded.
+
+use super::Report;
+use crate::scenario::{Expect, Step};
+use crate::stats::{Quantile, Statistic};
+use crate::text::{number, quantile, signed};
+use crate::turn::{CallFacts, Reply, Turn};
+use crate::verdict::paired::{PairedChange, PairedComparison};
+use crate::verdict::{Change, Comparison, Direction, FailureChange, Outcome};
+
+/// The judgement in a word.
+pub(super) const fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Pass => "PASS",
+        Outcome::Improvement => "IMPROVEMENT",
+        Outcome::Fail => "FAIL",
+        Outcome::Regression => "REGRESSION",
+        Outcome::Inconclusive => "INCONCLUSIVE",
+        Outcome::NotComparable => "NOT COMPARABLE",
+        Outcome::Invalid => "INVALID",
+        Outcome::NothingMeasured => "NOTHING MEASURED",
+        Outcome::Stopped => "STOPPED",
+    }
+}
+
+/// Whether the agent was judged at all.
+pub(super) const fn is_judged(outcome: Outcome) -> bool {
+    !matches!(outcome, Outcome::Invalid | Outcome::NothingMeasured | Outcome::Stopped)
+}
+
+/// A figure that was compared.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Row {
+    /// `heard_e2e_latency p50`.
+    pub(super) name: String,
+    /// With the unit.
+    pub(super) before: String,
+    pub(super) now: String,
+    pub(super) difference: String,
+    pub(super) interval: String,
+    pub(super) direction: Direction,
+    /// Takes part in the verdict; the others are shown for information.
+    pub(super) decides: bool,
+}
+
+impl Row {
+    /// What the comparison says, in words.
+    pub(super) const fn word(&self) -> &'static str {
+        match self.direction {
+            Direction::Slower => "slower",
+            Direction::Faster => "faster",
+            Direction::Alike => "no change",
+            Direction::Unclear => "uncertain",
+        }
+    }
+
+    /// The row as a sentence without its name.
+    pub(super) fn sentence(&self) -> String {
+        let Self { before, now, difference, interval, .. } = self;
+        format!(
+            "{before} before, {now} now: {difference} (95 % interval {interval}), {}",
+            self.word()
+        )
+    }
+}
+
+/// Every figure that was compared with the baseline, what decides first.
+pub(super) fn changes(comparison: &Comparison) -> Vec<Row> {
+    let row = |change: &Change| {
+        let decides = change.metric == comparison.primary
+            && change.statistic == Statistic::Quantile(comparison.quantile);
+        row_of(change, decides)
+    };
+    comparison.changes.iter().chain(&comparison.spread).map(row).collect()
+}
+
+fn row_of(change: &Change, decides: bool) -> Row {
+    let statistic = match change.statistic {
+        Statistic::Quantile(percent) => quantile(percent),
+        Statistic::Spread => "p90 − p50".to_owned(),
+    };
+    let side = |value, lower_bound| ms(Quantile { value, lower_bound });
+    Row {
+        name: format!("{} {statistic}", change.metric.name()),
+        before: side(change.baseline, change.baseline_is_bound),
+        now: side(change.run, change.run_is_bound),
+        difference: format!("{} ms", signed(change.difference.point)),
+        interval: format!("{} to {} ms", end(change.difference.low), end(change.difference.high)),
+        direction: change.direction,
+        decides,
+    }
+}
+
+/// What is counted over calls and compared: name, sentence, and whether it got worse.
+pub(super) fn counted(comparison: &Comparison) -> Vec<(&'static str, String, bool)> {
+    let counts =
+        [("calls_ok", comparison.failures), ("calls without a cut-in", comparison.cut_ins)];
+    let row = |(name, count): (&'static str, Option<FailureChange>)| {
+        let FailureChange { baseline, run, difference, more, .. } = count?;
+        let points = |share: f64| signed(share * 100.0);
+        let text = format!(
+            "{} of {} before, {} of {} now: {} points (95 % interval {} to {})",
+            baseline.hits,
+            baseline.n,
+            run.hits,
+            run.n,
+            points(difference.point),
+            points(difference.low),
+            points(difference.high),
+        );
+        Some((name, text, more))
+    };
+    counts.into_iter().filter_map(row).collect()
+}
+
+/// Every figure of both sides of an A/B run.
+pub(super) fn paired(comparison: &PairedComparison) -> Vec<Row> {
+    let row = |change: &PairedChange| {
+        let shift = &change.shift;
+        let least = comparison.min_effect_ms;
+        let direction = if shift.low > 0.0 {
+            Direction::Slower
+        } else if shift.high < 0.0 {
+            Direction::Faster
+        } else if shift.low > -least && shift.high < least {
+            Direction::Alike
+        } else {
+            Direction::Unclear
+        };
+        let (at_least, at_most) = (shift.at_least, shift.at_most);
+        let difference = match (at_least.is_finite(), at_most.is_finite()) {
+            (true, true) if at_most - at_least < 0.5 => format!("{} ms", signed(at_least)),
+            (true, _) => format!("≥ {} ms", signed(at_least)),
+            (false, true) => format!("≤ {} ms", signed(at_most)),
+            (false, false) => "unknown".to_owned(),
+        };
+        Row {
+            name: format!("{} p50", change.metric.name()),
+            before: ms(change.a),
+            now: ms(change.b),
+            difference,
+            interval: format!("{} to {} ms", end(shift.low), end(shift.high)),
+            direction,
+            decides: change.metric == comparison.primary,
+        }
+    };
+    comparison.changes.iter().map(row).collect()
+}
+
+/// `≥ 8,201 ms`.
+pub(super) fn ms(quantile: Quantile) -> String {
+    format!("{} ms", bounded(quantile))
+}
+
+/// `≥ 8,201`.
+pub(super) fn bounded(quantile: Quantile) -> String {
+    let bound = if quantile.lower_bound { "≥ " } else { "" };
+    // Nonsense of an agent would fill the line.
+    match quantile.value {
+        value if value.abs() >= 1e9 => format!("{bound}{value:.1e}"),
+        value => format!("{bound}{}", number(value)),
+    }
+}
+
+fn end(ms: f64) -> String {
+    match ms {
+        f64::INFINITY => "+∞".to_owned(),
+        f64::NEG_INFINITY => "\u{2212}∞".to_owned(),
+        ms => signed(ms),
+    }
+}
+
+/// What a turn was to do, and in which calls it did not.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Expectation {
+    /// The id of the turn.
+    pub(super) turn: String,
+    /// `responds within 8s`.
+    pub(super) expects: String,
+    /// Calls in which it did.
+    pub(super) met: usize,
+    /// The call and what happened instead.
+    pub(super) failed: Vec<(u32, String)>,
+}
+
+/// Every turn that is to do something, in the order of the script.
+pub(super) fn expectations(report: &Report) -> Vec<Expectation> {
+    let expects = |step: &Step| match step.expect {
+        Some(Expect::Speaks { within }) => Some(format!("speaks within {within:?}")),
+        Some(Expect::Responds { within }) => Some(format!("responds within {within:?}")),
+        Some(Expect::Yields { within }) => Some(format!("yields within {within:?}")),
+        Some(Expect::Ignores) => Some("ignores it".to_owned()),
+        None => None,
+    };
+    let of_step = |(index, step): (u32, &Step)| {
+        let expects = expects(step)?;
+        let mut all = Expectation { turn: step.id.clone(), expects, met: 0, failed: Vec::new() };
+        let calls = report.judged.analysis.calls.iter().filter(|call| call.ok().is_some());
+        for call in calls {
+            let Some(turn) = call.turns.iter().find(|turn| turn.step == index) else { continue };
+            match instead(call, turn, step) {
+                Some(what) => all.failed.push((call.call.0, what)),
+                None if is_met(turn.reply) => all.met += 1,
+                None => {}
+            }
+        }
+        Some(all)
+    };
+    (0..).zip(report.judged.scenario.steps()).filter_map(of_step).collect()
+}
+
+/// What happened in a turn instead of what was expected; `None` where that was met or not decided.
+fn instead(call: &CallFacts, turn: &Turn, step: &Step) -> Option<String> {
+    // What made the call fail is known best.
+    let place = format!("turn `{}`: ", turn.id);
+    if let Some(why) = call.failure.as_ref().and_then(|f| f.detail.strip_prefix(&place)) {
+        return Some(why.to_owned());
+    }
+    let late = |took: f64, within: std::time::Duration| {
+        let limit = within.as_secs_f64() * 1_000.0;
+        (took > limit)
+            .then(|| format!("after {} ms, expected within {}", number(took), number(limit)))
+    };
+    let found = match (turn.reply, step.expect) {
+        (Reply::Unanswered { waited_ms }, _) => {
+            Some(format!("nothing was heard for {} ms", number(waited_ms)))
+        }
+        (Reply::DidNotYield { waited_ms }, _) => {
+            Some(format!("the agent spoke on for {} ms", number(waited_ms)))
+        }
+        (Reply::Disturbed { after_ms, .. }, _) => {
+            Some(format!("the agent reacted to a noise after {} ms", number(after_ms)))
+        }
+        (Reply::NotTested, _) => Some("the barge-in found the agent silent".to_owned()),
+        (Reply::Greeted { latency_ms, .. }, Some(Expect::Speaks { within }))
+        | (Reply::Heard { latency_ms, .. }, Some(Expect::Responds { within })) => {
+            late(latency_ms, within)
+        }
+        (Reply::Yielded { yield_ms }, Some(Expect::Yields { within })) => late(yield_ms, within),
+        _ => None,
+    };
+    found.or_else(|| turn.wrong_content().next())
+}
+
+const fn is_met(reply: Reply) -> bool {
+    match reply {
+        Reply::Greeted { .. }
+        | Reply::Heard { .. }
+        | Reply::CutIn { .. }
+        | Reply::Yielded { .. }
+        | Reply::Ignored => true,
+        Reply::DidNotYield { .. }
+        | Reply::Disturbed { .. }
+        | Reply::Unanswered { .. }
+        | Reply::NotAwaited
+        | Reply::NotTested
+        | Reply::NotReached => false,
+    }
+}
+
+/// The calls that failed, in the order of their numbers.
+pub(super) fn failing(report: &Report) -> impl Iterator<Item = &CallFacts> {
+    report.judged.analysis.calls.iter().filter(|call| call.ok() == Some(false))
+}
