@@ -35,10 +35,11 @@ help:
 .PHONY: tools
 tools: .tools/ready
 
-# livekit-server and a Python environment with the agent framework; what is there is kept.
-.tools/ready: demo/requirements.txt tools/server.sh demo/setup.sh
+# livekit-server, a Python environment with the agent framework and one that validates formats; what is there is kept.
+.tools/ready: demo/requirements.txt tools/server.sh demo/setup.sh tests/formats/requirements.txt tests/formats/setup.sh
 	@tools/server.sh >/dev/null
 	@demo/setup.sh >/dev/null
+	@tests/formats/setup.sh >/dev/null
 	@touch $@
 
 .PHONY: rust

@@ -61,3 +61,47 @@ fn append(report: Reported<'_>, folder: &Path, path: &Path) -> io::Result<()> {
     }
     file.write_all(format!("{between}{}", report.markdown(folder, left)).as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture::{answered, report};
+
+    fn added(before: usize) -> (io::Result<()>, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summary");
+        std::fs::write(&path, "x".repeat(before)).unwrap();
+        let (run, turns) = answered();
+        let report = report(&run, &turns);
+        let done = append(Reported::Run(&report), Path::new("reports/r"), &path);
+        (done, std::fs::read_to_string(path).unwrap())
+    }
+
+    #[test]
+    fn a_step_has_one_limit_for_all_its_summaries() {
+        let (done, text) = added(0);
+        done.unwrap();
+        assert!(text.starts_with("## ✅ `greeting`: PASS\n"), "{text}");
+        let (done, text) = added(100);
+        done.unwrap();
+        assert!(text.contains("x\n## ✅ `greeting`: PASS\n"), "{text}");
+        let (done, text) = added(markdown::LIMIT - markdown::LEAST - 10);
+        done.unwrap();
+        assert!(
+            text.len() <= markdown::LIMIT && text.contains("Left out here: "),
+            "{}",
+            text.len()
+        );
+        let (done, text) = added(markdown::LIMIT - 100);
+        assert_eq!(done.unwrap_err().to_string(), "it is full");
+        assert_eq!(text.len(), markdown::LIMIT - 100);
+    }
+
+    #[test]
+    fn only_a_file_is_added_to() {
+        let (run, turns) = answered();
+        let report = report(&run, &turns);
+        let done = append(Reported::Run(&report), Path::new("r"), Path::new("/dev/null"));
+        assert_eq!(done.unwrap_err().to_string(), "not a regular file");
+    }
+}

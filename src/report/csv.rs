@@ -219,9 +219,11 @@ fn number(ms: Option<f64>) -> String {
     ms.filter(|ms| ms.is_finite()).map_or(String::new(), |ms| format!("{ms:.3}"))
 }
 
-/// A text of others. A spreadsheet takes what begins like a formula for one, unless an apostrophe stands before it.
+/// A text of others. A spreadsheet takes what begins like a formula for one, and the log of a job on GitHub a line
+/// that begins with `::…::` for a command, unless an apostrophe stands before it.
 fn cell(text: &str) -> String {
     const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
     let text = clipped(&safe(text), LIMIT);
-    if text.trim_start().starts_with(FORMULA) { format!("'{text}") } else { text }
+    let begin = text.trim_start();
+    if begin.starts_with(FORMULA) || begin.starts_with("::") { format!("'{text}") } else { text }
 }

@@ -135,10 +135,10 @@ fn changes(page: &mut Page, title: &str, (before, now): (&str, &str), rows: &[Ro
         format!(
             "| {} | {} | {} | {strong}{}{strong} | {} | {strong}{}{strong}{} |",
             code(&row.name),
-            inline(&row.before),
-            inline(&row.now),
-            inline(&row.difference),
-            inline(&row.interval),
+            row.before,
+            row.now,
+            row.difference,
+            row.interval,
             row.word(),
             if row.decides { ", primary" } else { "" },
         )
@@ -193,7 +193,7 @@ fn failing(page: &mut Page, report: &Report) {
             let failure = call.failure.as_ref();
             let detail = failure.map_or(call.detail.as_str(), |failure| failure.detail.as_str());
             let cause = failure.map_or(call.outcome.name(), |failure| failure.cause.name());
-            format!("call {} ({cause}) in room `{}`: {detail}", call.call.0, call.room)
+            format!("call {}, {cause}, in room `{}`: {detail}", call.call.0, call.room)
         })
         .collect();
     let listed = &calls[..calls.len().min(LISTED)];

@@ -212,9 +212,9 @@ pub(super) fn expectations(report: &Report) -> Vec<Expectation> {
 
 /// What happened in a turn instead of what was expected; `None` where that was met or not decided.
 fn instead(call: &CallFacts, turn: &Turn, step: &Step) -> Option<String> {
-    // What made the call fail is known best.
-    let place = format!("turn `{}`: ", turn.id);
-    if let Some(why) = call.failure.as_ref().and_then(|f| f.detail.strip_prefix(&place)) {
+    // No turn of a call that succeeded was wrong; what made another one fail is known best.
+    let failure = call.failure.as_ref()?;
+    if let Some(why) = failure.detail.strip_prefix(&format!("turn `{}`: ", turn.id)) {
         return Some(why.to_owned());
     }
     let late = |took: f64, within: std::time::Duration| {
@@ -233,8 +233,8 @@ fn instead(call: &CallFacts, turn: &Turn, step: &Step) -> Option<String> {
             Some(format!("the agent reacted to a noise after {} ms", number(after_ms)))
         }
         (Reply::NotTested, _) => Some("the barge-in found the agent silent".to_owned()),
-        (Reply::Greeted { latency_ms, .. }, Some(Expect::Speaks { within }))
-        | (Reply::Heard { latency_ms, .. }, Some(Expect::Responds { within })) => {
+        // (A greeting is expected from when the agent could be heard, which its latency does not count from.)
+        (Reply::Heard { latency_ms, .. }, Some(Expect::Responds { within })) => {
             late(latency_ms, within)
         }
         (Reply::Yielded { yield_ms }, Some(Expect::Yields { within })) => late(yield_ms, within),

@@ -1,5 +1,7 @@
 //! The documents of a few typical runs, and `report.json` against its schema.
 
+mod hostile;
+
 use insta::assert_snapshot;
 use serde_json::Value as Json;
 

@@ -55,11 +55,25 @@ pub(crate) fn text(number: usize) -> String {
 
 /// What others can write freely into a recording.
 const FREE: [&str; 15] = [
-    "room", "room_sid", "identity", "text", "detail", "model", "provider", "sdk", "sdk_version", "run_id",
-    "loadcall_version", "scenario_path", "server_url", "os", "region",
+    "room",
+    "room_sid",
+    "identity",
+    "text",
+    "detail",
+    "model",
+    "provider",
+    "sdk",
+    "sdk_version",
+    "run_id",
+    "loadcall_version",
+    "scenario_path",
+    "server_url",
+    "os",
+    "region",
 ];
 /// Outcomes that a failing call can have.
-const OUTCOMES: [&str; 5] = ["no_agent", "agent_left", "no_answer", "connection_lost", "no_greeting"];
+const OUTCOMES: [&str; 5] =
+    ["no_agent", "agent_left", "no_answer", "connection_lost", "no_greeting"];
 
 /// Copies a recording with hostile texts wherever there is a free one, others in each round.
 pub(crate) fn record(from: &Path, to: &Path, round: usize) {

@@ -36,12 +36,18 @@ fn words(text: &str) -> String {
     let mut code: Vec<&str> = Vec::new();
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         if is_risky(word) {
-            code.push(word);
+            // What ends a part of a sentence does not belong to it.
+            let name = word.strip_suffix([',', ':', ';']).filter(|name| !name.is_empty());
+            code.push(name.unwrap_or(word));
+            if let Some(name) = name {
+                pieces.extend(span(&code).map(|span| format!("{span}{}", &word[name.len()..])));
+                code.clear();
+            }
             continue;
         }
         pieces.extend(span(&code));
         code.clear();
-        pieces.push(plain(word));
+        pieces.push(plain(word, pieces.is_empty()));
     }
     pieces.extend(span(&code));
     pieces.join(" ")
@@ -57,7 +63,7 @@ pub(super) fn code(text: &str) -> String {
 /// Whether a word could be taken for more than a word: links with and without brackets, addresses, HTML and its
 /// entities, code, mentions and references, formulas, emoji codes, commands of a build machine.
 fn is_risky(word: &str) -> bool {
-    word.contains(['`', '<', '>', '&', '\\', '@', '#', '$', '_', '[', '*'])
+    word.contains(['`', '<', '>', '&', '\\', '@', '#', '$', '_'])
         || word.contains("//")
         || word.to_ascii_lowercase().contains("www.")
         || word.matches(':').count() > 1
@@ -92,15 +98,15 @@ fn span(words: &[&str]) -> Option<String> {
     Some(out)
 }
 
-/// A word with its punctuation escaped, where that could mean something.
-fn plain(word: &str) -> String {
+/// A word with its punctuation escaped, where that could mean something. The first of a line can begin a list, or
+/// underline a title.
+fn plain(word: &str, first: bool) -> String {
     let mut out = String::with_capacity(word.len());
     for (at, c) in word.char_indices() {
         let means_something = match c {
-            // A list or a line under a title begins with them.
-            '-' | '+' | '=' => at == 0,
+            '-' | '+' | '=' => first && at == 0,
             // A numbered list.
-            '.' | ')' => word[..at].bytes().all(|b| b.is_ascii_digit()),
+            '.' | ')' => first && word[..at].bytes().all(|b| b.is_ascii_digit()),
             ',' | ';' | ':' | '%' | '/' | '?' | '\'' | '"' | '(' => false,
             c => c.is_ascii_punctuation(),
         };
@@ -125,7 +131,7 @@ mod tests {
             ),
             (
                 "heard_e2e_latency p(95)<2500ms: p95 = 945 ms",
-                "`heard_e2e_latency` `p(95)<2500ms:` p95 \\= 945 ms",
+                "`heard_e2e_latency p(95)<2500ms`: p95 = 945 ms",
             ),
             ("- no", "\\- no"),
             ("`loadcall accept r` adds `x`: it", "`loadcall accept r` adds `x`: it"),
@@ -139,11 +145,11 @@ mod tests {
     fn nothing_becomes_more_than_text() {
         for (text, shown) in [
             ("a <b>x</b> c", "a `<b>x</b>` c"),
-            ("[a](http://x) **b**", "`[a](http://x) **b**`"),
+            ("[a](http://x) [a](b) **b**", "`[a](http://x)` \\[a\\](b) \\*\\*b\\*\\*"),
             ("`a|b` c", "`a`&#124;`b` c"),
             ("`a|b c", "&#96;`a`&#124;`b` c"),
             ("a_b`c`d_e", "`a_b` `c` `d_e`"),
-            ("turn `hours`: no `", "turn &#96;`hours`&#96;`:` no &#96;"),
+            ("turn `hours`: no `", "turn &#96;`hours`&#96;: no &#96;"),
             ("www.x.org @me #1 $x$", "`www.x.org @me #1 $x$`"),
             ("::error::x", "`::error::x`"),
             ("\u{202e}a\nb", "`\\u{202e}a` b"),

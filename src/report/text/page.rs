@@ -108,16 +108,19 @@ impl Page {
                 self.turn_line(hanging);
                 column = hanging;
             }
-            // A word longer than a line (an address, say) is broken where it must be.
-            while column + columns(rest) > self.width {
-                let (head, tail) = rest.split_at(prefix(rest, self.width - column));
+            // A word longer than a line (an address, say) is broken where it must be. Only as much of it is looked at
+            // as a line takes.
+            loop {
+                let (head, tail) = rest.split_at(prefix(rest, self.width.saturating_sub(column)));
                 self.out.push_str(head);
+                if tail.is_empty() {
+                    column += columns(head);
+                    break;
+                }
                 self.turn_line(hanging);
                 column = hanging;
                 rest = tail;
             }
-            self.out.push_str(rest);
-            column += columns(rest);
         }
         self.blank();
     }
