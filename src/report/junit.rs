@@ -6,7 +6,6 @@ use super::cases::{self, Case, Result};
 use super::paired::PairedReport;
 use crate::scenario::Metric;
 use crate::text::{clipped, safe};
-use std::fmt::Write as _;
 
 /// The name of the file in a run folder.
 pub const FILE_NAME: &str = "junit.xml";
@@ -116,8 +115,8 @@ fn document(suite: &Suite<'_>, cases: &[Case]) -> String {
     out
 }
 
-/// A text as it may stand in an attribute or an element: short, on one line, escaped, and without the characters
-/// that XML 1.0 forbids in any form.
+/// A text as it may stand in an attribute or an element: short, on one line, escaped. The characters that XML 1.0
+/// forbids in any form are spelled out already ([`safe`]).
 fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in clipped(&safe(text), LIMIT).chars() {
@@ -127,9 +126,6 @@ fn xml(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&apos;"),
-            '\u{fffe}' | '\u{ffff}' => {
-                let _ = write!(out, "{}", c.escape_unicode());
-            }
             c => out.push(c),
         }
     }

@@ -135,7 +135,7 @@ def check_junit(text, run):
             assert (result is None) == threshold["held"]
 
 
-COMMAND = re.compile(r"::(error|warning) (file=[^,:\s]+,)?title=([^,:\r\n]+)::([^\r\n]+)")
+COMMAND = re.compile(r"::(error|warning) (file=[^,:\r\n]+,)?title=([^,:\r\n]+)::([^\r\n]+)")
 
 
 def check_github(text, run):

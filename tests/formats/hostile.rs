@@ -8,7 +8,7 @@ pub(crate) const FILE_NAME: &str =
     "a <script>alert(1)<x> [x](y) `|` ::error::no\n::error::forged\n##[error] \u{202e}\u{1b}[31m";
 
 /// Rounds in which every place has had several of the texts.
-pub(crate) const ROUNDS: usize = 4;
+pub(crate) const ROUNDS: usize = 3;
 
 /// What is tried: HTML, Markdown, XML, terminal sequences, direction marks, commands of build machines, formulas, the
 /// end of a document, and a megabyte.
@@ -79,10 +79,13 @@ const OUTCOMES: [&str; 5] =
 pub(crate) fn record(from: &Path, to: &Path, round: usize) {
     let texts = texts();
     // Every place takes the next text.
-    let mut next = round * 7;
+    let (mut next, mut long) = (round * 7, 0);
     let mut take = || {
         next += 1;
-        texts[next % texts.len()].clone()
+        let text = &texts[next % texts.len()];
+        // A few megabytes are as good as many.
+        long += usize::from(text.len() > 10_000);
+        if text.len() > 10_000 && long > 4 { "x".to_owned() } else { text.clone() }
     };
     let mut lines = Vec::new();
     let recording = std::fs::read_to_string(from.join("run.jsonl")).unwrap();

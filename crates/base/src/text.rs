@@ -49,6 +49,9 @@ fn is_deceptive(c: char) -> bool {
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
             // tags: a whole invisible alphabet
             | '\u{e0000}'..='\u{e007f}')
+        // no characters: XML forbids two of them, and nothing shows any
+        || matches!(c, '\u{fdd0}'..='\u{fdef}')
+        || u32::from(c) & 0xfffe == 0xfffe
 }
 
 #[cfg(test)]
@@ -92,5 +95,6 @@ mod tests {
     fn nothing_is_reversed_or_hidden() {
         check("\u{202e}SSAP\u{202c}", "\\u{202e}SSAP\\u{202c}");
         check("pass\u{200b}ed \u{e0041}", "pass\\u{200b}ed \\u{e0041}");
+        check("\u{ffff}\u{fdd0}\u{1fffe}\u{fffd}", "\\u{ffff}\\u{fdd0}\\u{1fffe}\u{fffd}");
     }
 }
