@@ -141,6 +141,27 @@ fn every_block_is_of_a_kind_and_what_it_shows_is_true() {
 }
 
 #[test]
+fn the_workflows_to_copy_are_accepted() {
+    let mut wrong = Vec::new();
+    let mut workflows = 0;
+    for entry in std::fs::read_dir(root().join("deploy/ci")).unwrap() {
+        let path = entry.unwrap().path();
+        workflows += 1;
+        let text = std::fs::read_to_string(&path).unwrap();
+        match commands::of_workflow(&text) {
+            Ok(lines) => {
+                assert!(lines.iter().any(|line| line.contains("loadcall check")), "{path:?}");
+                let faults = commands::faults(root(), &lines);
+                wrong.extend(faults.into_iter().map(|why| format!("{}: {why}", path.display())));
+            }
+            Err(why) => wrong.push(format!("{}: {why}", path.display())),
+        }
+    }
+    assert!(workflows >= 3, "{workflows} workflows");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn commands_within_sentences_exist() {
     let mut seen = BTreeMap::new();
     for page in pages() {

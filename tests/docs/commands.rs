@@ -118,6 +118,12 @@ pub(crate) fn of_workflow(text: &str) -> Result<Vec<String>, String> {
                 if let Some(serde_json::Value::String(run)) = map.get("run") {
                     lines.extend(run.lines().map(str::to_owned));
                 }
+                // GitLab's.
+                for key in ["script", "after_script"] {
+                    let script = map.get(key).and_then(serde_json::Value::as_array);
+                    let script = script.into_iter().flatten();
+                    lines.extend(script.filter_map(|line| Some(line.as_str()?.to_owned())));
+                }
                 map.values().for_each(|value| collect(value, lines));
             }
             serde_json::Value::Array(list) => list.iter().for_each(|value| collect(value, lines)),

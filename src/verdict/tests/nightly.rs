@@ -86,7 +86,7 @@ fn slack(nominal: f64, trials: u32) -> f64 {
 
 /// How ten nights of an unchanged agent come out, with so many questions a call.
 fn first_nights(n: usize) {
-    const SERIES: u32 = 200;
+    const SERIES: u32 = 300;
     let scenario = questions(n);
     let mut red = [0_u32; NIGHTS];
     let (mut clean, mut clean_while_learning) = (0, 0);

@@ -12,7 +12,7 @@ use crate::scenario::Scenario;
 use crate::turn::analyse;
 use crate::turn::testing as make;
 use crate::verdict::testing::{CALLS_MAY_FAIL, accepted};
-use crate::verdict::{Baseline, Comparison, Judging, Mismatch, Outcome, Verdict, judge};
+use crate::verdict::{Baseline, Comparison, Direction, Judging, Mismatch, Outcome, Verdict, judge};
 
 const CALLS: u32 = 30;
 const TURNS: u32 = 4;
@@ -114,6 +114,10 @@ impl Tally {
         match verdict.outcome {
             Outcome::Regression => self.regression += 1,
             Outcome::Improvement => self.improvement += 1,
+            // While a baseline learns, what is neither shown nor ruled out passes.
+            Outcome::Pass if comparison(verdict).changes[0].direction == Direction::Unclear => {
+                self.inconclusive += 1;
+            }
             Outcome::Pass => self.pass += 1,
             Outcome::Inconclusive => self.inconclusive += 1,
             Outcome::Fail
