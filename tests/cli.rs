@@ -267,3 +267,93 @@ fn noise_needs_runs() {
     insta::assert_snapshot!("noise_mixed_up", say(&["noise", example, "scenarios/greeting.yaml"]));
     insta::assert_snapshot!("noise_of_twins", say(&["noise", example, example]));
 }
+
+#[test]
+fn what_check_finds_is_its_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, more: &str| {
+        let turns = "turns: [{id: hi, expect: {agent: speaks, within: 5s}}]";
+        let text = format!("version: 1\nname: a\nagent: {{name: b}}\n{turns}\n{more}");
+        std::fs::write(folder.path().join(name), text).unwrap();
+    };
+    write("good.yaml", "");
+    write("odd.yaml", "thresholds: {calls_ok: \"rate>=0\"}\n");
+    write("bad.yaml", "größe: 1\nthresholds: {connect_delay: [\"p(50)<1s\", \"p(50)>2s\"]}\n");
+    let check = |args: &[&str]| {
+        let output = loadcall(&[&["check"], args].concat(), folder.path());
+        assert!(output.stderr.is_empty(), "{}", seen(&output));
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = check(&["good.yaml", "bad.yaml", "none.yaml", "odd.yaml"]);
+    assert_eq!(code, 2, "{text}");
+    for part in
+        ["good.yaml: ok", "unknown key", "bad.yaml: 2 errors", "`none.yaml`", "note: threshold"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!((check(&["odd.yaml"]).0, check(&["good.yaml", "--strict"]).0), (0, 0));
+    let (code, text) = check(&["odd.yaml", "--strict"]);
+    assert!(code == 2 && text.contains("1 note, which --strict refuses"), "{text}");
+    let (code, text) =
+        check(&["good.yaml", "bad.yaml", "none.yaml", "odd.yaml", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &json["ok"]), (2, &serde_json::json!(false)));
+    let files = json["files"].as_array().unwrap();
+    assert_eq!((&files[0]["ok"], &files[0]["calls"]), (&true.into(), &1.into()));
+    let error = &files[1]["errors"][0];
+    assert_eq!((&error["line"], &error["column"]), (&5.into(), &1.into()), "{text}");
+    assert_eq!(error["code"], "scenario::unknown_key");
+    assert_eq!(files[1]["errors"][1]["code"], "scenario::bad_threshold");
+    assert_eq!(files[2]["errors"][0]["code"], "file::unreadable");
+    assert!(files[3]["notes"][0]["text"].as_str().unwrap().contains("met by every run"), "{text}");
+}
+
+#[test]
+fn remedies_of_a_scenario_lead_on() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("clips")).unwrap();
+    std::fs::write(folder.path().join("clips/a.mp3"), "not audio").unwrap();
+    let checked = |turns: &str| {
+        let text = format!("version: 1\nname: a\nagent: {{name: b}}\nturns:\n{turns}");
+        std::fs::write(folder.path().join("a.yaml"), text).unwrap();
+        String::from_utf8(loadcall(&["check", "a.yaml"], folder.path()).stdout).unwrap()
+    };
+    // What is proposed is taken.
+    let turn = "  - {id: hi, expect: EXPECT}\n";
+    let refused = checked(&turn.replace("EXPECT", "speaks"));
+    assert!(refused.contains("write `expect: {agent: speaks, within: 5s}`"), "{refused}");
+    let taken = checked(&turn.replace("EXPECT", "{agent: speaks, within: 5s}"));
+    assert!(taken.contains("a.yaml: ok"), "{taken}");
+    // An open bracket is named where it is, also when the file goes on.
+    let open =
+        checked("  - {id: hi, expect: {agent: speaks, within: 5s}\n  - {id: wait, silence: 2s}\n");
+    let place = "the bracket `{` is not closed\n --> a.yaml:5:5";
+    assert!(open.contains(place) && open.contains("close it with `}`"), "{open}");
+    let comma =
+        checked("  - {id: hi,\n     expect: {agent: speaks, within: 5s}\n     silence: 2s}\n");
+    assert!(
+        comma.contains("put one `,` between two entries, or close the `{` of line 5"),
+        "{comma}"
+    );
+    // A command to copy, with the file in it, and not in a label.
+    let audio = checked("  - {id: hi, say: {file: clips/a.mp3}}\n");
+    assert!(audio.contains("`ffmpeg -i clips/a.mp3 -ac 1 -ar 48000 clips/a.wav`"), "{audio}");
+}
+
+#[test]
+fn a_calibration_that_cannot_be_made_is_refused_before_its_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    for (args, says) in [
+        (&["--concurrency", "50", "--calls", "10"][..], "--concurrency 50 is more than --calls 10"),
+        (&["--out", "none/c.json"], "cannot write `none/c.json`"),
+        (&["--out", "."], "cannot write `.`"),
+        (&["--jitter-ms", "5s"], "write a whole number from 0 to 1000, such as 20"),
+        (&["--calls", "0"], "write a whole number from 1 to 10000, such as 100"),
+        (&["--seed", "x"], "write a whole number, such as 1"),
+    ] {
+        let output = loadcall(&[&["calibrate"], args].concat(), folder.path());
+        let text = seen(&output);
+        assert!(output.status.code() == Some(2) && text.contains(says), "{args:?}: {text}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}

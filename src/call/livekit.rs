@@ -397,7 +397,7 @@ fn source(source: TrackSource) -> Source {
 /// Why the agent is gone, as the server has it.
 fn why_left(reason: DisconnectReason) -> String {
     if reason == DisconnectReason::ConnectionTimeout {
-        "the server lost the agent without a goodbye: its process or its network died".into()
+        "the agent vanished without leaving the room: its process or its network failed".into()
     } else {
         format!("the agent left the room ({reason:?})")
     }

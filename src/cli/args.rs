@@ -20,6 +20,7 @@ use crate::record::audio::choice::KeepAudio;
 use crate::verdict::{FailOn, Mismatch};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 /// Places simulated calls to LiveKit voice agents, measures what the caller hears, and reports whether
@@ -193,6 +194,23 @@ pub(super) enum CallsFormat {
     Json,
 }
 
+/// Reads a whole number within limits; `example` is one.
+fn whole(
+    limits: RangeInclusive<u32>,
+    example: &'static str,
+) -> impl Fn(&str) -> Result<u32, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| limits.contains(number));
+        let (low, high) = (limits.start(), limits.end());
+        number
+            .ok_or_else(|| format!("write a whole number from {low} to {high}, such as {example}"))
+    }
+}
+
+fn seed(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "write a whole number, such as 1")
+}
+
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct DifferentArg {
     /// Compare even if the baseline was recorded with a different agent, load, audio or script. The
@@ -302,7 +320,7 @@ pub(super) struct NoiseArgs {
     #[arg(value_name = "SCENARIO|RUN", required = true)]
     pub(super) paths: Vec<PathBuf>,
     /// Number of runs of the scenario. Each has its own folder, DIR/1 and so on.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=100))]
+    #[arg(long, default_value_t = 5, value_parser = whole(2..=100, "5"))]
     pub(super) runs: u32,
     #[command(flatten)]
     pub(super) placing: PlacingArgs,
@@ -319,7 +337,7 @@ pub(super) struct PlacingArgs {
     #[arg(long)]
     pub(super) dry_run: bool,
     /// Random seed; the same recording and seed give the same verdict.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = seed)]
     pub(super) seed: u64,
     /// Keep the audio of the failed calls and of the N others with the slowest replies (worst:N), of all calls, or of
     /// none: at most 200 MB a run, in its folder `audio`. Speech is personal data.

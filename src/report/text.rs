@@ -159,3 +159,5 @@ fn notes(page: &mut Page, report: &Report) {
 
 #[cfg(test)]
 mod call_tests;
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,8 @@ pub enum RegistrationError {
     Header(#[from] InvalidHeaderValue),
     #[error("cannot register a worker at {url}: {source}")]
     Connect { url: String, source: Box<tungstenite::Error> },
+    #[error("the server at {url} refused the agent: wrong API key or secret ({status})")]
+    Refused { url: String, status: u16 },
     #[error("the server at {url} did not register the agent within {TIMEOUT:?}")]
     Silent { url: String },
     #[error("the server at {url} did not answer the registration as a LiveKit server does")]
@@ -83,7 +85,13 @@ impl Registered {
         let mut request = url.into_client_request().map_err(fail)?;
         let bearer = HeaderValue::try_from(format!("Bearer {token}"))?;
         request.headers_mut().insert(AUTHORIZATION, bearer);
-        let (socket, _) = connect_async(request).await.map_err(fail)?;
+        let connected = connect_async(request).await.map_err(|e| match &e {
+            tungstenite::Error::Http(answer) if matches!(answer.status().as_u16(), 401 | 403) => {
+                RegistrationError::Refused { url: url.into(), status: answer.status().as_u16() }
+            }
+            _ => fail(e),
+        });
+        let (socket, _) = connected?;
         let mut this = Self { socket, worker_id: String::new(), server: None };
         let permission = proto::ParticipantPermission {
             can_publish: true,

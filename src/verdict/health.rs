@@ -53,7 +53,7 @@ pub fn pacing(media: &Media) -> Option<Pacing> {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Unfit {
     #[error(
-        "the run was stopped after {done} of {planned} calls; its values are reported, not judged"
+        "the run was stopped when {done} of {planned} calls had ended; its values are reported, not judged"
     )]
     Stopped { done: usize, planned: u32 },
     #[error(
@@ -201,8 +201,9 @@ fn why_nothing(run: &Analysis) -> String {
             "; check that the agent publishes its audio, and its own log for why it does not"
         }
         CallOutcome::NoAgent => {
-            "; check that the agent is running, registered with this server, and named as in the scenario; whether its job \
-             began and failed only its own log says, as the server lists a dispatch alike in both cases"
+            "; check that the agent is running, registered with this server, and named as in the scenario (one that \
+             names no agent reaches only an agent without a name); whether its job began and failed only its own log \
+             says, as the server lists a dispatch alike in both cases"
         }
         CallOutcome::Refused => {
             "; check LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET against the server's"

@@ -16,8 +16,8 @@ Exit codes:
   5    no verdict: not comparable; inconclusive and invalid, if --fail-on names them
   130  stopped by a signal; the calls measured so far are reported
 
-Results go to stdout, progress and messages to stderr. LOADCALL_LOG=info (or debug) shows the logs
-of the media engine and the LiveKit SDK.";
+Results go to stdout, progress and messages to stderr. -v shows the logs of the media engine and the
+LiveKit SDK; LOADCALL_LOG takes filters for them, such as livekit=debug.";
 
 pub(super) const INIT: &str = "\
 Existing files are kept, and named.

@@ -1,22 +1,22 @@
 //! The flags of the commands about loadcall itself: its scripted agent, and its own error.
 
-use super::{EnvArgs, KeyArgs};
+use super::{EnvArgs, KeyArgs, seed, whole};
 use clap::Args;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CalibrateArgs {
     /// Concurrent calls.
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = whole(1..=500, "50"))]
     pub(in crate::cli) concurrency: u32,
     /// Total calls (default: 6, or twice the concurrent calls if that is more).
-    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "M", value_parser = whole(1..=10_000, "100"))]
     pub(in crate::cli) calls: Option<u32>,
     /// Packet loss in each direction, such as 1%.
     #[arg(long, default_value = "0%", value_name = "PERCENT", value_parser = percent)]
     pub(in crate::cli) loss: f64,
     /// Jitter in each direction: the longest extra delay of a packet, in milliseconds.
-    #[arg(long, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    #[arg(long, default_value_t = 0, value_name = "MS", value_parser = whole(0..=1_000, "20"))]
     pub(in crate::cli) jitter_ms: u32,
     /// Also write the result to this file.
     #[arg(long, value_name = "FILE")]
@@ -25,7 +25,7 @@ pub(in crate::cli) struct CalibrateArgs {
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) keep: Option<PathBuf>,
     /// Random seed of the confidence intervals, the packet loss and the jitter.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = seed)]
     pub(in crate::cli) seed: u64,
     /// Print only the result and errors.
     #[arg(long, short)]

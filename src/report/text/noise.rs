@@ -41,13 +41,17 @@ fn notes(noise: &Noise) -> Vec<String> {
     }
     notes.push("runs placed back to back do not show day-to-day variation: pass runs of several days to `loadcall noise RUN…`".to_owned());
     if noise.censored > 0 {
-        let text =
-            "unanswered turns enter with their waiting time: the true noise is at least this";
-        notes.push(format!("{} {text}", noise.censored));
+        let enter =
+            if noise.censored == 1 { "turn enters with its" } else { "turns enter with their" };
+        let n = noise.censored;
+        notes.push(format!("{n} unanswered {enter} waiting time: the true noise is at least this"));
     }
     if noise.left_out > 0 {
-        let text = "replies began before the caller had finished and are left out (the analysis uses logarithms)";
-        notes.push(format!("{} {text}", noise.left_out));
+        let are = if noise.left_out == 1 { "reply began" } else { "replies began" };
+        let n = noise.left_out;
+        notes.push(format!(
+            "left out: {n} {are} before the caller had finished (the analysis uses logarithms)"
+        ));
     }
     notes
 }

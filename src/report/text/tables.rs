@@ -105,14 +105,28 @@ fn has_filler(report: &Report) -> bool {
     report.events.iter().any(|(metric, share)| *metric == Metric::FillerCount && share.count > 0)
 }
 
+/// The values of which a quantile is another one than the largest.
+fn least(quantile: &str) -> usize {
+    match quantile {
+        "p90" => 10,
+        "p95" => 20,
+        "p99" => 100,
+        _ => 0,
+    }
+}
+
 /// Writes the row of a metric; true when it shows a lower bound.
 fn row(page: &mut Page, summary: &Summary, columns: &Columns) -> bool {
     let name = format!("  {}", summary.metric.name());
     let name = format!("{name:<NAME$}{:>n$}", summary.n, n = columns.n);
     let mut pieces = vec![(Tone::Plain, name)];
     let mut bound = false;
-    for (column, quantile) in summary.quantiles() {
-        if columns.shown.contains(&column) {
+    let shown = |column: &str| columns.shown.contains(&column);
+    for (column, quantile) in summary.quantiles().into_iter().filter(|(column, _)| shown(column)) {
+        if summary.n < least(column) {
+            // It would be the largest value under another name.
+            pieces.push((Tone::Faint, columns.right("–")));
+        } else {
             bound |= quantile.lower_bound;
             let tone = if quantile.lower_bound { Tone::Doubt } else { Tone::Plain };
             pieces.push((tone, columns.right(&number(quantile))));
@@ -136,7 +150,7 @@ pub(super) fn turn_taking(page: &mut Page, report: &Report) {
         let tone = if share.count > 0 { Tone::Doubt } else { Tone::Plain };
         let name = format!("  {:<width$}", metric.name(), width = NAME - 2);
         let found = format!("{:>6}", share.count);
-        let of = format!(" of {} turns", text::grouped(&share.of.to_string()));
+        let of = format!(" of {}", text::count(share.of, "turn"));
         page.line(&[(Tone::Plain, &name), (tone, &found), (Tone::Plain, &of)]);
     }
     if let Some(overlap) = &report.overlap {
