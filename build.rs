@@ -1,4 +1,5 @@
 //! Tells the program which commit and target it was built from, for `loadcall --version`.
+#![expect(clippy::disallowed_methods, reason = "IO: reads what cargo and git say of the source")]
 
 #[path = "build/commit.rs"]
 mod commit;

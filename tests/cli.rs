@@ -27,6 +27,7 @@ fn seen(output: &Output) -> String {
 fn help_reads_well() {
     for (name, args) in [
         ("help", &["--help"][..]),
+        ("help_init", &["init", "--help"]),
         ("help_run", &["run", "--help"]),
         ("help_ab", &["ab", "--help"]),
         ("help_noise", &["noise", "--help"]),
@@ -35,8 +36,11 @@ fn help_reads_well() {
         ("help_agent", &["agent", "--help"]),
         ("help_calibrate", &["calibrate", "--help"]),
         ("help_check", &["check", "--help"]),
+        ("help_schema", &["schema", "--help"]),
         ("help_report", &["report", "--help"]),
         ("help_calls", &["calls", "--help"]),
+        ("help_completions", &["completions", "--help"]),
+        ("help_man", &["man", "--help"]),
     ] {
         insta::assert_snapshot!(name, seen(&loadcall(args, root())));
     }

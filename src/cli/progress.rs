@@ -53,11 +53,10 @@ impl Progress {
         let facts = self.so_far.add(target, call);
         let line = || self.so_far.ended_line(target, &facts);
         match &self.shown {
-            Shown::Nothing => {}
             Shown::Lines => eprint_line(&line()),
             // What went wrong stays on the screen.
             Shown::Bar(bar) if facts.failure.is_some() => bar.println(line()),
-            Shown::Bar(_) => {}
+            Shown::Nothing | Shown::Bar(_) => {}
         }
     }
 }
@@ -99,4 +98,37 @@ impl Sink for Progress {
 pub(super) enum Verbosity {
     Quiet,
     Normal,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Schedule, Targets};
+    use crate::turn::testing::{call, scenario};
+    use indicatif::ProgressDrawTarget;
+
+    fn on(bars: &MultiProgress, how: Verbosity) -> Progress {
+        let scenario = scenario(vec![crate::turn::testing::listen("greeting")]);
+        let schedule = Schedule::new(scenario.load());
+        let plan = Plan { schedule, targets: Targets::ONE, seed: 1 };
+        Progress::start(bars, plan, Arc::new(scenario), Vec::new(), how)
+    }
+
+    /// A terminal that cannot move its cursor hides bars, and would show nothing.
+    #[test]
+    fn a_bar_that_would_be_hidden_becomes_lines() {
+        let hidden = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
+        assert!(matches!(on(&hidden, Verbosity::Normal).shown, Shown::Lines));
+        assert!(matches!(on(&hidden, Verbosity::Quiet).shown, Shown::Nothing));
+    }
+
+    #[test]
+    fn calls_are_counted_as_they_end() {
+        let hidden = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
+        let mut progress = on(&hidden, Verbosity::Normal);
+        let record = Box::new(call(3, Vec::new(), 500, crate::record::Outcome::NoAgent));
+        let kind = EventKind::Ended { target: TargetId::FIRST, record };
+        progress.take(&Event { at: crate::time::Offset::default(), kind });
+        assert_eq!(progress.so_far.ended(), 1);
+    }
 }
