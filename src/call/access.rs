@@ -1,6 +1,7 @@
 //! How callers get into their rooms: with a token of ours, or with what a start endpoint answers.
 
 use crate::call::livekit::DialError;
+use crate::room::end_state::EndStates;
 use crate::room::endpoint::{Dial, Endpoint, Guest, Ticket};
 use crate::room::start::{Answer, Start};
 use crate::scenario::metadata::{MissingVariables, Variables};
@@ -17,6 +18,8 @@ pub struct Access {
     pub metadata: Secret,
     /// What the other texts of the scenario refer to.
     pub variables: Variables,
+    /// What calls have to leave behind, where the scenario says so.
+    pub end_states: Option<Arc<EndStates>>,
 }
 
 /// Who lets callers in.

@@ -226,6 +226,7 @@ async fn place_calls(
             gate: Gate::Keys(endpoint),
             metadata: Secret::new(prepared.scenario.agent().metadata.clone()),
             variables: Variables::default(),
+            end_states: None,
         },
         scenario: Arc::clone(&prepared.scenario),
         clips: Arc::clone(&prepared.sayable),

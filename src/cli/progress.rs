@@ -127,7 +127,7 @@ mod tests {
         let hidden = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
         let mut progress = on(&hidden, Verbosity::Normal);
         let record = Box::new(call(3, Vec::new(), 500, crate::record::Outcome::NoAgent));
-        let kind = EventKind::Ended { target: TargetId::FIRST, record };
+        let kind = EventKind::Ended { target: TargetId::FIRST, record, tape: None };
         progress.take(&Event { at: crate::time::Offset::default(), kind });
         assert_eq!(progress.so_far.ended(), 1);
     }

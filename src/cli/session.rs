@@ -17,6 +17,7 @@ use crate::export::langfuse::Langfuse;
 use crate::plan::{Plan, Schedule, TargetId, Targets};
 use crate::record::audio::tape::Taping;
 use crate::record::{self, Arm, RunHead};
+use crate::room::end_state::EndStates;
 use crate::room::packets::packet;
 use crate::room::start::Start;
 use crate::run::event::Sink;
@@ -330,7 +331,22 @@ fn access(target: &Target) -> Result<Access, Failure> {
             Gate::Start { start: Arc::new(start), keys, url }
         }
     };
-    Ok(Access { gate, metadata, variables })
+    let end_states = end_states(scenario, &variables)?;
+    Ok(Access { gate, metadata, variables, end_states })
+}
+
+fn end_states(
+    scenario: &Scenario,
+    variables: &Variables,
+) -> Result<Option<Arc<EndStates>>, Failure> {
+    if scenario.end_states().is_empty() {
+        return Ok(None);
+    }
+    let states = EndStates::new(scenario.end_states(), variables).map_err(Failure::usage)?;
+    if let Some(exposed) = states.exposed() {
+        eprint_line(&format!("warning: {exposed}"));
+    }
+    Ok(Some(Arc::new(states)))
 }
 
 /// What the agent is dispatched with.

@@ -114,7 +114,8 @@ pub(super) fn values(columns: &[Column], rows: &[Row]) -> BTreeMap<u32, (Measure
             measures.by_metric.entry(metric).or_default().push(value);
         };
         if let Some(ok) = row.ok {
-            put(Metric::CallsOk, 0, if ok { 1.0 } else { 0.0 }, false);
+            let unknown = row.cause.as_deref() == Some(Cause::EndStateUnknown.name());
+            put(Metric::CallsOk, 0, if ok { 1.0 } else { 0.0 }, unknown);
         }
         for ((i, us), (column, metric)) in (0_u32..).zip(&row.us).zip(columns.iter().zip(&metrics))
         {

@@ -206,6 +206,15 @@ pub enum Observation {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },
+    /// What a check of the end state came to, by its place in the scenario; stamped when that was known, after
+    /// the call.
+    EndState {
+        check: u32,
+        found: StateFound,
+        /// What exactly, for people; empty when it is as it should be.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        detail: String,
+    },
     /// The script is through; hanging up.
     HangingUp,
 
@@ -253,6 +262,16 @@ pub enum Observation {
 pub enum SignalTime {
     Before,
     After,
+}
+
+/// What a call left behind, against what it should have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StateFound {
+    AsWanted,
+    Different,
+    /// It could not be found out: the server did not say, or it was so before the call.
+    Unknown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

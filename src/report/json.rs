@@ -98,7 +98,8 @@ fn outcomes(analysis: &Analysis) -> BTreeMap<&'static str, usize> {
 
 fn causes(report: &Report) -> BTreeMap<&'static str, usize> {
     // Only those of the first version of the document are there whatever their count.
-    let known = Cause::ALL.iter().filter(|cause| **cause != Cause::Rpc);
+    let later = [Cause::Rpc, Cause::EndState, Cause::EndStateUnknown];
+    let known = Cause::ALL.iter().filter(|cause| !later.contains(cause));
     let mut counts: BTreeMap<_, _> = known.map(|c| (c.name(), 0)).collect();
     counts.extend(report.causes.iter().map(|count| (count.cause.name(), count.calls)));
     counts

@@ -5,7 +5,9 @@
 pub mod address;
 pub mod probe;
 pub mod endpoint;
+mod request;
 pub mod start;
+pub mod end_state;
 pub mod connection;
 pub mod packets;
 pub mod streams;

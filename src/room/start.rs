@@ -10,23 +10,19 @@ mod tests;
 
 pub use answer::Answer;
 
+use super::request::{
+    LOOKED_AT, RequestError, address, after_colon, client, harmless, headers, is_loopback, read,
+    redirected_to, shown, why,
+};
 use crate::http;
 use crate::scenario::metadata::{MissingVariables, Variables, refers};
 use crate::scenario::{HttpDispatch, Method, Names, Within, fill};
-use crate::secret::Secret;
-use crate::text::{clipped, safe};
-use regex::Regex;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
-use reqwest::{Client, Request, Response, Url};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, Request};
 use serde::de::IgnoredAny;
-use std::net::IpAddr;
-use std::sync::LazyLock;
 
 /// The longest answer that is read.
 const MAX_ANSWER: usize = 1 << 20;
-/// Bytes of a failing endpoint's answer that are looked at, and characters of it that are shown.
-const LOOKED_AT: usize = 4_096;
-const SHOWN: usize = 200;
 
 /// Why an endpoint cannot be asked at all.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +35,16 @@ pub enum StartSettingsError {
     Variables(#[from] MissingVariables),
     #[error(transparent)]
     Client(#[from] http::ClientError),
+}
+
+impl From<RequestError> for StartSettingsError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Url(what) => Self::Url(what),
+            RequestError::Header(name) => Self::Header(name),
+            RequestError::Variables(missing) => Self::Variables(missing),
+        }
+    }
 }
 
 /// Why no agent was started. No text holds a secret.
@@ -79,22 +85,17 @@ impl Start {
             room: some.clone(),
             caller: some,
         };
-        let url = address(rule, variables, &names)?;
-        headers(rule, variables, &names)?;
+        let url = address(&rule.url, variables, &names)?;
+        headers(&rule.headers, variables, &names)?;
         variables.fill(&rule.body)?;
-        let mut http = http::client(url.scheme() == "https")?;
-        if is_loopback(&url) {
-            http = http.no_proxy();
-        }
-        let http =
-            http.build().map_err(|e| http::ClientError::SetUp(e.without_url().to_string()))?;
+        let http = client(&url)?;
         Ok(Self { http, rule: rule.clone(), variables: variables.clone() })
     }
 
     /// What somebody between here and the endpoint could read, if there is such a thing.
     pub fn exposed(&self) -> Option<String> {
         let names = Names { room: "x".into(), ..Names::default() };
-        let url = address(&self.rule, &self.variables, &names).ok()?;
+        let url = address(&self.rule.url, &self.variables, &names).ok()?;
         if url.scheme() != "http" || is_loopback(&url) {
             return None;
         }
@@ -106,14 +107,14 @@ impl Start {
             (false, true) => "the caller's token",
             (false, false) => return None,
         };
-        let at = shown(&self.rule, &url);
+        let at = shown(&self.rule.url, &url);
         Some(format!("{what} can be read on the way to {at}, which is not https"))
     }
 
     /// Asks for an agent, and takes from the answer what the scenario says is in it.
     pub async fn ask(&self, names: &Names) -> Result<Answer, StartError> {
         let request = self.request(names)?;
-        let at = shown(&self.rule, request.url());
+        let at = shown(&self.rule.url, request.url());
         let answered = tokio::time::timeout(self.rule.timeout, self.exchange(request, &at)).await;
         answered.unwrap_or_else(|_| {
             let timeout = format!("{:?}", self.rule.timeout);
@@ -123,14 +124,14 @@ impl Start {
 
     fn request(&self, names: &Names) -> Result<Request, StartSettingsError> {
         let rule = &self.rule;
-        let url = address(rule, &self.variables, names)?;
+        let url = address(&rule.url, &self.variables, names)?;
         let method = match rule.method {
             Method::Post => reqwest::Method::POST,
             Method::Get => reqwest::Method::GET,
             Method::Put => reqwest::Method::PUT,
         };
         let mut request = Request::new(method, url);
-        *request.headers_mut() = headers(rule, &self.variables, names)?;
+        *request.headers_mut() = headers(&rule.headers, &self.variables, names)?;
         if !rule.body.is_empty() {
             let body = self.variables.fill(&fill(&rule.body, names, Within::Body))?;
             let json = serde_json::from_str::<IgnoredAny>(body.expose()).is_ok();
@@ -144,18 +145,18 @@ impl Start {
     }
 
     async fn exchange(&self, request: Request, at: &str) -> Result<Answer, StartError> {
-        let unreachable =
-            |e: reqwest::Error| StartError::Unreachable { at: at.to_owned(), why: self.why(&e) };
+        let unreachable = |e: reqwest::Error| StartError::Unreachable {
+            at: at.to_owned(),
+            why: why(&e, &self.variables),
+        };
         let mut response = self.http.execute(request).await.map_err(unreachable)?;
         let status = response.status();
         if status.is_redirection() {
-            let to = response.headers().get(LOCATION).map_or(&b""[..], HeaderValue::as_bytes);
-            let to = String::from_utf8_lossy(to);
-            let to = to.split(['?', '#']).next().unwrap_or_default();
+            let to = redirected_to(&response);
             return Err(StartError::Redirected {
                 at: at.to_owned(),
                 status: status.as_u16(),
-                to: after_colon(&self.harmless(to)),
+                to: after_colon(&harmless(&to, &self.variables)),
             });
         }
         if !status.is_success() {
@@ -164,7 +165,7 @@ impl Start {
             return Err(StartError::Status {
                 at: at.to_owned(),
                 status: status.as_u16(),
-                said: after_colon(&self.harmless(&said)),
+                said: after_colon(&harmless(&said, &self.variables)),
             });
         }
         let wrong = |what: String| StartError::Answer { at: at.to_owned(), what };
@@ -178,87 +179,4 @@ impl Start {
         }
         Answer::read(&bytes, &self.rule).map_err(wrong)
     }
-
-    /// The innermost cause says what happened ("connection refused"); the outer ones repeat the address.
-    fn why(&self, error: &reqwest::Error) -> String {
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(source) = cause.source() {
-            cause = source;
-        }
-        self.harmless(&cause.to_string())
-    }
-
-    /// A text of the endpoint on one line, short, without what must not be shown.
-    fn harmless(&self, text: &str) -> String {
-        let text = self.variables.hide(text);
-        let text = TOKEN.replace_all(&text, "…");
-        clipped(&safe(text.trim()), SHOWN)
-    }
-}
-
-/// A JSON Web Token.
-static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*")
-        .unwrap_or_else(|error| unreachable!("{error}"))
-});
-
-fn after_colon(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!(": {text}") }
-}
-
-/// At most `limit` bytes of an answer.
-async fn read(response: &mut Response, limit: usize) -> Result<Vec<u8>, reqwest::Error> {
-    let mut bytes = Vec::new();
-    while bytes.len() < limit
-        && let Some(chunk) = response.chunk().await?
-    {
-        let room = limit - bytes.len();
-        bytes.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
-    }
-    Ok(bytes)
-}
-
-fn address(
-    rule: &HttpDispatch,
-    variables: &Variables,
-    names: &Names,
-) -> Result<Url, StartSettingsError> {
-    let text = variables.fill(&fill(&rule.url, names, Within::Url))?;
-    // The text is not repeated in any message: it may hold a password.
-    let url = Url::parse(text.expose().trim())
-        .map_err(|_| StartSettingsError::Url("it is not a whole URL"))?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(StartSettingsError::Url("it begins with neither http:// nor https://"));
-    }
-    Ok(url)
-}
-
-fn headers(
-    rule: &HttpDispatch,
-    variables: &Variables,
-    names: &Names,
-) -> Result<HeaderMap, StartSettingsError> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in &rule.headers {
-        let wrong = || StartSettingsError::Header(name.clone());
-        let key = HeaderName::try_from(name).map_err(|_| wrong())?;
-        let text: Secret = variables.fill(&fill(value, names, Within::Text))?;
-        let mut value = HeaderValue::try_from(text.expose()).map_err(|_| wrong())?;
-        value.set_sensitive(true);
-        headers.append(key, value);
-    }
-    Ok(headers)
-}
-
-/// The address for messages: without credentials and query, and without the path where all of it is secret.
-fn shown(rule: &HttpDispatch, url: &Url) -> String {
-    let origin = url.origin().ascii_serialization();
-    if refers(&rule.url) { origin } else { format!("{origin}{}", url.path()) }
-}
-
-/// Whether an address is on this machine.
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    address.map_or(host == "localhost" || host.ends_with(".localhost"), |a| a.is_loopback())
 }

@@ -4,9 +4,9 @@
 use super::event::{Event, EventKind, Sink};
 use super::queue::{Next, Queue};
 use crate::call::config::CallConfig;
-use crate::call::drive::call;
-use crate::plan::{Plan, PlannedCall};
-use crate::record::{CallEnd, CallRecord, MediaFacts, Outcome};
+use crate::call::end_state::{self, HungUp};
+use crate::plan::{Plan, PlannedCall, TargetId};
+use crate::record::{CallEnd, CallRecord, MediaFacts, Outcome, Stamped};
 use crate::time::Offset;
 use std::collections::HashMap;
 use tokio::sync::watch;
@@ -46,6 +46,9 @@ pub async fn place(
     let mut queue = Queue::new(plan.calls(), schedule.at_a_time(), schedule.apart());
     let mut under_way: HashMap<Id, Dialled> = HashMap::new();
     let mut tasks = JoinSet::new();
+    // Calls that have ended, and whose end state is looked at.
+    let mut checked: HashMap<Id, (TargetId, HungUp)> = HashMap::new();
+    let mut checks = JoinSet::new();
     let mut stopped = false;
     loop {
         if *stop.borrow() {
@@ -55,34 +58,44 @@ pub async fn place(
         let wait = match queue.next(clock.now()) {
             Next::Place(planned, due) => {
                 let config = configs[planned.target.index()].clone();
-                let task =
-                    tasks.spawn(async move { Box::pin(call(&config, planned.id, due)).await });
+                let task = tasks.spawn(async move {
+                    Box::pin(end_state::place(&config, planned.id, due)).await
+                });
                 under_way.insert(task.id(), Dialled { call: planned, due });
                 tell(EventKind::Placed(planned));
                 continue;
             }
             Next::Wait(until) => Some(until),
             Next::WaitForEnd => None,
-            Next::Finished => break,
+            Next::Finished if checks.is_empty() => break,
+            Next::Finished => None,
         };
         let until = clock.instant(wait.unwrap_or_default()).into();
         tokio::select! {
             () = sleep_until(until), if wait.is_some() => {}
             Some(ended) = tasks.join_next_with_id() => {
                 let (id, ended) = match ended {
-                    Ok((id, record)) => (id, Ok(record)),
+                    Ok((id, hung_up)) => (id, Ok(hung_up)),
                     Err(e) => (e.id(), Err(e)),
                 };
                 let Some(dialled) = under_way.remove(&id) else { continue };
                 let target = dialled.call.target;
                 let config = &configs[target.index()];
-                let (record, tape) =
-                    ended.unwrap_or_else(|e| (broken(config, dialled, &e), None));
-                let gives_up = queue.ended(target, record.end.outcome);
-                tell(EventKind::Ended { target, record: Box::new(record), tape });
+                let hung_up = ended.unwrap_or_else(|e| HungUp::unchecked(broken(config, dialled, &e)));
+                let gives_up = queue.ended(target, hung_up.record.end.outcome);
+                if let Some(look) = hung_up.look(config) {
+                    checked.insert(checks.spawn(look).id(), (target, hung_up));
+                } else {
+                    tell(ended_call(target, hung_up, Vec::new()));
+                }
                 if gives_up {
                     tell(EventKind::GaveUp { target });
                 }
+            }
+            Some(looked) = checks.join_next_with_id() => {
+                let (id, seen) = looked.unwrap_or_else(|e| (e.id(), Vec::new()));
+                let Some((target, hung_up)) = checked.remove(&id) else { continue };
+                tell(ended_call(target, hung_up, seen));
             }
             Ok(_) = stop.wait_for(|stop| *stop), if !stopped => {}
             Ok(_) = abort.wait_for(|abort| *abort) => {
@@ -91,7 +104,17 @@ pub async fn place(
             }
         }
     }
+    for (target, hung_up) in checked.into_values() {
+        tell(ended_call(target, hung_up, Vec::new()));
+    }
     tell(EventKind::Finished { stopped: stopped || *stop.borrow() });
+}
+
+/// A call that is through, with what was seen of it afterwards.
+fn ended_call(target: TargetId, hung_up: HungUp, seen: Vec<Stamped>) -> EventKind {
+    let HungUp { mut record, tape, .. } = hung_up;
+    record.log.extend(seen);
+    EventKind::Ended { target, record: Box::new(record), tape }
 }
 
 /// The record of a call whose task panicked.

@@ -15,7 +15,7 @@ use super::grammar::{EXECUTORS, Executor, table};
 use super::overlay::{Overlay, SourceText};
 use super::values::{duration, integer, name, one_of, text, texts};
 use super::{Act, Agent, Listening, Load, Scenario, Step, Wildcard};
-use super::{dial, limits, metadata, overrides, turns, variables};
+use super::{dial, end_state, limits, metadata, overrides, turns, variables};
 
 impl Scenario {
     /// Reads a scenario file. Never panics and reads nothing but `text`, whatever `text` is.
@@ -97,8 +97,12 @@ fn scenario(tree: &Node, diagnostics: &mut Diagnostics<'_>) -> Checked<Scenario>
         Ok((turns::turns(field, diagnostics)?, field.at.clone()))
     });
     let max_call = fields.value("hangup", diagnostics, hangup);
-    let load = fields.value("load", diagnostics, load);
+    let load = repeats(&mut fields, diagnostics);
     let thresholds = fields.value("thresholds", diagnostics, limits::thresholds);
+    let pass_rate = fields.optional("pass_rate", diagnostics, |field, diagnostics| {
+        limits::pass_rate(field, thresholds.as_deref().unwrap_or_default(), diagnostics)
+    });
+    let end_state = fields.optional("end_state", diagnostics, end_state::checks);
     let baseline = fields.value("baseline", diagnostics, limits::baseline);
     let turn_taking = fields.value("turn_taking", diagnostics, limits::turn_taking);
     let around = dial::Around {
@@ -115,6 +119,8 @@ fn scenario(tree: &Node, diagnostics: &mut Diagnostics<'_>) -> Checked<Scenario>
     fits(&steps, max_call, &hangup_at.unwrap_or(turns_at), diagnostics)?;
     version?;
     let dial::Dialled { dispatch, room, caller } = dialled?;
+    let checks = end_state?.unwrap_or_default();
+    let end_states = end_state::of_one_call(checks, load?, &caller, diagnostics)?;
     Ok(Scenario {
         name: name?,
         agent: agent?.0,
@@ -124,7 +130,8 @@ fn scenario(tree: &Node, diagnostics: &mut Diagnostics<'_>) -> Checked<Scenario>
         steps,
         max_call,
         load: load?,
-        thresholds: thresholds?,
+        end_states,
+        thresholds: pass_rate?.into_iter().chain(thresholds?).collect(),
         baseline: baseline?,
         turn_taking: turn_taking?,
     })
@@ -211,6 +218,28 @@ fn fits(
         format!("silences and delays alone take {total}"),
         "write a longer `hangup: {max_call: …}`, or shorter waits",
     ))
+}
+
+/// `load`, or what `repeats` is short for.
+fn repeats(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<Load> {
+    let Some(repeats) = fields.take("repeats") else {
+        return fields.value("load", diagnostics, load);
+    };
+    let calls = integer(&repeats, diagnostics);
+    if let Some(written) = fields.take("load") {
+        // Its own faults are worth saying, too.
+        let _ = load(&written, diagnostics);
+        return Err(diagnostics.report(
+            "scenario::unknown_key",
+            &repeats.at,
+            "`repeats` cannot be used with `load`",
+            "`load` says how many calls there are",
+            "remove it, or write `load: {executor: repeat, calls: …}` alone",
+        ));
+    }
+    let calls = u32::try_from(calls?).ok().and_then(NonZeroU32::new);
+    let (calls, concurrency) = (calls.unwrap_or(NonZeroU32::MIN), NonZeroU16::MIN);
+    Ok(Load::Repeat { calls, concurrency })
 }
 
 fn load(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<Load> {

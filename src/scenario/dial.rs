@@ -63,7 +63,9 @@ pub(super) fn dialled(
 fn http(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<HttpDispatch> {
     let mut fields = Fields::of(field, diagnostics)?;
     let all = &Placeholder::ALL[..];
-    let url = fields.value("url", diagnostics, url);
+    let url = fields.value("url", diagnostics, |field, diagnostics| {
+        url(field, "scenario::bad_dispatch", diagnostics)
+    });
     let method = fields.value("method", diagnostics, |field, d| one_of(field, METHODS, d));
     let headers = fields.optional("headers", diagnostics, headers);
     let body = fields.optional("body", diagnostics, |field, diagnostics| {
@@ -107,8 +109,12 @@ fn http(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<HttpDis
     ))
 }
 
-/// An address that is written, or a reference to one.
-fn url(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<String> {
+/// An address that is written, or a reference to one; `code` is that of a fault.
+pub(super) fn url(
+    field: &Field<'_>,
+    code: &'static str,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Checked<String> {
     let url = metadata::value(field, diagnostics)?;
     if field.value.value.text().is_none() {
         return Ok(url);
@@ -127,10 +133,13 @@ fn url(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<String> 
         Some(_) => return sound(field, url, &Placeholder::ALL, diagnostics),
     };
     let message = cannot_be(field, &url);
-    Err(diagnostics.report("scenario::bad_dispatch", &field.value.span, message, label, help))
+    Err(diagnostics.report(code, &field.value.span, message, label, help))
 }
 
-fn headers(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<Vec<(String, String)>> {
+pub(super) fn headers(
+    field: &Field<'_>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Checked<Vec<(String, String)>> {
     let headers = strings(field, diagnostics)?;
     // As RFC 9110 has a token, and no more than people write.
     let fits = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
@@ -291,7 +300,7 @@ pub(super) fn signal(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Ch
 }
 
 /// The text, if every placeholder in it is one that is known where it stands.
-fn sound(
+pub(super) fn sound(
     field: &Field<'_>,
     text: String,
     known: &[Placeholder],

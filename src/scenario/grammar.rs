@@ -70,6 +70,8 @@ pub(super) enum Kind {
     },
     /// A percentage with its sign, `8%`.
     Percentage,
+    /// A part of 1, `0.9`, and not nothing.
+    Fraction,
     /// One word of a closed set. `reserved` are words that a later version will read.
     OneOf {
         choice: Choice,
@@ -94,6 +96,10 @@ pub(super) enum Kind {
     Metadata {
         max_bytes: usize,
         secret: &'static Mapping,
+    },
+    /// Any value, as JSON.
+    Json {
+        max_bytes: usize,
     },
     /// A string, or an object with the keys of `secret` in its place.
     Value {
@@ -176,11 +182,12 @@ impl Kind {
             Self::Duration { .. } => "a duration",
             Self::Integer { .. } => "an integer",
             Self::Percentage => "a percentage",
+            Self::Fraction => "a number",
             Self::Texts { .. } => "a string or a list of strings",
             Self::Mapping(_) | Self::Thresholds => "a mapping",
             Self::List { .. } => "a list",
             Self::Percentile => "a latency and a percentile",
-            Self::Metadata { .. } => "any value",
+            Self::Metadata { .. } | Self::Json { .. } => "any value",
             Self::Value { .. } => "a string or `{$env: NAME}`",
             Self::Values { .. } => "a mapping of strings",
             Self::Path { .. } => "a path within JSON",
@@ -208,6 +215,7 @@ impl Kind {
             Self::Integer { min, max } if min == max => format!("`{min}`"),
             Self::Integer { min, max } => format!("from {min} to {max}"),
             Self::Percentage => "from `0%` to `100%`".to_owned(),
+            Self::Fraction => "above 0, at most 1".to_owned(),
             Self::OneOf { choice, .. } => list_or(&choice.names()),
             Self::Texts { max_items, max } => {
                 format!("of at most {max} characters each, at most {max_items} strings")
@@ -216,7 +224,7 @@ impl Kind {
             Self::Values { max_items, max, .. } => {
                 format!("of at most {max_items} entries, each of at most {max} characters")
             }
-            Self::Metadata { max_bytes, .. } => {
+            Self::Metadata { max_bytes, .. } | Self::Json { max_bytes } => {
                 format!("of at most {} KiB as JSON", max_bytes / 1024)
             }
             Self::Mapping(_) | Self::Thresholds | Self::Percentile | Self::Reserved => {

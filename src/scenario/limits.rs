@@ -10,7 +10,7 @@ use super::file::{Node, Value};
 use super::grammar::{Kind, list_and};
 use super::threshold::{self, quantile};
 use super::values::{
-    cannot_be, duration, entries, integer, mismatch, one_or_many, percent, string,
+    cannot_be, duration, entries, fraction, integer, mismatch, one_or_many, percent, string,
 };
 use super::{BaselineRule, Metric, Threshold, TurnTaking, metric};
 
@@ -88,6 +88,25 @@ fn limit(
         return Err(diagnostics.report(code, &field.value.span, message, why, help));
     }
     Ok(threshold)
+}
+
+/// The threshold that a pass rate is short for, beside those that are `set`.
+pub(super) fn pass_rate(
+    field: &Field<'_>,
+    set: &[Threshold],
+    diagnostics: &mut Diagnostics<'_>,
+) -> Checked<Threshold> {
+    let rate = fraction(field, diagnostics)?;
+    if set.iter().any(|threshold| threshold.metric == Metric::CallsOk) {
+        return Err(diagnostics.report(
+            "scenario::bad_threshold",
+            &field.at,
+            "`pass_rate` cannot be used with a threshold on `calls_ok`",
+            "both limit the same share of calls",
+            format!("remove one of the two; `pass_rate: {rate}` is `calls_ok: \"rate>={rate}\"`"),
+        ));
+    }
+    Ok(Threshold::pass_rate(rate))
 }
 
 /// The place of a part of a text, when the text is written as it reads; else the place of the text.

@@ -33,6 +33,7 @@ mod threshold;
 mod sense;
 mod metric;
 mod content;
+mod end_state;
 mod listening;
 pub mod metadata;
 mod duration;
@@ -47,6 +48,7 @@ mod tests;
 pub use calling::{Caller, CallerKind, HttpDispatch, Method, RoomRule, Rpc, Signals};
 pub use content::{Content, MustNot, Pattern};
 pub use duration::parse as parse_duration;
+pub use end_state::EndState;
 pub use fault::{Fault, Faults, Style};
 pub use listening::{Listening, Wildcard};
 pub use metric::{Definition, Kind, Metric, Source};
@@ -69,6 +71,7 @@ pub struct Scenario {
     steps: Vec<Step>,
     max_call: Duration,
     load: Load,
+    end_states: Vec<EndState>,
     thresholds: Vec<Threshold>,
     baseline: BaselineRule,
     turn_taking: TurnTaking,
@@ -213,6 +216,22 @@ pub struct Threshold {
     pub text: String,
 }
 
+/// How a threshold that was written as a pass rate begins.
+const PASS_RATE: &str = "pass_rate: ";
+
+impl Threshold {
+    /// The threshold that `pass_rate` is short for: the share of calls that are ok is no less.
+    fn pass_rate(limit: f64) -> Self {
+        let (metric, aggregate, op) = (Metric::CallsOk, Aggregate::Rate, Op::GreaterOrEqual);
+        Self { metric, aggregate, op, limit, text: format!("{PASS_RATE}{limit}") }
+    }
+
+    /// Whether it was written as a pass rate. No expression begins like one.
+    pub fn is_pass_rate(&self) -> bool {
+        self.text.starts_with(PASS_RATE)
+    }
+}
+
 /// What of a metric is compared with the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -287,7 +306,11 @@ impl Scenario {
         let signals = self.steps.iter().flat_map(|s| [&s.signals.before, &s.signals.after]);
         let payloads = signals.flatten().map(|rpc| &rpc.payload);
         let own = [&self.room.metadata, &self.caller.metadata];
-        start.chain(own).chain(attributes).chain(payloads).map(String::as_str)
+        let checks = self.end_states.iter().flat_map(|check| {
+            let headers = check.headers.iter().map(|(_, value)| value);
+            std::iter::once(&check.get).chain(headers)
+        });
+        start.chain(checks).chain(own).chain(attributes).chain(payloads).map(String::as_str)
     }
     /// The same scenario for another agent. Metadata for an agent without a name reaches nobody: who
     /// takes a name and metadata from a user refuses that.
@@ -311,6 +334,10 @@ impl Scenario {
     }
     pub fn load(&self) -> Load {
         self.load
+    }
+    /// What every call has to leave behind.
+    pub fn end_states(&self) -> &[EndState] {
+        &self.end_states
     }
     pub fn thresholds(&self) -> &[Threshold] {
         &self.thresholds

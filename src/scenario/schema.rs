@@ -129,6 +129,10 @@ fn of_kind(kind: &Kind) -> Json {
         Kind::Integer { min, max } => {
             or_variable(&json!({"type": "integer", "minimum": min, "maximum": max}))
         }
+        Kind::Fraction => {
+            or_variable(&json!({"type": "number", "exclusiveMinimum": 0, "maximum": 1}))
+        }
+        Kind::Json { .. } => json!({}),
         Kind::Percentage => or_variable(&json!({"type": "string", "pattern": PERCENTAGE})),
         Kind::OneOf { choice, .. } => {
             or_variable(&json!({"type": "string", "enum": choice.names()}))

@@ -97,6 +97,7 @@ fn every_part_of_a_scenario_is_read() {
             step("hold", Act::Silence { length: ms(2_000) }, None),
         ],
         max_call: ms(90_000),
+        end_states: Vec::new(),
         load: Load::Repeat {
             calls: NonZeroU32::new(10).expect("not zero"),
             concurrency: NonZeroU16::new(5).expect("not zero"),

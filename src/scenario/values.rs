@@ -283,6 +283,31 @@ pub(super) fn percent(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> C
     })
 }
 
+/// A part of 1, as a fraction.
+pub(super) fn fraction(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<f64> {
+    let Kind::Fraction = field.key.kind else { mismatch(field) };
+    let raw = match &field.value.value {
+        Value::Text(text) => text.as_str(),
+        Value::Number(_) => diagnostics.source.get(field.value.span.clone()).unwrap_or_default(),
+        Value::Null | Value::Bool(_) | Value::List(_) | Value::Map(_) | Value::Refused => {
+            return Err(diagnostics.wrong_type(field));
+        }
+    };
+    let number =
+        if let Value::Number(number) = &field.value.value { number.as_f64() } else { None };
+    if let Some(part) = number.filter(|part| *part > 0.0 && *part <= 1.0) {
+        return Ok(part);
+    }
+    // `90%` and `90` were meant as percent.
+    let percent = percentage(raw).or_else(|| Some(decimal(raw)? / 100.0));
+    let help = percent.filter(|part| *part > 0.0 && *part <= 1.0).map_or_else(
+        || format!("write {}, such as `{}`", field.key.kind.wanted(), field.key.example),
+        |part| format!("write `{}`", (part * 1e5).round() / 1e5),
+    );
+    let (span, message) = (&field.value.span, cannot_be(field, raw));
+    Err(diagnostics.report("scenario::out_of_range", span, message, "not a part of 1", help))
+}
+
 /// One of a closed set of words.
 pub(super) fn one_of<T: Copy>(
     field: &Field<'_>,

@@ -148,7 +148,7 @@ fn facts_of(call: &CallRecord, scenario: &Scenario) -> CallFacts {
     let turns = turns_heard(call, scenario, &timeline);
     let (voices, said) = timeline.overlap();
     let overlap = Overlap::measure(&said, voices.into_iter());
-    let failure = cause::find(call, &turns, timeline.agent_spoke());
+    let failure = cause::find(call, &turns, timeline.agent_spoke(), scenario.end_states().len());
     facts(call, overlap, failure, turns)
 }
 

@@ -1,7 +1,7 @@
 //! Why a call failed, and whose fault that was.
 
 use super::{Answer, Disturbance, Reply, Turn};
-use crate::record::{CallRecord, Observation, Outcome};
+use crate::record::{CallRecord, Observation, Outcome, StateFound};
 
 /// What went wrong in a call. Where the agent named an error of one of its stages and did not reply,
 /// that is the cause, and not the silence that follows from it.
@@ -30,6 +30,10 @@ pub enum Cause {
     Rpc,
     /// It replied with something else.
     WrongContent,
+    /// What it should have left behind was not there.
+    EndState,
+    /// Whether it was there could not be found out.
+    EndStateUnknown,
     /// It did not yield to a barge-in, or took notice of a noise.
     TurnTaking,
     /// It replied later than the scenario allows.
@@ -45,7 +49,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Dispatch,
         Self::Join,
         Self::Greeting,
@@ -59,6 +63,8 @@ impl Cause {
         Self::AgentError,
         Self::Rpc,
         Self::WrongContent,
+        Self::EndState,
+        Self::EndStateUnknown,
         Self::TurnTaking,
         Self::Late,
         Self::NotTested,
@@ -88,6 +94,8 @@ impl Cause {
             Self::AgentError => "agent_error",
             Self::Rpc => "rpc",
             Self::WrongContent => "wrong_content",
+            Self::EndState => "end_state",
+            Self::EndStateUnknown => "end_state_unknown",
             Self::TurnTaking => "turn_taking",
             Self::Late => "late_reply",
             Self::NotTested => "not_tested",
@@ -105,13 +113,20 @@ pub struct Failure {
     pub detail: String,
 }
 
-/// Why a call failed; `None` for one that succeeded. `spoke`: the agent was heard in it.
-pub(super) fn find(call: &CallRecord, turns: &[Turn], spoke: bool) -> Option<Failure> {
+/// Why a call failed; `None` for one that succeeded. `spoke`: the agent was heard in it; `checks`: how many checks
+/// of the end state there are.
+pub(super) fn find(
+    call: &CallRecord,
+    turns: &[Turn],
+    spoke: bool,
+    checks: usize,
+) -> Option<Failure> {
     let ended = |cause| Some(Failure { cause, detail: call.end.detail.clone() });
     match call.end.outcome {
-        Outcome::Answered => {
-            in_signals(call, turns).or_else(|| in_turns(call, turns)).or_else(|| never_heard(spoke))
-        }
+        Outcome::Answered => in_signals(call, turns)
+            .or_else(|| in_turns(call, turns))
+            .or_else(|| never_heard(spoke))
+            .or_else(|| in_end_state(call, checks)),
         Outcome::NoAgent => ended(Cause::Dispatch),
         Outcome::AgentLate => ended(Cause::Join),
         Outcome::NoGreeting => in_stage(turns).or_else(|| ended(Cause::Greeting)),
@@ -185,6 +200,28 @@ fn stage(error: &str) -> Cause {
 fn never_heard(spoke: bool) -> Option<Failure> {
     let detail = "the agent was never heard".to_owned();
     (!spoke).then_some(Failure { cause: Cause::Silence, detail })
+}
+
+/// What the call left behind: first what is not as it should be, then what could not be found out.
+fn in_end_state(call: &CallRecord, checks: usize) -> Option<Failure> {
+    let of = |check: usize| {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "one fact of many is wanted")]
+        call.log.iter().rev().find_map(|stamped| match &stamped.what {
+            Observation::EndState { check: of, found, detail } if *of as usize == check => {
+                Some((*found, detail.as_str()))
+            }
+            _ => None,
+        })
+    };
+    let found = |check| of(check).unwrap_or((StateFound::Unknown, "it was not looked at"));
+    let first = |wanted: StateFound, cause| {
+        let (check, (_, detail)) =
+            (0..checks).map(|check| (check, found(check))).find(|(_, (is, _))| *is == wanted)?;
+        let number = if checks > 1 { format!(" {}", check + 1) } else { String::new() };
+        Some(Failure { cause, detail: format!("end state{number}: {detail}") })
+    };
+    first(StateFound::Different, Cause::EndState)
+        .or_else(|| first(StateFound::Unknown, Cause::EndStateUnknown))
 }
 
 /// What was wrong in a call that was played to its end.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::values::REPORTED;
-use super::{Answer, CallFacts, Measures, Reply, Turn, Value};
+use super::{Answer, CallFacts, Cause, Measures, Reply, Turn, Value};
 use crate::record::{CallId, CallRecord, Outcome};
 use crate::scenario::{Expect, Metric, Scenario, TurnTaking};
 
@@ -59,7 +59,9 @@ fn whole_call(measures: &mut Measures, call: &CallFacts) {
         (Some(_) | None, _) => {}
     }
     if let Some(ok) = call.ok() {
-        measures.add(Metric::CallsOk, id, 0, if ok { 1.0 } else { 0.0 });
+        let unknown = call.failure.as_ref().is_some_and(|f| f.cause == Cause::EndStateUnknown);
+        let value = if ok { 1.0 } else { 0.0 };
+        measures.put(Metric::CallsOk, Value { call: id, step: 0, value, censored: unknown });
     }
     if let Some(ratio) = call.overlap.ratio() {
         measures.add(Metric::OverlapRatio, id, 0, ratio);

@@ -266,7 +266,7 @@ pub struct Value {
 /// - `unattributed`: where both the heard and the reported latency of a turn are known, and the agent does
 ///   not report that of a later speech.
 /// - `calls_ok`: 1 or 0 for every call that says something about the agent, so not for one that the
-///   user stopped or the caller itself spoilt.
+///   user stopped or the caller itself spoilt; 0 and censored where its end state could not be found out.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Measures {
     pub by_metric: BTreeMap<Metric, Vec<Value>>,

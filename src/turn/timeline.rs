@@ -338,6 +338,7 @@ fn mark(what: &Observation) -> Option<(u32, Place)> {
         | Observation::UtteranceEnded { .. }
         | Observation::AgentStuck { .. }
         | Observation::Rpc { .. }
+        | Observation::EndState { .. }
         | Observation::SoundBegan
         | Observation::VoiceBegan
         | Observation::VoiceEnded

@@ -35,8 +35,38 @@ fn result(threshold: &Threshold, values: &[Value]) -> ThresholdResult {
         Aggregate::Max => spread(threshold.metric, values, "max", Sample::max),
     };
     let held = measured.is_some_and(|m| holds(threshold, m));
-    let text = format!("{} {}: {found}", threshold.metric.name(), threshold.text);
+    let text = if threshold.is_pass_rate() {
+        pass_rate(threshold.limit, rate_of(values))
+    } else {
+        format!("{} {}: {found}", threshold.metric.name(), threshold.text)
+    };
     ThresholdResult { threshold: threshold.clone(), measured, held, n: values.len(), text }
+}
+
+/// `pass rate 9 of 10 = 90 %, wanted 90 % (95 % interval 55.5 to 99.7 %)`.
+fn pass_rate(wanted: f64, rate: Rate) -> String {
+    let wanted = percent(wanted);
+    let (Some(share), Some(interval)) = (rate.share(), rate.interval()) else {
+        return format!(
+            "pass rate unknown, wanted {wanted} %: no call says anything about the agent"
+        );
+    };
+    format!(
+        "pass rate {} of {} = {} %, wanted {wanted} % (95 % interval {:.1} to {:.1} %)",
+        rate.hits,
+        rate.n,
+        percent(share),
+        interval.low * 100.0,
+        interval.high * 100.0
+    )
+}
+
+/// In percent with a decimal where there is one; less than all of it is never written as 100.
+fn percent(share: f64) -> String {
+    let text = |decimals| format!("{:.decimals$}", share * 100.0);
+    let whole = |text: &str| text.starts_with("100") && share < 1.0;
+    let text = (1..6).map(text).find(|text| !whole(text)).unwrap_or_else(|| text(6));
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// In how many turns it was so, of those in which it could be.

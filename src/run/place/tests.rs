@@ -42,6 +42,7 @@ fn nowhere(stop: watch::Receiver<bool>) -> CallConfig {
             }),
             metadata: Secret::new(String::new()),
             variables: Variables::default(),
+            end_states: None,
         },
         scenario: Arc::new(two_questions()),
         clips: Arc::new([]),

@@ -2,14 +2,15 @@
 
 mod agent;
 mod dial;
+mod end_state;
 mod limits;
 mod turns;
 
 use std::time::Duration;
 
-use super::Kind::{Integer, List, Name, Reserved, Thresholds};
+use super::Kind::{Fraction, Integer, List, Name, Reserved, Thresholds};
 use super::Need::{Default, Optional, Required};
-use super::{Key, Kind, Mapping, Need};
+use super::{Key, Kind, Mapping, Need, Only};
 
 /// The version of the grammar that this build reads.
 pub(in crate::scenario) const VERSION: u64 = 1;
@@ -21,6 +22,7 @@ pub const MAX_METADATA: usize = 512 * 1024;
 use agent::AGENT;
 pub(in crate::scenario) use agent::SECRET;
 use dial::{CALLER, DISPATCH, ROOM};
+use end_state::END_STATE_ITEM;
 use limits::{BASELINE, HANGUP, LOAD, TURN_TAKING};
 use turns::TURN_ITEM;
 
@@ -102,12 +104,39 @@ pub(in crate::scenario) const SCENARIO: Mapping = Mapping {
             "[{id: greeting, expect: {agent: speaks, within: 5s}}]",
             "The script of every call, performed in this order.",
         ),
+        key(
+            "end_state",
+            List { item: &END_STATE_ITEM, max: 10 },
+            Optional,
+            "[{get: \"https://product.example/bookings/{{room}}\", equals: {status: booked}}]",
+            "What has to be so once a call is over, asked of your own system over HTTP. A call that is answered well and \
+             leaves something else behind is not ok.",
+        ),
         mapping("hangup", &HANGUP, Default("{}"), "When the caller hangs up."),
         mapping(
             "load",
             &LOAD,
             Default("{executor: once}"),
             "How many calls are placed, and how many at a time.",
+        ),
+        Key {
+            only: Some(Only::Without("load")),
+            ..key(
+                "repeats",
+                Integer { min: 1, max: 100_000 },
+                Optional,
+                "10",
+                "The calls placed, one after another: short for `load: {executor: repeat, calls: 10}`.",
+            )
+        },
+        key(
+            "pass_rate",
+            Fraction,
+            Optional,
+            "0.9",
+            "The least share of calls that have to be ok for the run to pass: short for `thresholds: {calls_ok: \
+             \"rate>=0.9\"}`, and not beside it. The share is not rounded: nine of ten calls are 0.9, and not 0.92. \
+             Without either every call has to be ok.",
         ),
         key(
             "thresholds",

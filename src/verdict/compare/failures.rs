@@ -36,8 +36,10 @@ pub(super) fn ask(baseline: &Baseline, run: &Measures) -> Counts {
 /// Calls that are right, of those that say something about it.
 type Right = fn(&Measures) -> Rate;
 
+/// Without those of which it could not be found out: that says nothing about the agent.
 fn calls_ok(run: &Measures) -> Rate {
-    rate_of(run.values(Metric::CallsOk))
+    let known = run.values(Metric::CallsOk).iter().filter(|value| !value.censored);
+    rate_of(&known.copied().collect::<Vec<_>>())
 }
 
 /// Turns of a call are correlated, so calls are counted.
