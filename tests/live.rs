@@ -11,6 +11,7 @@
 
 mod common;
 mod live {
+    pub(crate) mod audio;
     pub(crate) mod cases;
     pub(crate) mod dial;
     pub(crate) mod scripted;
@@ -31,6 +32,7 @@ mod field {
 
 use field::cases::FIELD;
 use libtest_mimic::{Arguments, Failed, Trial};
+use live::audio;
 use live::cases;
 use live::dial;
 use live::scripted;
@@ -43,7 +45,7 @@ use std::sync::{Arc, OnceLock};
 pub(crate) type Case = (&'static str, fn(&Stage) -> Result<(), Failed>);
 
 /// Those that look at what happens, and not at how long it takes.
-const UNTIMED: [Case; 13] = [
+const UNTIMED: [Case; 14] = [
     // The longest first, as they run beside each other.
     ("a_killed_agent_is_named", cases::a_killed_agent_is_named),
     ("calls_become_traces", cases::calls_become_traces),
@@ -63,6 +65,7 @@ const UNTIMED: [Case; 13] = [
         dial::a_room_that_an_endpoint_names_is_only_left,
     ),
     ("nobody_joins", cases::nobody_joins),
+    ("a_killed_run_leaves_no_audio", audio::a_killed_run_leaves_no_audio),
     (
         "an_agent_that_does_not_start_shows_its_log",
         dial::an_agent_that_does_not_start_shows_its_log,
@@ -92,6 +95,7 @@ const TIMED: [Case; 12] = [
         scripted::a_scripted_agent_answers_as_late_as_it_is_told,
     ),
     ("what_init_writes_runs_as_it_is", scripted::what_init_writes_runs_as_it_is),
+    ("kept_audio_is_what_was_recorded", audio::kept_audio_is_what_was_recorded),
     (
         "a_calibration_finds_a_small_error_and_reports_carry_it",
         scripted::a_calibration_finds_a_small_error_and_reports_carry_it,

@@ -29,7 +29,7 @@ YAML
 cp scenarios/clips/hours.wav "$work/"
 
 target=${CARGO_TARGET_DIR:-target}
-"$target/release/loadcall" run "$work/soak.yaml" --dev --out "$work/run" \
+"$target/release/loadcall" run "$work/soak.yaml" --dev --out "$work/run" --keep-audio none \
   --agent-command ".tools/venv/bin/python demo/agent.py" &
 pid=$!
 memory=()

@@ -339,9 +339,9 @@ pub(super) struct PlacingArgs {
     /// Random seed; the same recording and seed give the same verdict.
     #[arg(long, default_value_t = 1, value_parser = seed)]
     pub(super) seed: u64,
-    /// Keep the audio of the failed calls and of the N others with the slowest replies (worst:N), of all calls, or of
-    /// none: at most 200 MB a run, in its folder `audio`. Speech is personal data.
-    #[arg(long, default_value = "worst:10", value_name = "worst:N|all|none")]
+    /// Calls whose audio is kept: worst:N (those that failed, and the N others with the slowest replies),
+    /// all or none. At most 200 MB a run. Speech is personal data.
+    #[arg(long, default_value = "worst:10", value_name = "CALLS")]
     pub(super) keep_audio: KeepAudio,
     /// Print only the result and errors.
     #[arg(long, short)]

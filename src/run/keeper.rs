@@ -130,7 +130,9 @@ impl Keeper {
             Ok(()) => kept,
             Err(e) => {
                 self.warn_of(&e);
-                kept.iter().for_each(|kept| self.remove(kept));
+                for kept in &kept {
+                    self.remove(kept);
+                }
                 Vec::new()
             }
         }
@@ -193,7 +195,10 @@ impl Keeper {
 impl fmt::Debug for Keeper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let held = self.held.len();
-        f.debug_struct("Keeper").field("folder", &self.folder).field("held", &held).finish()
+        f.debug_struct("Keeper")
+            .field("folder", &self.folder)
+            .field("held", &held)
+            .finish_non_exhaustive()
     }
 }
 

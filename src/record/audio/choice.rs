@@ -77,15 +77,13 @@ impl Choice {
         let mut dropped: Vec<CallId> =
             self.chosen.split_off(self.chosen.len().min(count)).iter().map(|of| of.call).collect();
         let mut left = self.limit;
-        self.chosen.retain(|chosen| match left.checked_sub(chosen.bytes) {
-            Some(rest) => {
-                left = rest;
-                true
-            }
-            None => {
+        self.chosen.retain(|chosen| {
+            let rest = left.checked_sub(chosen.bytes);
+            left = rest.unwrap_or(left);
+            if rest.is_none() {
                 dropped.push(chosen.call);
-                false
             }
+            rest.is_some()
         });
         dropped
     }

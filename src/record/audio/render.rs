@@ -35,7 +35,7 @@ pub struct Said {
     pub starts: Offset,
     pub ends: Offset,
     /// The steps and their first voiced samples.
-    said: Vec<(u32, Offset)>,
+    steps: Vec<(u32, Offset)>,
 }
 
 /// Why there is no file.
@@ -58,7 +58,7 @@ impl From<RenderError> for io::Error {
     fn from(e: RenderError) -> Self {
         match e {
             RenderError::File(FileError::Write(e)) => e,
-            other => Self::other(other),
+            RenderError::File(_) | RenderError::Stopped => Self::other(e),
         }
     }
 }
@@ -66,17 +66,16 @@ impl From<RenderError> for io::Error {
 impl Said {
     /// The caller's side of a call that has ended.
     pub fn in_call(call: &CallRecord) -> Self {
-        let began = |what: &Observation| match what {
-            Observation::UtteranceBegan { step } => Some(*step),
-            _ => None,
-        };
-        let said = call.log.iter().filter_map(|seen| Some((began(&seen.what)?, seen.at)));
-        Self { call: call.id, starts: call.dialled, ends: call.end.at, said: said.collect() }
+        let began = call.log.iter().filter_map(|seen| {
+            let Observation::UtteranceBegan { step } = seen.what else { return None };
+            Some((step, seen.at))
+        });
+        Self { call: call.id, starts: call.dialled, ends: call.end.at, steps: began.collect() }
     }
 
     /// Whether the caller said nothing.
     pub fn is_empty(&self) -> bool {
-        self.said.is_empty()
+        self.steps.is_empty()
     }
 
     /// How long the file plays, in milliseconds.
@@ -127,7 +126,7 @@ struct Caller<'a> {
 impl<'a> Caller<'a> {
     fn new(said: &Said, clips: &'a [Option<Clip>]) -> Result<Self, CodecError> {
         let mut packets = Vec::new();
-        for (step, began) in &said.said {
+        for (step, began) in &said.steps {
             let Some(Some(clip)) = clips.get(*step as usize) else { continue };
             let first = position(began.minus(clip.first_voiced_at), said.starts);
             let at = |packet: usize| first + (packet * FRAME) as u64;

@@ -137,7 +137,10 @@ impl Drop for Tape {
 
 impl fmt::Debug for Tape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tape").field("bytes", &self.len()).field("is_full", &self.is_full).finish()
+        f.debug_struct("Tape")
+            .field("bytes", &self.len())
+            .field("is_full", &self.is_full)
+            .finish_non_exhaustive()
     }
 }
 
@@ -184,7 +187,9 @@ mod tests {
             .map(|n| packet(n % 3, u64::from(n) << 33, if n == 9 { &[] } else { &long }))
             .map(|packet| Packet { at: Offset::from_micros(9), ..packet })
             .collect();
-        all.iter().for_each(|packet| tape.add(packet));
+        for packet in &all {
+            tape.add(packet);
+        }
         let kept = bytes(&tape);
         assert_eq!((kept.len(), tape.pieces.len() > 3), (tape.len(), true));
         assert_eq!(packets(&kept).collect::<Vec<_>>(), all);

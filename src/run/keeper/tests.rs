@@ -1,5 +1,4 @@
 //! Files of the calls that were chosen, an index that names them, and numbers that suffer from nothing.
-#![expect(clippy::disallowed_methods, reason = "a test of files")]
 
 use super::*;
 use crate::audio::opus::silence;

@@ -44,7 +44,7 @@ pub fn play(bytes: &[u8], hear: &mut dyn FnMut(&[i16])) -> Result<u64, Unplayabl
     }
     let mut player = Player { decoder: Decoder::new(RATE, Channels::Stereo)?, decoded: 0 };
     let mut pcm = vec![0; 2 * LONGEST];
-    let mut played = 0;
+    let mut count = 0;
     while let Some(page) = pages.next()? {
         let mut rest = page.body;
         for length in page.packets()? {
@@ -55,10 +55,10 @@ pub fn play(bytes: &[u8], hear: &mut dyn FnMut(&[i16])) -> Result<u64, Unplayabl
             let from = skip.min(heard);
             skip -= from;
             hear(&pcm[2 * from..2 * heard]);
-            played += (heard - from) as u64;
+            count += (heard - from) as u64;
         }
         if page.is_last {
-            return Ok(played);
+            return Ok(count);
         }
     }
     Err(bad("no end"))
