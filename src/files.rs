@@ -36,8 +36,17 @@ impl ReadError {
 /// Opens a regular file for reading. Returns at once also where opening would wait (a FIFO without a
 /// writer).
 pub fn open(path: &Path) -> Result<File, ReadError> {
+    regular(OpenOptions::new().read(true), path)
+}
+
+/// Opens a regular file, or a new one, to add to its end. Returns at once, as [`open`].
+pub fn append(path: &Path) -> Result<File, ReadError> {
+    regular(OpenOptions::new().append(true).create(true), path)
+}
+
+fn regular(how: &mut OpenOptions, path: &Path) -> Result<File, ReadError> {
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let file = how.custom_flags(flags).open(path)?;
     // Asked of the open file: the path may name another one by now.
     if file.metadata()?.is_file() { Ok(file) } else { Err(ReadError::NotRegular) }
 }

@@ -10,10 +10,7 @@ use super::failure::Failure;
 use super::terminal::{eprint_line, print_document};
 use super::{JobArgs, files};
 use crate::report::{junit, markdown};
-use rustix::fs::OFlags;
-use std::fs::OpenOptions;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Names the file to which a step of a workflow adds its summary.
@@ -47,13 +44,8 @@ pub(super) fn inform(report: Reported<'_>, folder: &Path, args: &JobArgs) -> Res
 
 /// Adds the summary to those of other runs in the same step, which have one limit together.
 fn append(report: Reported<'_>, folder: &Path, path: &Path) -> io::Result<()> {
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
-    let mut file = OpenOptions::new().append(true).create(true).custom_flags(flags).open(path)?;
-    let before = file.metadata()?;
-    if !before.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let used = usize::try_from(before.len()).unwrap_or(usize::MAX);
+    let mut file = crate::files::append(path).map_err(io::Error::other)?;
+    let used = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
     let between = if used > 0 { "\n" } else { "" };
     let left = markdown::LIMIT.saturating_sub(used + between.len());
     if left < markdown::LEAST {
