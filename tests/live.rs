@@ -59,6 +59,7 @@ const UNTIMED: [Case; 14] = [
         "an_agent_without_the_method_fails_the_call",
         dial::an_agent_without_the_method_fails_the_call,
     ),
+    ("what_a_call_leaves_behind_decides", dial::what_a_call_leaves_behind_decides),
     ("a_start_endpoint_lets_the_caller_in", dial::a_start_endpoint_lets_the_caller_in),
     (
         "a_room_that_an_endpoint_names_is_only_left",
@@ -86,6 +87,10 @@ const TIMED: [Case; 12] = [
     (
         "what_was_added_to_a_stage_is_attributed_to_it",
         turns::what_was_added_to_a_stage_is_attributed_to_it,
+    ),
+    (
+        "a_filler_whose_answer_never_comes_fails_the_call",
+        turns::a_filler_whose_answer_never_comes_fails_the_call,
     ),
     ("a_noise_is_ignored_or_counted", turns::a_noise_is_ignored_or_counted),
     ("a_server_that_dies_is_a_lost_connection", cases::a_server_that_dies_is_a_lost_connection),

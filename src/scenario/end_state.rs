@@ -193,7 +193,9 @@ mod tests {
             (json!({"n": false}), Some("`$.n` is null, not false")),
             (
                 json!([]),
-                Some("`$` is {\"list\":[{\"a\":1,\"b\":2}],\"n\":null,\"seats\":2,\"st…, not []"),
+                Some(
+                    "`$` is {\"list\":[{\"a\":1,\"b\":2}],\"n\":null,\"seats\":2,\"status\":\"booked\"…, not []",
+                ),
             ),
         ] {
             let found = difference("$", &wanted, &found);

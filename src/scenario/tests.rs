@@ -1,6 +1,7 @@
 //! What a scenario file means, and how each of its faults reads to whoever wrote it.
 
 mod dial;
+mod expectations;
 mod faults;
 mod hostile;
 mod reference;

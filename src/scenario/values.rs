@@ -299,8 +299,9 @@ pub(super) fn fraction(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> 
         return Ok(part);
     }
     // `90%` and `90` were meant as percent.
-    let percent = percentage(raw).or_else(|| Some(decimal(raw)? / 100.0));
-    let help = percent.filter(|part| *part > 0.0 && *part <= 1.0).map_or_else(
+    let part_of_1 = |n: f64| if n < 2.0 { n } else { n / 100.0 };
+    let meant = percentage(raw).or_else(|| decimal(raw).map(part_of_1));
+    let help = meant.filter(|part| *part > 0.0 && *part <= 1.0).map_or_else(
         || format!("write {}, such as `{}`", field.key.kind.wanted(), field.key.example),
         |part| format!("write `{}`", (part * 1e5).round() / 1e5),
     );

@@ -415,9 +415,10 @@ fn by_turn(values: &[Value]) -> BTreeMap<(CallId, u32), Value> {
     values.iter().filter(|v| v.value.is_finite()).map(|v| ((v.call, v.step), *v)).collect()
 }
 
-/// Whether each call that says something about the agent succeeded.
+/// Whether each call that says something about the agent succeeded, if that could be found out.
 fn well(measures: &Measures) -> BTreeMap<CallId, bool> {
-    measures.values(Metric::CallsOk).iter().map(|v| (v.call, v.value > 0.5)).collect()
+    let known = measures.values(Metric::CallsOk).iter().filter(|v| !v.censored);
+    known.map(|v| (v.call, v.value > 0.5)).collect()
 }
 
 #[cfg(test)]

@@ -205,3 +205,22 @@ pub(super) fn notes(results: &[ThresholdResult]) -> Vec<String> {
     };
     results.iter().filter_map(thin).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_rate_is_written_as_such_beside_its_interval() {
+        let text = |wanted, hits, n| pass_rate(wanted, Rate { hits, n });
+        assert_eq!(
+            text(0.9, 9, 10),
+            "pass rate 9 of 10 = 90 %, wanted 90 % (95 % interval 55.5 to 99.7 %)"
+        );
+        assert!(text(0.925, 2, 3).starts_with("pass rate 2 of 3 = 66.7 %, wanted 92.5 % ("));
+        assert!(
+            text(1.0, 9_999, 10_000).starts_with("pass rate 9999 of 10000 = 99.99 %, wanted 100 %")
+        );
+        assert!(text(0.9, 0, 0).starts_with("pass rate unknown, wanted 90 %: no call"));
+    }
+}

@@ -298,3 +298,59 @@ pub(crate) fn an_agent_that_does_not_start_shows_its_log(stage: &Stage) -> Teste
         && ran.stderr.contains("hint: --agent-ready names another sign");
     check(ran.code == Some(3) && said, "the sign is named", &ran)
 }
+
+/// The first call is booked when its state is asked for the third time, the second never; of the third nothing is known.
+pub(crate) fn what_a_call_leaves_behind_decides(stage: &Stage) -> Tested {
+    const TOKEN: &str = "bookings-token-0123";
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let at = listener.local_addr()?;
+    spawn(move || {
+        let mut first = 0;
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let (mut got, mut chunk) = (String::new(), [0; 4_096]);
+            while !got.ends_with("\r\n\r\n") {
+                let Ok(n @ 1..) = stream.read(&mut chunk) else { break };
+                got.push_str(&String::from_utf8_lossy(&chunk[..n]));
+            }
+            let is_first = got.split(' ').nth(1).is_some_and(|path| path.ends_with("-000"));
+            first += usize::from(is_first);
+            let (status, body) = match () {
+                () if !got.contains(TOKEN) => (401, "no token"),
+                () if is_first && first >= 3 => (200, "{\"status\": \"booked\", \"seats\": 2}"),
+                () if got.contains("-002 ") => (500, "bookings-token-0123 is odd"),
+                () => (200, "{\"status\": \"open\"}"),
+            };
+            let length = body.len();
+            let head =
+                format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}");
+            let _ = stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes());
+        }
+    });
+    let scenario = format!(
+        "version: 1
+name: booked
+agent: {{name: demo-agent, metadata: {{{SHORT}}}, join_timeout: 20s}}
+end_state:
+  - get: \"http://{at}/bookings/{{{{room}}}}\"
+    headers: {{Authorization: {{$env: BOOKINGS_TOKEN}}}}
+    within: 2s
+    equals: {{status: booked}}
+repeats: 3
+{TURNS}"
+    );
+    let scenario = stage.scenario("booked", &scenario.replace("SIGNALS\n", "\n"));
+    let out = stage.new_folder();
+    let mut command = stage.command(&scenario, &out);
+    let ran = ran(command.env("BOOKINGS_TOKEN", TOKEN).output()?, out);
+    check(ran.code != Some(0), "a call that books nothing fails the run", &ran)?;
+    let calls = ran.report["calls"].as_array().cloned().unwrap_or_default();
+    let causes: Vec<&Value> = calls.iter().map(|call| &call["cause"]).collect();
+    let expected = [Value::Null, json!("end_state"), json!("end_state_unknown")];
+    check(causes == expected.iter().collect::<Vec<_>>(), &format!("{causes:?}"), &ran)?;
+    let detail = calls[1]["cause_detail"].as_str().unwrap_or_default();
+    check(detail.ends_with("`$.status` is \"open\", not \"booked\""), detail, &ran)?;
+    let odd = calls[2]["cause_detail"].as_str().unwrap_or_default();
+    check(odd.ends_with("HTTP 500: … is odd"), odd, &ran)?;
+    check(!written(&ran).contains(TOKEN), "the token is written nowhere", &ran)
+}

@@ -160,3 +160,44 @@ thresholds: {{false_interruption_count: [\"count<2\", \"rate<0.4\"], calls_ok: \
     let held: Vec<bool> = held.iter().filter_map(|t| t["held"].as_bool()).collect();
     check(held.iter().filter(|h| !**h).count() == 1, "the count alone is allowed", &ran)
 }
+
+/// A filler over a tool, and the answer in the first call alone.
+pub(crate) fn a_filler_whose_answer_never_comes_fails_the_call(stage: &Stage) -> Tested {
+    let metadata = "{greeting: {text: Hello., audio_ms: 500}, replies: [\"Nine.\"], reply_audio_ms: 600, \
+         tool: {turn: 1, ms: 1500, filler: \"One moment.\"}, faults: [{kind: no_reply, calls: [1]}]}";
+    let beside = "{greeting: {text: Hello., audio_ms: 500}, replies: [\"Nine.\"], reply_audio_ms: 600, \
+         tool: {turn: 1, ms: 1500, gives: false}}";
+    let scenario = |name: &str, metadata: &str| {
+        format!(
+            "version: 1
+name: {name}
+agent: {{name: demo-agent, metadata: {metadata}, join_timeout: 20s}}
+turns:
+  - {{id: greeting, expect: {{agent: speaks, within: 5s}}}}
+  - id: hours
+    say: {{file: clips/hours.wav}}
+    expect: {{agent: responds, within: 6s, must_not: {{text: {{contains: sorry}}, tools: [hang_up]}}}}
+hangup: {{max_call: 60s}}
+repeats: 2
+pass_rate: 0.5
+"
+        )
+    };
+    let ran = stage.run(&stage.scenario("filler", &scenario("filler", metadata)), &[]);
+    check(ran.code == Some(0), "half of the calls are enough", &ran)?;
+    let causes: Vec<&Value> =
+        ran.report["calls"].as_array().into_iter().flatten().map(|call| &call["cause"]).collect();
+    check(causes[..] == [&Value::Null, &"no_answer".into()], &format!("{causes:?}"), &ran)?;
+    let answers: Vec<&Value> = ran.turns("hours").map(|turn| &turn["answer"]["censored"]).collect();
+    check(answers[..] == [&Value::from(false), &true.into()], &format!("{answers:?}"), &ran)?;
+    let text = ran.report["verdict"]["thresholds"][0]["text"].as_str();
+    check(text == Some("pass_rate: 0.5"), "the threshold is the pass rate", &ran)?;
+    let met = ran.turns("hours").flat_map(|turn| turn["content"].as_array().into_iter().flatten());
+    let results: Vec<&Value> = met.map(|content| &content["result"]).collect();
+    check(results == ["met"; 4], &format!("nothing forbidden: {results:?}"), &ran)?;
+    // A tool that gives nothing runs beside the whole answer.
+    let ran = stage.run(&stage.scenario("beside", &scenario("beside", beside)), &[]);
+    check(ran.report["metrics"]["calls_ok"]["rate"] == 1.0, "all calls are ok", &ran)?;
+    let fillers = ran.turns("hours").filter(|turn| turn["answer"]["filler_gap_ms"].is_number());
+    check(fillers.count() == 0, "and nothing is taken for a filler", &ran)
+}

@@ -1,4 +1,4 @@
-//! Cut-ins, answers after a filler, and what is not fine in silence.
+//! Cut-ins, answers after a filler, what is not fine in silence, and what a call leaves behind.
 
 use super::*;
 
@@ -145,4 +145,37 @@ fn a_reply_after_a_cut_in_is_late_when_it_comes_too_late() {
     };
     assert_eq!(replied(11_000), (false, 1.0));
     assert_eq!(replied(11_001), (true, 0.0));
+}
+
+#[test]
+fn a_call_that_leaves_something_else_behind_is_not_ok() {
+    use crate::record::StateFound::{self, AsWanted, Different, Unknown};
+    use crate::turn::{Cause, analyse};
+    let check = "{get: \"http://h/{{room}}\", equals: {a: 1}}";
+    let scenario = scenario_with(&format!("end_state: [{check}, {check}]"), vec![ask("hours")]);
+    let left = |found: &[StateFound]| {
+        let state = |(check, found): (u32, &StateFound)| {
+            let detail = format!("{found:?}");
+            is(9_500, Observation::EndState { check, found: *found, detail })
+        };
+        let heard = [connected(0), began(0, 0), said(0, 1_000, 2_000), voice(3_130, 4_000)];
+        let seen = (0..).zip(found).map(state).collect();
+        let log = [heard.concat(), seen].concat();
+        let recording = run("r", vec![call(0, log, 9_000, Outcome::Answered)], &scenario);
+        let analysis = analyse(&recording, &scenario);
+        let ok = analysis.measures.values(Metric::CallsOk)[0];
+        let failure = analysis.calls[0].failure.clone();
+        (failure.map(|f| (f.cause, f.detail)), ok.value, ok.censored)
+    };
+    let failed = |cause, detail: &str| Some((cause, detail.to_owned()));
+    assert_eq!(left(&[AsWanted, AsWanted]), (None, 1.0, false));
+    let wrong = failed(Cause::EndState, "end state 2: Different");
+    assert_eq!(left(&[AsWanted, Different]), (wrong.clone(), 0.0, false));
+    // What is known to be wrong is, whatever else is not known.
+    assert_eq!(left(&[Unknown, Different]), (wrong, 0.0, false));
+    let unknown = failed(Cause::EndStateUnknown, "end state 1: Unknown");
+    assert_eq!(left(&[Unknown, AsWanted]), (unknown, 0.0, true));
+    // A recording without it passes no call.
+    let missing = failed(Cause::EndStateUnknown, "end state 2: it was not looked at");
+    assert_eq!(left(&[AsWanted]), (missing, 0.0, true));
 }
