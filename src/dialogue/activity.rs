@@ -94,8 +94,9 @@ impl Activity {
                 let place = place.or_else(|| untold.then(|| self.begin(at, Doing::RunningTool)));
                 self.end(at, place);
                 if !self.tells_ends {
-                    let all = std::mem::take(&mut self.tools);
-                    all.into_values().for_each(|place| self.end(at, Some(place)));
+                    for place in std::mem::take(&mut self.tools).into_values() {
+                        self.end(at, Some(place));
+                    }
                 }
             }
             SessionEvent::ToolStarted { call, .. } => {

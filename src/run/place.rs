@@ -66,9 +66,8 @@ pub async fn place(
                 continue;
             }
             Next::Wait(until) => Some(until),
-            Next::WaitForEnd => None,
             Next::Finished if checks.is_empty() => break,
-            Next::Finished => None,
+            Next::WaitForEnd | Next::Finished => None,
         };
         let until = clock.instant(wait.unwrap_or_default()).into();
         tokio::select! {

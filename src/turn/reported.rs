@@ -38,7 +38,7 @@ pub(super) fn join(
     for seen in &call.log {
         let Observation::Session(event) = &seen.what else {
             if let Observation::Transcript { speaker, segment, text, last, .. } = &seen.what {
-                let text = Text { id: segment, text, whole: *last };
+                let text = Text { id: segment, words: text, whole: *last };
                 spoken.hear(heard, seen.at, *speaker, &text);
             }
             continue;

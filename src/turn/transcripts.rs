@@ -27,7 +27,7 @@ struct Segment {
 /// A text as it was read: whole when its stream was closed.
 pub(super) struct Text<'a> {
     pub(super) id: &'a str,
-    pub(super) text: &'a str,
+    pub(super) words: &'a str,
     pub(super) whole: bool,
 }
 
@@ -39,11 +39,11 @@ impl Transcripts {
         heard: &CallTimeline,
         at: Offset,
         speaker: Speaker,
-        Text { id, text, whole }: &Text<'_>,
+        Text { id, words, whole }: &Text<'_>,
     ) {
         let same = |s: &&mut Segment| s.speaker == speaker && s.id == *id;
         if let Some(known) = self.all.iter_mut().find(same) {
-            (*text).clone_into(&mut known.text);
+            (*words).clone_into(&mut known.text);
             known.whole = *whole;
             return;
         }
@@ -52,7 +52,7 @@ impl Transcripts {
             Speaker::Caller => None,
         };
         let step = heard.last_said(spoken.unwrap_or(at));
-        let (id, text) = ((*id).to_owned(), (*text).to_owned());
+        let (id, text) = ((*id).to_owned(), (*words).to_owned());
         self.all.push(Segment { step, speaker, id, at, text, whole: *whole });
     }
 

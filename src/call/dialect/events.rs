@@ -101,8 +101,8 @@ struct Output {
     name: String,
     #[serde(default)]
     is_error: bool,
-    #[serde(default)]
-    output: serde_json::Value,
+    #[serde(default, rename = "output")]
+    given: serde_json::Value,
     created_at: Option<f64>,
 }
 
@@ -287,7 +287,7 @@ fn ran(tools: &Tools, at: Offset) -> Vec<Stamped> {
         call: &o.call_id,
         name: &o.name,
         is_error: o.is_error,
-        gave: (!o.output.is_null()).then(|| o.output.as_str() != Some("")),
+        gave: (!o.given.is_null()).then(|| o.given.as_str() != Some("")),
     });
     told_of.push(told(at, SessionEvent::ToolsExecuted { tools: executed(calls, outputs) }));
     told_of

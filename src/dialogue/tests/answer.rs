@@ -122,7 +122,7 @@ fn a_tool_beside_the_whole_answer_or_after_it_leaves_nothing_out() {
 #[test]
 fn of_work_that_tells_no_more_it_is_not_known() {
     let stopped = states(&[(6_020, "listening")]);
-    assert_eq!(answer(&and(filler(), &[stopped.clone()])), Answer::Unknown);
+    assert_eq!(answer(&and(filler(), std::slice::from_ref(&stopped))), Answer::Unknown);
     assert_eq!(answer(&and(filler(), &[executed(6_005, None), stopped])), Answer::Unknown);
     // Only the states are known.
     let thought = states(&[(4_050, "thinking"), (6_000, "listening")]);

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::scenario::testing::parsed;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 
 const SECRET: &str = "sk-very-secret";
 
@@ -23,17 +23,20 @@ fn states(checks: &str) -> EndStates {
 }
 
 /// Answers the nth request with `answers[n]`, then with the last; keeps the requests.
-async fn server(answers: Vec<String>) -> (u16, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+fn server(answers: Vec<String>) -> (u16, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let requests = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&requests);
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut got = Vec::new();
+    // Ends with the tests.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let (mut got, mut chunk) = (Vec::new(), [0; 4_096]);
             while !got.ends_with(b"\r\n\r\n") {
-                assert!(stream.read_buf(&mut got).await.unwrap() > 0);
+                let n = stream.read(&mut chunk).unwrap();
+                assert!(n > 0, "the request ended early");
+                got.extend_from_slice(&chunk[..n]);
             }
             let n = {
                 let mut all = kept.lock().unwrap();
@@ -41,7 +44,7 @@ async fn server(answers: Vec<String>) -> (u16, Arc<Mutex<Vec<String>>>) {
                 all.len() - 1
             };
             let answer = answers.get(n).or(answers.last()).unwrap();
-            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.write_all(answer.as_bytes());
         }
     });
     (port, requests)
@@ -61,7 +64,7 @@ fn never() -> watch::Receiver<bool> {
 
 /// What the only check comes to with these answers, `within` 600 ms, and how often it was asked for.
 async fn found(answers: &[String]) -> (StateFound, String, usize) {
-    let (port, requests) = server(answers.to_vec()).await;
+    let (port, requests) = server(answers.to_vec());
     let states = states(&format!(
         "{{get: \"http://127.0.0.1:{port}/b/{{{{room}}}}?key=1\", within: 600ms, \
          headers: {{Authorization: {{$env: TOKEN}}}}, equals: {{status: booked, room: \"{{{{room}}}}\"}}}}"
@@ -86,7 +89,10 @@ const BOOKED: &str = r#"{"status": "booked", "room": "a \"room\"", "seats": 2}"#
 #[tokio::test]
 async fn a_state_is_waited_for() {
     let [booked, open] = [BOOKED, r#"{"status": "open"}"#].map(|body| http("200 OK", body));
-    assert_eq!(found(&[booked.clone()]).await, (StateFound::AsWanted, String::new(), 1));
+    assert_eq!(
+        found(std::slice::from_ref(&booked)).await,
+        (StateFound::AsWanted, String::new(), 1)
+    );
     let late = found(&[http("404 Not Found", ""), open.clone(), booked]).await;
     assert_eq!(late, (StateFound::AsWanted, String::new(), 3));
     let (is, detail, asked) = found(&[open]).await;
@@ -122,16 +128,16 @@ async fn what_a_server_does_not_say_is_unknown() {
 
 #[tokio::test]
 async fn what_was_so_before_a_call_proves_nothing() {
-    let (port, _) = server(vec![http("200 OK", "{\"a\": 1}")]).await;
+    let (port, _) = server(vec![http("200 OK", "{\"a\": 1}")]);
     let get = format!("get: \"http://127.0.0.1:{port}/\", within: 1ms");
     let states = states(&format!("{{{get}, equals: {{a: 1}}}}, {{{get}, equals: {{a: 2}}}}"));
     let before = states.before(&names()).await;
     assert_eq!(before, [true, false]);
     let clock = Clock::start();
     let seen = states.after(&names(), &before, clock, clock.now(), never()).await;
-    let found = |seen: &Stamped| match &seen.what {
-        Observation::EndState { found, .. } => *found,
-        other => panic!("{other:?}"),
+    let found = |seen: &Stamped| {
+        let Observation::EndState { found, .. } = &seen.what else { panic!("{seen:?}") };
+        *found
     };
     let found: Vec<_> = seen.iter().map(found).collect();
     assert_eq!(found, [StateFound::Unknown, StateFound::Different]);

@@ -174,7 +174,7 @@ fn texts_count_when_they_are_whole_and_of_the_last_that_was_said() {
     assert_eq!(found(NOT_WORD, &[transcript(3_100, "nine", false)]), unknown);
     let later = voice(5_200, 5_400);
     let segments = [transcript(3_100, "nine", true), transcript(5_150, "to six", true)];
-    assert_eq!(found(NOT_WORD, &[&segments[..1], &[later.clone()]].concat()), unknown);
+    assert_eq!(found(NOT_WORD, &[&segments[..1], std::slice::from_ref(&later)].concat()), unknown);
     assert_eq!(found(NOT_WORD, &[&segments[..], &[later]].concat()), (vec![Met], false));
 }
 
