@@ -18,6 +18,7 @@ pub mod junit;
 pub mod annotations;
 pub mod openmetrics;
 pub mod csv;
+pub mod html;
 
 #[cfg(test)]
 pub(crate) mod fixture;

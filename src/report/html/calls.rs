@@ -1,0 +1,135 @@
+//! The calls: the list, those to look at first at its front, and the place where the script shows one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use maud::{Markup, html};
+
+use super::Sound;
+use super::marks::{cause, ms, shown};
+use super::ranking::slowest;
+use crate::report::Report;
+use crate::time::Offset;
+use crate::turn::CallFacts;
+
+/// Where the audio of the calls is.
+pub(super) struct Sounds<'a> {
+    by_call: BTreeMap<u32, &'a Sound>,
+    inside: BTreeSet<u32>,
+}
+
+impl<'a> Sounds<'a> {
+    /// The audio of the calls at the front is in the page as long as that stays within `budget` bytes.
+    pub(super) fn choose(sounds: &'a [Sound], order: &[&CallFacts], budget: u64) -> Self {
+        let usable = sounds.iter().filter(|sound| is_safe(&sound.file));
+        let by_call: BTreeMap<u32, &Sound> = usable.map(|sound| (sound.call.0, sound)).collect();
+        let mut left = budget;
+        let mut inside = BTreeSet::new();
+        for call in order {
+            let Some(sound) = by_call.get(&call.call.0) else { continue };
+            // As base64 it takes a third more.
+            let bytes = sound.bytes.div_ceil(3).saturating_mul(4);
+            let Some(rest) = left.checked_sub(bytes) else { break };
+            left = rest;
+            inside.insert(call.call.0);
+        }
+        Self { by_call, inside }
+    }
+
+    pub(super) fn of(&self, call: &CallFacts) -> Option<&'a Sound> {
+        self.by_call.get(&call.call.0).copied()
+    }
+
+    pub(super) fn is_inside(&self, call: &CallFacts) -> bool {
+        self.inside.contains(&call.call.0)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_call.is_empty()
+    }
+}
+
+/// A recording chooses no path outside its folder: `audio/007.ogg`.
+fn is_safe(file: &str) -> bool {
+    let digits = file.strip_prefix("audio/").and_then(|rest| rest.strip_suffix(".ogg"));
+    digits.is_some_and(|d| !d.is_empty() && d.len() <= 10 && d.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// The list of the calls.
+pub(super) fn section(report: &Report, order: &[&CallFacts], sounds: &Sounds<'_>) -> Markup {
+    html! {
+        section aria-labelledby="calls" {
+            h2 #calls { "Calls" }
+            p {
+                "Calls that failed come first, then those with the slowest turn. Open one to see both sides on one "
+                "axis, with the agent's stages beneath the gap they explain"
+                @if !sounds.is_empty() { ", and to hear it" }
+                "."
+            }
+            noscript {
+                p.note {
+                    "The page of a call needs JavaScript. "
+                    code { "loadcall calls RUN ID" } " shows a call in the terminal; its audio, where it was kept, is in the "
+                    "folder " code { "audio" } " beside this file."
+                }
+            }
+            div.scroll tabindex="0" role="region" aria-label="List of the calls" {
+                table #call-list {
+                    caption { "All " (order.len()) " calls" }
+                    thead { tr {
+                        th scope="col" { "call" } th scope="col" { "result" }
+                        th.number scope="col" { "slowest turn (ms)" } th scope="col" { "turn" }
+                        th scope="col" { "dialled (UTC)" } th scope="col" { "audio" }
+                    } }
+                    tbody { @for call in order { (row(report, call, sounds)) } }
+                }
+            }
+        }
+    }
+}
+
+fn row(report: &Report, call: &CallFacts, sounds: &Sounds<'_>) -> Markup {
+    let id = call.call.0;
+    let (sign, class) = match call.ok() {
+        Some(true) => ("✓ ok", "good"),
+        Some(false) => ("✗ ", "bad"),
+        None => ("– ", "plain"),
+    };
+    let slowest = slowest(call);
+    html! {
+        tr {
+            th scope="row" { a href={ "#call-" (id) } { (id) } }
+            td {
+                span.(class) { (sign) }
+                @if let Some(failure) = &call.failure { (cause(failure.cause)) }
+            }
+            @match slowest {
+                Some(slowest) => {
+                    td.number { @if slowest.censored { "≥\u{a0}" } (ms(slowest.ms)) }
+                    td { (shown(&slowest.turn.id)) }
+                }
+                None => { td.number { "–" } td { "–" } }
+            }
+            td { (time_of_day(report, call.dialled)) }
+            td {
+                @match sounds.of(call) {
+                    Some(_) if sounds.is_inside(call) => "here",
+                    Some(_) => "file",
+                    None => "–",
+                }
+            }
+        }
+    }
+}
+
+/// `16:54:52`; nothing where the recording's clock cannot be read.
+pub(super) fn time_of_day(report: &Report, at: Offset) -> String {
+    let began = report.judged.analysis.head.started_at.parse::<jiff::Timestamp>().ok();
+    let moment = began
+        .and_then(|began| began.checked_add(jiff::SignedDuration::from_micros(at.micros())).ok());
+    moment.map_or(String::new(), |moment| moment.strftime("%H:%M:%S").to_string())
+}
+
+/// Where the script shows a call.
+pub(super) fn stage() -> Markup {
+    html! { article #call hidden aria-labelledby="call-title" {} }
+}

@@ -1,0 +1,153 @@
+//! The caller itself: did it keep its schedule, how far off is it, and what exactly was run.
+
+use maud::{Markup, html};
+
+use super::marks::{ms, shown};
+use crate::measured::Fingerprint;
+use crate::record::Calibration;
+use crate::report::Report;
+use crate::report::counts::loss;
+use crate::text::grouped;
+use crate::verdict::{Baseline, MAX_PACING_P99_MS};
+
+pub(super) fn section(report: &Report) -> Markup {
+    let analysis = &report.judged.analysis;
+    let media = &analysis.media;
+    html! {
+        section aria-labelledby="health" {
+            h2 #health { "Load generator health" }
+            dl.facts {
+                @match &report.pacing {
+                    None => div { dt { "own audio" } dd { "none was sent" } },
+                    Some(pacing) => {
+                        div {
+                            dt { "own audio left late, p99" }
+                            dd {
+                                (tenth(pacing.p99_ms)) " of at most " (ms(MAX_PACING_P99_MS)) "\u{a0}ms; p50 "
+                                (tenth(pacing.p50_ms)) ", at most " (tenth(pacing.max_ms)) " (n\u{a0}"
+                                (grouped(&pacing.n.to_string())) ")"
+                            }
+                        }
+                    }
+                }
+                div { dt { "packets never sent" } dd { (grouped(&media.skipped.to_string())) } }
+                div {
+                    dt { "agent's packets received" }
+                    dd {
+                        (grouped(&media.received.to_string())) ", " (grouped(&media.lost.to_string())) " lost ("
+                        (format!("{:.2}", loss(media) * 100.0)) "\u{a0}%), largest gap "
+                        (ms(media.largest_gap_ms)) "\u{a0}ms"
+                    }
+                }
+            }
+            (calibration(analysis.head.calibration.as_ref()))
+        }
+    }
+}
+
+fn tenth(of: f64) -> String {
+    format!("{of:.1}\u{a0}ms")
+}
+
+fn calibration(known: Option<&Calibration>) -> Markup {
+    let Some(known) = known else {
+        return html! {
+            p.note {
+                "Not calibrated: " code { "loadcall calibrate" } " measures loadcall's own error on this machine."
+            }
+        };
+    };
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Calibration" {
+            table {
+                caption {
+                    "Error of this caller, calibrated " (shown(known.at.split('T').next().unwrap_or_default()))
+                    " with " (known.calls) " calls, " (known.concurrency) " at a time, in milliseconds"
+                }
+                thead { tr {
+                    th scope="col" { "of" } th.number scope="col" { "n" } th.number scope="col" { "on average" }
+                    th.number scope="col" { "within, p95" } th.number scope="col" { "within, p99" }
+                } }
+                tbody {
+                    @for error in &known.errors {
+                        tr {
+                            th scope="row" { (shown(&error.of)) } td.number { (error.n) }
+                            td.number { (format!("{:+.1}", error.bias_ms)) }
+                            td.number { (format!("{:.1}", error.abs_p95_ms)) }
+                            td.number { (format!("{:.1}", error.abs_p99_ms)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What was run, and what differs from the baseline.
+pub(super) fn fingerprint(report: &Report, baseline: Option<&Baseline>) -> Markup {
+    let print = report.judged.measured().fingerprint;
+    let differences = baseline.map(|baseline| differing(report, baseline));
+    html! {
+        section aria-labelledby="fingerprint" {
+            h2 #fingerprint { "What was run" }
+            dl.facts {
+                @for (name, value) in facts(report, &print) {
+                    @if !value.is_empty() { div { dt { (name) } dd { (shown(&value)) } } }
+                }
+            }
+            @match differences {
+                None => p.note { "There is no baseline at hand whose conditions could differ." },
+                Some(all) if all.is_empty() => p { "Nothing that is recorded differs from the baseline." },
+                Some(all) => {
+                    h3 { "What differs from the baseline" }
+                    ul { @for one in all { li { (shown(&one)) } } }
+                }
+            }
+        }
+    }
+}
+
+fn differing(report: &Report, baseline: &Baseline) -> Vec<String> {
+    let judged = &report.judged;
+    let all = match baseline.comparable(&judged.analysis, &judged.scenario) {
+        Ok(slight) => slight,
+        Err(other) => other.differences.into_iter().chain(other.slight).collect(),
+    };
+    all.iter().map(ToString::to_string).collect()
+}
+
+fn facts(report: &Report, print: &Fingerprint) -> Vec<(&'static str, String)> {
+    let head = &report.judged.analysis.head;
+    let options = print.agent_options.iter().map(|(name, value)| format!("{name} {value}"));
+    let joined = |of: Vec<String>| of.join(", ");
+    vec![
+        ("run", head.run_id.clone()),
+        ("began", head.started_at.clone()),
+        ("scenario", format!("{} ({})", print.scenario, head.scenario_path)),
+        ("agent", print.agent.clone()),
+        ("start endpoint", print.start.clone()),
+        ("agent SDK", print.agent_sdk.clone().unwrap_or_default()),
+        ("models", joined(print.models.iter().cloned().collect())),
+        ("agent options", joined(options.collect())),
+        ("server", head.server_url.clone()),
+        ("server version", print.server_version.clone()),
+        ("server region", print.server_region.clone()),
+        ("calls at a time", print.concurrency.to_string()),
+        ("seed", head.seed.to_string()),
+        ("loadcall", print.loadcall_version.clone()),
+        ("caller's host", print.host.clone()),
+    ]
+}
+
+/// What a reader of the numbers has to know: the reasons of the verdict after the first, and the notes.
+pub(super) fn remarks(report: &Report) -> Markup {
+    let reasons = report.judged.verdict.reasons.iter().skip(1);
+    let all: Vec<&String> = reasons.chain(&report.notes).collect();
+    html! {
+        section aria-labelledby="remarks" {
+            h2 #remarks { "Remarks" }
+            @if all.is_empty() { p { "None." } }
+            ul { @for one in all { li { (shown(one)) } } }
+        }
+    }
+}

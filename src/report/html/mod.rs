@@ -1,0 +1,260 @@
+//! `report.html`: the report as one page that opens from disk. Pure: recorded calls and kept audio are handed in,
+//! one after another, and written as they come, so that no run stands in memory.
+//!
+//! The page asks the network for nothing, and a content security policy holds it to that: the only script and the
+//! only style are those of this folder, by their hashes. Text of others is escaped where it is written (`maud`),
+//! shortened and made harmless before ([`crate::text`]); the script builds text nodes of it, never markup.
+
+mod calls;
+mod changes;
+mod data;
+mod findings;
+mod glossary;
+mod instrument;
+mod load;
+mod marks;
+mod outcomes;
+mod ranking;
+mod svg;
+mod turns;
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use base64::write::EncoderWriter;
+use maud::{Markup, PreEscaped, html};
+use sha2::{Digest as _, Sha256};
+
+use calls::Sounds;
+use data::Audio;
+use marks::shown;
+
+use super::Report;
+use crate::record::CallId;
+use crate::text::count;
+use crate::time::Offset;
+use crate::turn::CallFacts;
+use crate::turn::Lanes;
+use crate::verdict::Baseline;
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// Bytes that the calls take beside their audio: the page of a large run stays below five megabytes.
+const CALLS: usize = 3_900_000;
+/// The calls to look at first get what anybody reads.
+const FIRST: usize = 50;
+const OF_A_FIRST: usize = 20_000;
+
+/// What a page is made from, beside the calls themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a> {
+    pub report: &'a Report,
+    /// The baseline the run was judged by, for the distributions of both; `None` when it is not at hand.
+    pub baseline: Option<&'a Baseline>,
+    /// The audio that was kept.
+    pub sounds: &'a [Sound],
+    /// Bytes of audio that are put into the page, as text, for the calls to look at first; the rest is linked.
+    pub audio_bytes: u64,
+}
+
+/// The kept audio of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sound {
+    pub call: CallId,
+    /// Relative to the page: `audio/007.ogg`. Any other form is left out.
+    pub file: String,
+    /// The moment of its first sample.
+    pub starts: Offset,
+    pub length_ms: f64,
+    pub bytes: u64,
+}
+
+/// Writes the page. `calls` are those of the run in any order; `audio` gives the bytes of what is put into the page,
+/// and `None` for what cannot be read, which is linked instead.
+pub fn write(
+    page: Page<'_>,
+    calls: impl IntoIterator<Item = io::Result<Lanes>>,
+    mut audio: impl FnMut(&Sound) -> Option<Vec<u8>>,
+    mut out: impl Write,
+) -> io::Result<()> {
+    let report = page.report;
+    let order = ranking::ranked(report);
+    let sounds = Sounds::choose(page.sounds, &order, page.audio_bytes);
+    out.write_all(head(report).as_bytes())?;
+    for section in sections(page, &order, &sounds) {
+        out.write_all(section.into_string().as_bytes())?;
+    }
+    out.write_all(after(page).into_string().as_bytes())?;
+    write!(
+        out,
+        "<script type=\"application/json\" id=\"shared\">{}</script>",
+        data::shared(report, &order)
+    )?;
+    let rank: BTreeMap<CallId, (usize, &CallFacts)> =
+        order.iter().enumerate().map(|(rank, call)| (call.call, (rank, *call))).collect();
+    for lanes in calls {
+        let lanes = lanes?;
+        let Some((rank, call)) = rank.get(&lanes.call) else { continue };
+        let sound = sounds.of(call);
+        let kept = sound.filter(|_| sounds.is_inside(call));
+        // What is larger than it was said to be is not what was meant.
+        let bytes = kept.and_then(|kept| audio(kept).filter(|b| b.len() as u64 <= kept.bytes));
+        let of = sound.map(|sound| as_data(sound, bytes.is_some(), lanes.dialled));
+        let at = calls::time_of_day(report, lanes.dialled);
+        let most = room_of(*rank, order.len());
+        if let Some(json) = data::call(call, &lanes, &at, of.as_ref(), most) {
+            let id = call.call.0;
+            write!(out, "\n<script type=\"application/json\" id=\"data-{id}\">{json}</script>")?;
+            if let Some(bytes) = bytes {
+                write!(out, "\n<script type=\"text/plain\" id=\"audio-{id}\">")?;
+                let mut encoder = EncoderWriter::new(&mut out, &STANDARD);
+                encoder.write_all(&bytes)?;
+                encoder.finish()?;
+                drop(encoder);
+                out.write_all(b"</script>")?;
+            }
+        }
+    }
+    write!(out, "\n<script>{SCRIPT}</script>\n</body>\n</html>\n")
+}
+
+fn as_data(sound: &Sound, inside: bool, dialled: Offset) -> Audio {
+    let ms = Offset::from_micros(0).plus_micros(micros(sound.length_ms));
+    Audio {
+        from: data::since(sound.starts, dialled),
+        ms: data::since(ms, Offset::default()),
+        inside,
+        file: sound.file.clone(),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
+fn micros(ms: f64) -> i64 {
+    (ms * 1_000.0) as i64
+}
+
+/// How many bytes a call may take.
+fn room_of(rank: usize, calls: usize) -> usize {
+    if rank < FIRST {
+        return OF_A_FIRST;
+    }
+    let left = CALLS - FIRST * OF_A_FIRST;
+    (left / calls.saturating_sub(FIRST).max(1)).min(OF_A_FIRST)
+}
+
+/// Everything before the body's content.
+fn head(report: &Report) -> String {
+    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
+    let policy = format!(
+        "default-src 'none'; script-src {}; style-src {}; media-src 'self' data: blob:; base-uri 'none'; \
+         form-action 'none'",
+        hash(SCRIPT),
+        hash(STYLE)
+    );
+    let (word, _) = marks::judgement(report.judged.verdict.outcome);
+    let title = format!("{word}: {}", shown(report.judged.scenario.name()));
+    let meta = html! {
+        meta charset="utf-8";
+        meta http-equiv="Content-Security-Policy" content=(policy);
+        meta name="viewport" content="width=device-width, initial-scale=1";
+        meta name="color-scheme" content="light dark";
+        meta name="referrer" content="no-referrer";
+        title { (title) }
+        style { (PreEscaped(STYLE)) }
+    };
+    format!("<!DOCTYPE html>\n<html lang=\"en\">\n<head>{}</head>\n<body>\n", meta.into_string())
+}
+
+fn sections(page: Page<'_>, order: &[&CallFacts], sounds: &Sounds<'_>) -> Vec<Markup> {
+    let report = page.report;
+    let comparison = report.judged.verdict.comparison.as_ref();
+    // A baseline that has changed since is not the one the run was judged by.
+    let judged_by = page.baseline.filter(|baseline| {
+        comparison
+            .is_some_and(|c| baseline.run_ids().eq(c.baseline_runs.iter().map(String::as_str)))
+    });
+    vec![
+        masthead(report),
+        html! { (PreEscaped("<main id=\"main\" tabindex=\"-1\"><div id=\"run\"><div class=\"first\">")) },
+        verdict::section(report),
+        verdict::primary_section(report),
+        html! { (PreEscaped("</div>")) },
+        verdict::thresholds(report),
+        changes::section(report),
+        outcomes::section(report),
+        turns::section(report, judged_by.map(Baseline::measures)),
+        load::section(report),
+        calls::section(report, order, sounds),
+        instrument::section(report),
+        instrument::fingerprint(report, page.baseline),
+        instrument::remarks(report),
+        glossary::section(report),
+        html! { (PreEscaped("</div>")) (calls::stage()) (PreEscaped("</main>")) },
+    ]
+}
+
+/// What was run, and the way to each section.
+fn masthead(report: &Report) -> Markup {
+    let analysis = &report.judged.analysis;
+    let agent = match report.judged.scenario.agent().name.as_str() {
+        "" if report.judged.scenario.dispatch().is_some() => "agent of a start endpoint".to_owned(),
+        "" => "automatic dispatch".to_owned(),
+        name => format!("agent {}", shown(name)),
+    };
+    let placed = analysis.calls.len();
+    let calls = match report.planned() {
+        Some(planned) if planned as usize != placed => format!("{placed} of {planned} calls"),
+        Some(_) | None => count(placed, "call"),
+    };
+    let took =
+        report.duration_ms().map_or(String::new(), |ms| format!(" in {:.1}\u{a0}s", ms / 1_000.0));
+    let began = analysis.head.started_at.parse::<jiff::Timestamp>();
+    let began = began.map_or_else(
+        |_| shown(&analysis.head.started_at),
+        |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+    );
+    html! {
+        a.skip href="#main" { "Skip to the report" }
+        header.top {
+            h1 { (shown(report.judged.scenario.name())) }
+            p { (agent) " · " (calls) (took) " · " (began) }
+            nav aria-label="Sections" {
+                @for (id, name) in SECTIONS { a href={ "#" (id) } { (name) } " " }
+            }
+        }
+    }
+}
+
+const SECTIONS: [(&str, &str); 10] = [
+    ("verdict", "Verdict"),
+    ("thresholds", "Thresholds"),
+    ("changes", "Changes"),
+    ("outcomes", "Outcomes"),
+    ("turns", "Turns"),
+    ("load", "Load"),
+    ("calls", "Calls"),
+    ("health", "Health"),
+    ("fingerprint", "What was run"),
+    ("definitions", "Definitions"),
+];
+
+fn after(page: Page<'_>) -> Markup {
+    html! {
+        footer {
+            p { "loadcall " (shown(&page.report.judged.analysis.head.loadcall_version)) " · nothing in this page asks the network" }
+            @if !page.sounds.is_empty() {
+                p {
+                    "The audio of these calls is speech, which is personal data. "
+                    code { "--keep-audio none" } " keeps none."
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
