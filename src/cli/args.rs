@@ -121,6 +121,9 @@ pub(super) enum Command {
         baseline: Option<PathBuf>,
         #[command(flatten)]
         different: DifferentArg,
+        /// Audio in the HTML report, for the calls with the worst turns; that of the others is linked.
+        #[arg(long, value_name = "SIZE", default_value = "10MB", value_parser = size)]
+        html_audio: u64,
     },
     /// List the calls of a recorded run, or show one of them from its beginning to its end. Needs no server.
     #[command(after_help = examples::CALLS)]
@@ -175,6 +178,8 @@ pub(super) enum ReportFormat {
     CallsCsv,
     /// CSV with a row for each turn.
     TurnsCsv,
+    /// One page, for a browser.
+    Html,
 }
 
 /// What a job of a CI service gets of a run.
@@ -209,6 +214,20 @@ fn whole(
 
 fn seed(text: &str) -> Result<u64, &'static str> {
     text.parse().map_err(|_| "write a whole number, such as 1")
+}
+
+/// `10MB` → bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit: u64 = match text.get(digits.len()..).unwrap_or_default() {
+        "" | "B" => 1,
+        "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        _ => return Err("a size is a number with B, kB, MB or GB, such as 10MB".to_owned()),
+    };
+    let number = digits.parse::<u64>().map_err(|e| e.to_string())?;
+    number.checked_mul(unit).ok_or_else(|| "this is too large".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, Args)]

@@ -25,6 +25,7 @@ mod logging;
 mod machine;
 mod man;
 mod noise;
+mod page;
 mod progress;
 mod recorded;
 mod report;
@@ -86,8 +87,8 @@ pub fn main() -> ExitCode {
             compare::compare(&run.path, baseline.as_deref(), different.into(), fail_on.fail_on)
         }
         Command::Accept(args) => accept::accept(&args),
-        Command::Report { run, format, baseline, different } => {
-            report::report(&run.path, format, baseline.as_deref(), different.into())
+        Command::Report { run, format, baseline, different, html_audio } => {
+            report::report(&run.path, format, baseline.as_deref(), different.into(), html_audio)
         }
         Command::Calls { run, call, failed, worst, format } => {
             let selection = match worst {

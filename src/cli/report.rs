@@ -8,7 +8,7 @@ use super::documents::Reported;
 use super::exit;
 use super::failure::Failure;
 use super::terminal::{print_document, print_json, print_json_with, print_result};
-use super::{ReportFormat, recorded};
+use super::{ReportFormat, page, recorded};
 use crate::report::paired::{self, PairedReport};
 use crate::report::{Report, csv, json, markdown, openmetrics};
 use crate::verdict::{FailOn, JudgedPair, Mismatch};
@@ -22,6 +22,7 @@ pub(super) fn report(
     format: ReportFormat,
     baseline: Option<&Path>,
     mismatch: Mismatch,
+    html_audio: u64,
 ) -> Result<u8, Failure> {
     if recorded::is_ab(path) {
         if baseline.is_some() {
@@ -33,6 +34,12 @@ pub(super) fn report(
         return Ok(exit::PASS);
     }
     let report = Report::new(recorded::judged(path, baseline, mismatch)?);
+    if format == ReportFormat::Html {
+        let scenario = Path::new(&report.judged.analysis.head.scenario_path);
+        let baseline = recorded::baseline_for(scenario, baseline)?;
+        print_document(|out| page::write(&report, baseline.as_ref(), path, html_audio, out))?;
+        return Ok(exit::PASS);
+    }
     print(Reported::Run(&report), format, path)?;
     Ok(exit::PASS)
 }
@@ -59,6 +66,8 @@ fn print(report: Reported<'_>, format: ReportFormat, place: &Path) -> Result<(),
             document(&report.annotations().gitlab(&page_of_the_job()?))
         }
         ReportFormat::Openmetrics => document(&openmetrics::render(of_one(report, place)?)),
+        // Of a run it is written where the calls are at hand.
+        ReportFormat::Html => Err(recorded::ab_has_no_such_format(place)),
         ReportFormat::CallsCsv => {
             let report = of_one(report, place)?;
             print_document(|out| csv::calls(report, out))

@@ -11,8 +11,8 @@ use crate::report::Report;
 use crate::scenario::Act;
 use crate::text::{clipped, safe};
 use crate::time::Offset;
-use crate::turn::{Lanes, Stretch, Weight};
 use crate::turn::{CallFacts, Part, Reply, Turn};
+use crate::turn::{Lanes, Stretch, Weight};
 
 /// How much of a call is kept, from everything that anybody reads to what must be there.
 const LIMITS: [Limit; 4] = [

@@ -3,8 +3,8 @@
 use super::marks::{ms, shown};
 use super::ranking::slowest;
 use crate::time::Offset;
-use crate::turn::{Lanes, Weight};
 use crate::turn::{CallFacts, Path, Reply, Turn};
+use crate::turn::{Lanes, Weight};
 
 /// Something found at a moment of a call.
 #[derive(Debug, Clone, PartialEq)]
