@@ -42,6 +42,17 @@ tools: .tools/ready
 	@tests/formats/setup.sh >/dev/null
 	@touch $@
 
+# The browser that the HTML report is tested in, as packages of npm (70 megabytes; needs Node 20 or newer).
+.PHONY: browser
+browser: .tools/page/ready
+
+.tools/page/ready: tests/page/package-lock.json
+	@command -v npm >/dev/null || { echo "error: there is no npm, which installs the browser for the tests of the page: install Node 20 or newer"; exit 1; }
+	@mkdir -p $(@D)
+	@cp tests/page/package.json tests/page/package-lock.json $(@D)
+	@cd $(@D) && npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
 .PHONY: rust
 rust:
 	@command -v cargo >/dev/null || { echo "error: there is no cargo: install Rust 1.89 or newer (https://rustup.rs)"; exit 1; }
@@ -70,7 +81,7 @@ tests: linting
 .PHONY: test
 test: rust
 	cargo fmt --all --check
-	@$(BESIDE) tools tests
+	@$(BESIDE) tools browser tests
 	$(PYTHON) -m unittest discover --start-directory demo
 	$(LINTED) LOADCALL_REQUIRE_LIVE=1 cargo test --workspace --all-targets
 	$(LINTED) cargo test --workspace --doc

@@ -51,7 +51,8 @@ pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     let a = (a, recorded::analyse(&folders[0])?.1);
     let b = (b, recorded::analyse(&folders[1])?.1);
     let judged = JudgedPair::judge(a, b, args.seed);
-    let (report, written) = documents::write_pair(judged, &new.folder, &folders);
+    let (report, written) =
+        documents::write_pair(judged, &new.folder, &folders, job.page.html_audio);
     if args.out.is_none() {
         files::point_latest_at(&new.folder);
     }

@@ -121,9 +121,8 @@ pub(super) enum Command {
         baseline: Option<PathBuf>,
         #[command(flatten)]
         different: DifferentArg,
-        /// Audio in the HTML report, for the calls with the worst turns; that of the others is linked.
-        #[arg(long, value_name = "SIZE", default_value = "10MB", value_parser = size)]
-        html_audio: u64,
+        #[command(flatten)]
+        page: PageArgs,
     },
     /// List the calls of a recorded run, or show one of them from its beginning to its end. Needs no server.
     #[command(after_help = examples::CALLS)]
@@ -188,6 +187,19 @@ pub(super) struct JobArgs {
     /// Write a summary in Markdown to this file (default: the one GITHUB_STEP_SUMMARY names, if it is set).
     #[arg(long, value_name = "FILE")]
     pub(super) summary: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) page: PageArgs,
+}
+
+/// Bytes of audio in a page where no flag says otherwise.
+pub(super) const HTML_AUDIO: u64 = 10_000_000;
+
+/// What the page of a run holds.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct PageArgs {
+    /// Audio in the HTML report, for the calls with the worst turns; that of the others is linked.
+    #[arg(long, value_name = "SIZE", default_value = "10MB", value_parser = size)]
+    pub(super) html_audio: u64,
 }
 
 /// The forms calls can be printed in.

@@ -1,23 +1,32 @@
 //! What is written of judged runs: the files of a run folder, and texts for stdout.
 
 use super::failure::Failure;
-use super::{exit, files};
+use super::{exit, files, page};
 use crate::measured;
 use crate::report::annotations::Annotations;
 use crate::report::paired::PairedReport;
-use crate::report::{Report, json, junit, markdown, paired, text};
-use crate::verdict::{FailOn, Judged, JudgedPair};
+use crate::report::{Report, html, json, junit, markdown, paired, text};
+use crate::verdict::{Baseline, FailOn, Judged, JudgedPair};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-/// Writes `report.json` and `measured.json` of a run into its folder, and gives the report for stdout.
-pub(super) fn write(judged: Judged, folder: &Path) -> (Report, Result<(), Failure>) {
+/// Writes `report.json`, `report.html` and `measured.json` of a run into its folder, and gives the report for stdout.
+/// The page holds up to `html_audio` bytes of audio, and the values of the baseline.
+pub(super) fn write(
+    judged: Judged,
+    baseline: Option<&Baseline>,
+    folder: &Path,
+    html_audio: u64,
+) -> (Report, Result<(), Failure>) {
     let values = judged.measured().to_json();
     let written = files::write(&folder.join(measured::FILE_NAME), values.as_bytes());
     drop(values);
     let report = Report::new(judged);
     let written = written.and_then(|()| {
-        files::write_with(&folder.join("report.json"), |out| json::write(&report, out))
+        files::write_with(&folder.join("report.json"), |out| json::write(&report, out))?;
+        files::write_with(&folder.join(html::FILE_NAME), |out| {
+            page::write(&report, baseline, folder, html_audio, out)
+        })
     });
     (report, written)
 }
@@ -27,12 +36,13 @@ pub(super) fn write_pair(
     judged: JudgedPair,
     folder: &Path,
     sides: &[PathBuf; 2],
+    html_audio: u64,
 ) -> (PairedReport, Result<(), Failure>) {
     let report = PairedReport::new(&judged);
     let JudgedPair { a, b, .. } = judged;
     let written = files::write(&folder.join("ab.json"), paired::json::render(&report).as_bytes())
-        .and_then(|()| write(a, &sides[0]).1)
-        .and_then(|()| write(b, &sides[1]).1);
+        .and_then(|()| write(a, None, &sides[0], html_audio).1)
+        .and_then(|()| write(b, None, &sides[1], html_audio).1);
     (report, written)
 }
 

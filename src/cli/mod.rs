@@ -87,9 +87,13 @@ pub fn main() -> ExitCode {
             compare::compare(&run.path, baseline.as_deref(), different.into(), fail_on.fail_on)
         }
         Command::Accept(args) => accept::accept(&args),
-        Command::Report { run, format, baseline, different, html_audio } => {
-            report::report(&run.path, format, baseline.as_deref(), different.into(), html_audio)
-        }
+        Command::Report { run, format, baseline, different, page } => report::report(
+            &run.path,
+            format,
+            baseline.as_deref(),
+            different.into(),
+            page.html_audio,
+        ),
         Command::Calls { run, call, failed, worst, format } => {
             let selection = match worst {
                 Some(most) => Selection::Worst(most),

@@ -1,6 +1,7 @@
 //! `loadcall noise`: run-to-run variation of an unchanged agent, from new runs one after the other or from
 //! recordings.
 
+use super::args::HTML_AUDIO;
 use super::dry_run::{self, Runs};
 use super::exit;
 use super::failure::Failure;
@@ -57,7 +58,8 @@ fn placed(scenario: &Path, args: &NoiseArgs) -> Result<u8, Failure> {
         }
         let folder = session.run(&NewRun::prepare(Some(&all.folder.join(n.to_string())))?)?;
         let run = recorded::analyse(&folder)?;
-        documents::write(Judged::judge(run, None, Mismatch::Refuse, args.seed), &folder).1?;
+        let judged = Judged::judge(run, None, Mismatch::Refuse, args.seed);
+        documents::write(judged, None, &folder, HTML_AUDIO).1?;
         folders.push(folder);
         if session.is_stopped() {
             break;

@@ -102,7 +102,8 @@ fn place(
     let judged = Judged::judge(run, ready.baseline.as_ref(), (*different).into(), args.seed);
     let judged = Judged { fail_on: fail_on.fail_on.clone(), ..judged };
     let kept = recorded::keep_verdict(&judged, &folder);
-    let (report, written) = documents::write(judged, &folder);
+    let (report, written) =
+        documents::write(judged, ready.baseline.as_ref(), &folder, job.page.html_audio);
     if args.out.is_none() {
         files::point_latest_at(&folder);
     }

@@ -4,24 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
-use super::Sound;
 use super::marks::{cause, ms, shown};
 use super::ranking::slowest;
+use crate::record::audio::Kept;
 use crate::report::Report;
 use crate::time::Offset;
 use crate::turn::CallFacts;
 
 /// Where the audio of the calls is.
 pub(super) struct Sounds<'a> {
-    by_call: BTreeMap<u32, &'a Sound>,
+    by_call: BTreeMap<u32, &'a Kept>,
     inside: BTreeSet<u32>,
 }
 
 impl<'a> Sounds<'a> {
     /// The audio of the calls at the front is in the page as long as that stays within `budget` bytes.
-    pub(super) fn choose(sounds: &'a [Sound], order: &[&CallFacts], budget: u64) -> Self {
-        let usable = sounds.iter().filter(|sound| is_safe(&sound.file));
-        let by_call: BTreeMap<u32, &Sound> = usable.map(|sound| (sound.call.0, sound)).collect();
+    pub(super) fn choose(kept: &'a [Kept], order: &[&CallFacts], budget: u64) -> Self {
+        let by_call: BTreeMap<u32, &Kept> = kept.iter().map(|kept| (kept.call.0, kept)).collect();
         let mut left = budget;
         let mut inside = BTreeSet::new();
         for call in order {
@@ -35,7 +34,7 @@ impl<'a> Sounds<'a> {
         Self { by_call, inside }
     }
 
-    pub(super) fn of(&self, call: &CallFacts) -> Option<&'a Sound> {
+    pub(super) fn of(&self, call: &CallFacts) -> Option<&'a Kept> {
         self.by_call.get(&call.call.0).copied()
     }
 
@@ -46,12 +45,6 @@ impl<'a> Sounds<'a> {
     pub(super) fn is_empty(&self) -> bool {
         self.by_call.is_empty()
     }
-}
-
-/// A recording chooses no path outside its folder: `audio/007.ogg`.
-fn is_safe(file: &str) -> bool {
-    let digits = file.strip_prefix("audio/").and_then(|rest| rest.strip_suffix(".ogg"));
-    digits.is_some_and(|d| !d.is_empty() && d.len() <= 10 && d.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The list of the calls.

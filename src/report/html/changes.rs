@@ -50,7 +50,10 @@ fn waterfall(attribution: &Attribution, change: &Change) -> Markup {
         let by = exact.map_or(attribution.rest_ms, |c| c.change_ms);
         let next = at + by;
         (low, high) = (low.min(next), high.max(next));
-        rows.push((of, whole, at, next));
+        // What makes no millisecond says nothing.
+        if whole != 0 {
+            rows.push((of, whole, at, next));
+        }
         at = next;
     }
     let axis = Axis::ms(low, high, 4);
@@ -65,7 +68,7 @@ fn waterfall(attribution: &Attribution, change: &Change) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="From the baseline to this run" {
             table.bars {
-                caption { "From the baseline to this run: " (term(change.metric)) ", in milliseconds" }
+                caption { "From the baseline to this run: " (term(change.metric)) ", in milliseconds; parts that did not change are left out" }
                 thead { tr {
                     th scope="col" { "part" } th.number scope="col" { "ms" }
                     th scope="col" { span.hidden { "drawn from zero" } (scale(&axis)) }

@@ -86,6 +86,8 @@ struct TurnData {
     from: i64,
     until: i64,
     text: String,
+    /// What was waited for did not come.
+    missing: bool,
     /// Index and milliseconds of each part, in their order.
     parts: Vec<(usize, i64)>,
 }
@@ -247,11 +249,13 @@ fn turn_data(turn: &Turn, facts: &CallFacts, lanes: &Lanes) -> Option<TurnData> 
     };
     let parts = ORDER.into_iter().enumerate().filter_map(part).filter(|(_, ms)| *ms != 0).collect();
     let begin = lanes.dialled;
+    let missing = matches!(turn.reply, Reply::Unanswered { .. } | Reply::DidNotYield { .. });
     Some(TurnData {
         step: turn.step,
         from: since(from, begin),
         until: since(until, begin),
         text,
+        missing,
         parts,
     })
 }

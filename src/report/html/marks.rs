@@ -14,7 +14,7 @@ const SHORT: usize = 300;
 /// Text of others on one line, without anything that hides or turns the reading direction. Whoever writes it
 /// into the page escapes it.
 pub(super) fn shown(of: &str) -> String {
-    safe(&clipped(of, SHORT))
+    safe(&clipped(of, SHORT)).replace(" %", "\u{a0}%")
 }
 
 /// Milliseconds as people read them: whole, with thousands set apart.
@@ -104,6 +104,10 @@ pub(super) const fn cause_text(of: Cause) -> &'static str {
         }
         Cause::TurnTaking => "the agent did not yield to a barge-in, or reacted to a noise",
         Cause::Late => "the agent replied later than the scenario allows",
+        Cause::EndState => "the call did not leave behind what it should have",
+        Cause::EndStateUnknown => {
+            "whether the call left behind what it should could not be checked"
+        }
         Cause::NotTested => "what a step expects could not be tested",
         Cause::Connection => "the connection to the server broke, or the server refused the caller",
         Cause::Stopped => "you stopped the run",

@@ -34,11 +34,15 @@ use marks::shown;
 
 use super::Report;
 use crate::record::CallId;
+use crate::record::audio::{Kept, file_name};
 use crate::text::count;
 use crate::time::Offset;
 use crate::turn::CallFacts;
 use crate::turn::Lanes;
 use crate::verdict::Baseline;
+
+/// The name of the page in a run folder.
+pub const FILE_NAME: &str = "report.html";
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -56,21 +60,9 @@ pub struct Page<'a> {
     /// The baseline the run was judged by, for the distributions of both; `None` when it is not at hand.
     pub baseline: Option<&'a Baseline>,
     /// The audio that was kept.
-    pub sounds: &'a [Sound],
+    pub kept: &'a [Kept],
     /// Bytes of audio that are put into the page, as text, for the calls to look at first; the rest is linked.
     pub audio_bytes: u64,
-}
-
-/// The kept audio of a call.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sound {
-    pub call: CallId,
-    /// Relative to the page: `audio/007.ogg`. Any other form is left out.
-    pub file: String,
-    /// The moment of its first sample.
-    pub starts: Offset,
-    pub length_ms: f64,
-    pub bytes: u64,
 }
 
 /// Writes the page. `calls` are those of the run in any order; `audio` gives the bytes of what is put into the page,
@@ -78,12 +70,12 @@ pub struct Sound {
 pub fn write(
     page: Page<'_>,
     calls: impl IntoIterator<Item = io::Result<Lanes>>,
-    mut audio: impl FnMut(&Sound) -> Option<Vec<u8>>,
+    mut audio: impl FnMut(&Kept) -> Option<Vec<u8>>,
     mut out: impl Write,
 ) -> io::Result<()> {
     let report = page.report;
     let order = ranking::ranked(report);
-    let sounds = Sounds::choose(page.sounds, &order, page.audio_bytes);
+    let sounds = Sounds::choose(page.kept, &order, page.audio_bytes);
     out.write_all(head(report).as_bytes())?;
     for section in sections(page, &order, &sounds) {
         out.write_all(section.into_string().as_bytes())?;
@@ -122,19 +114,11 @@ pub fn write(
     write!(out, "\n<script>{SCRIPT}</script>\n</body>\n</html>\n")
 }
 
-fn as_data(sound: &Sound, inside: bool, dialled: Offset) -> Audio {
-    let ms = Offset::from_micros(0).plus_micros(micros(sound.length_ms));
-    Audio {
-        from: data::since(sound.starts, dialled),
-        ms: data::since(ms, Offset::default()),
-        inside,
-        file: sound.file.clone(),
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
-fn micros(ms: f64) -> i64 {
-    (ms * 1_000.0) as i64
+fn as_data(kept: &Kept, inside: bool, dialled: Offset) -> Audio {
+    #[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
+    let ms = kept.length_ms.round() as i64;
+    // The name is ours, whatever stands in the index.
+    Audio { from: data::since(kept.starts, dialled), ms, inside, file: file_name(kept.call) }
 }
 
 /// How many bytes a call may take.
@@ -246,7 +230,7 @@ fn after(page: Page<'_>) -> Markup {
     html! {
         footer {
             p { "loadcall " (shown(&page.report.judged.analysis.head.loadcall_version)) " · nothing in this page asks the network" }
-            @if !page.sounds.is_empty() {
+            @if !page.kept.is_empty() {
                 p {
                     "The audio of these calls is speech, which is personal data. "
                     code { "--keep-audio none" } " keeps none."

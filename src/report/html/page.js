@@ -7,6 +7,7 @@
   const shared = read("shared");
   const run = byId("run");
   const view = byId("call");
+  const sections = document.querySelector("nav");
   const title = document.title;
   const KEYS = "Keys: n next, p previous, space play, Escape report";
 
@@ -59,7 +60,7 @@
   };
 
   /* Both sides on one axis. */
-  const ROWS = { axis: 16, pins: 34, caller: 46, agent: 98, stages: 158, tools: 196, states: 216 };
+  const ROWS = { axis: 16, pins: 34, caller: 46, agent: 98, stages: 158 };
   const LANE = 46;
   const timeline = (call, play) => {
     const length = Math.max(call.len, call.audio ? call.audio.from + call.audio.ms : 0, 1);
@@ -67,11 +68,13 @@
     const fit = room / length;
     // Gaps of a second can be told apart from here on.
     let scale = Math.max(fit, Math.min(0.09, 30000 / length));
-    const height = call.states.length ? 238 : call.tools.length ? 218 : 190;
+    const tools = 198;
+    const states = call.tools.length ? 220 : 198;
+    const height = call.states.length ? states + 22 : states;
     const labels = html("div", { class: "names", "aria-hidden": "true" });
     const names = [["Caller", ROWS.caller + 24], ["Agent", ROWS.agent + 24], ["Stages", ROWS.stages + 10]];
-    if (call.tools.length) names.push(["Tools", ROWS.tools + 8]);
-    if (call.states.length) names.push(["State", ROWS.states + 8]);
+    if (call.tools.length) names.push(["Tools", tools + 8]);
+    if (call.states.length) names.push(["State", states + 8]);
     const column = svg("svg", { width: 66, height });
     for (const [name, y] of names) column.append(svg("text", { x: 8, y: y + 4 }, name));
     labels.append(column);
@@ -87,7 +90,8 @@
         call.turns.map((turn) => `${shared.steps[turn.step][0]}: ${turn.text}.`).join(" ");
       const picture = svg("svg", { id: "lanes", role: "img", "aria-labelledby": "lanes-title lanes-says", width, height },
         svg("title", { id: "lanes-title" }, `Timeline of call ${call.id}`), svg("desc", { id: "lanes-says" }, says));
-      const step = [100, 200, 500, 1000, 2000, 5000, 10000, 20000, 60000, 300000].find((s) => s * scale >= 60) || 600000;
+      const steps = [100, 200, 500, 1000, 2000, 5000, 10000, 20000, 60000, 300000];
+      const step = steps.find((s) => s * scale >= 60) || Math.max(600000, Math.ceil(60 / scale));
       for (let at = 0; at <= length; at += step) {
         picture.append(svg("line", { class: "tick", x1: x(at), x2: x(at), y1: ROWS.axis + 4, y2: height }),
           svg("text", { x: x(at) + 3, y: ROWS.axis - 3 }, `${at / 1000} s`));
@@ -105,7 +109,7 @@
       if (peaks) picture.append(wave(peaks[0], "caller", ROWS.caller, x), wave(peaks[1], "agent", ROWS.agent, x));
       for (const turn of call.turns) {
         if (turn.parts.length === 0) {
-          rect("missing", turn.from, turn.until, ROWS.stages, 18, turn.text);
+          rect(turn.missing ? "missing" : "wait", turn.from, turn.until, ROWS.stages, 18, turn.text);
         }
         let from = turn.from;
         for (const [index, ms] of turn.parts) {
@@ -122,12 +126,12 @@
         picture.append(svg("text", { class: "gap", x: x(turn.from), y: ROWS.stages + 31 }, `${grouped(turn.until - turn.from)} ms`));
       }
       for (const [from, until, name] of call.tools) {
-        const wide = rect("tool", from, until, ROWS.tools, 14, `tool ${name}`);
-        if (wide > name.length * 6.2 + 6) picture.append(svg("text", { class: "inside", x: x(from) + 4, y: ROWS.tools + 11 }, name));
+        const wide = rect("tool", from, until, tools, 14, `tool ${name}`);
+        if (wide > name.length * 6.2 + 6) picture.append(svg("text", { class: "inside", x: x(from) + 4, y: tools + 11 }, name));
       }
       for (const [from, until, name] of call.states) {
-        const wide = rect("state", from, until, ROWS.states, 14, `state ${name}`);
-        if (wide > name.length * 6.2 + 8) picture.append(svg("text", { x: x(from) + 4, y: ROWS.states + 11 }, name));
+        const wide = rect("state", from, until, states, 14, `state ${name}`);
+        if (wide > name.length * 6.2 + 8) picture.append(svg("text", { x: x(from) + 4, y: states + 11 }, name));
       }
       call.pins.forEach(([at, problem, sentence], i) => {
         picture.append(svg("g", { class: problem ? "pin problem" : "pin" }, svg("title", {}, sentence),
@@ -138,7 +142,9 @@
       picture.addEventListener("click", (event) => {
         play((event.clientX - picture.getBoundingClientRect().left) / scale);
       });
+      const scrolled = holder.scrollLeft;
       holder.replaceChildren(picture);
+      holder.scrollLeft = scrolled;
       drawn = x;
     };
     const point = (ms) => {
@@ -149,7 +155,7 @@
     // Keeps the playhead in sight.
     const follow = (ms) => {
       const at = drawn(ms);
-      if (at < holder.scrollLeft || at > holder.scrollLeft + holder.clientWidth - 40) holder.scrollLeft = at - 60;
+      if (at < holder.scrollLeft || at > holder.scrollLeft + holder.clientWidth - 60) holder.scrollLeft = at - 80;
     };
     draw();
     point(0);
@@ -177,17 +183,20 @@
       for (let begin = 0; begin < data.length; begin += samples) {
         let most = 0;
         for (let i = begin; i < begin + samples && i < data.length; i += 1) most = Math.max(most, Math.abs(data[i]));
-        // What is quiet is still seen.
-        values.push(Math.sqrt(Math.min(1, most)));
+        // What is quiet is still seen; what nobody hears is not.
+        values.push(most < 0.004 ? 0 : Math.min(1, most) ** 0.7);
       }
-      return { from, every, values };
+      // The loudest moment fills the lane, unless all is next to silence.
+      const loudest = Math.max(0.05, ...values);
+      return { from, every, values: values.map((value) => value / loudest) };
     });
   };
 
   /* The words, gaps and events in the order of time. */
   const transcript = (call, from) => {
     const lines = [];
-    const line = (at, kind, who, ...text) => lines.push([at, html("li", { class: kind }, from(at),
+    const line = (at, kind, who, ...text) => lines.push([at, html("li", { class: kind },
+      kind === "aside" ? html("span", { class: "from" }, clock(at)) : from(at),
       html("span", { class: "who" }, who), html("div", { class: "said-text" }, ...text))]);
     for (const [at, , step, whole] of call.said) {
       line(at, "caller", "Caller", shared.steps[step][1] || shared.steps[step][0], whole ? null : " (cut off)");
@@ -225,6 +234,7 @@
     const call = read(`data-${id}`);
     if (shown) close();
     run.hidden = true;
+    sections.hidden = true;
     view.hidden = false;
     const place = shared.order.indexOf(id);
     const link = (to, name, rel) => to === undefined
@@ -232,7 +242,7 @@
       : html("a", { class: "button", href: `#call-${to}`, rel }, name);
     const nav = html("nav", { class: "call-nav", "aria-label": "Calls" }, html("a", { class: "button", href: "#calls" }, "← Report"),
       link(shared.order[place - 1], "Previous", "prev"), link(shared.order[place + 1], "Next", "next"),
-      html("span", { class: "place" }, `${grouped(place + 1)} of ${grouped(shared.order.length)}, what to look at first in front`));
+      html("span", { class: "place" }, `${grouped(place + 1)} of ${grouped(shared.order.length)}, the worst first`));
     const heading = html("h2", { id: "call-title", tabindex: "-1" }, `Call ${id}`);
     if (!call) {
       view.replaceChildren(nav, heading, html("p", {}, "This call is not in the page, which would be too large. ",
@@ -248,7 +258,7 @@
     const lanes = timeline(call, (ms) => playFrom(ms));
     let frame = null;
     const update = () => {
-      const now = audio ? audio.now() : 0;
+      const now = audio ? audio.now() : -1000; // Without audio there is nothing to stand at.
       lanes.point(now);
       if (document.activeElement !== slider || !audio.sound.paused) slider.value = now;
       slider.setAttribute("aria-valuetext", `${(now / 1000).toFixed(1)} seconds`);
@@ -263,7 +273,7 @@
     const start = () => audio.sound.play().catch(() => { note.textContent = "The audio cannot be played: is its file beside this page?"; });
     const playFrom = (ms) => { if (audio) { audio.seek(ms); update(); start(); } };
     const from = (ms) => audio
-      ? html("button", { class: "from", "aria-label": `Play from ${(ms / 1000).toFixed(1)} seconds`, click: () => playFrom(ms) }, `▸ ${clock(ms)}`)
+      ? html("button", { class: "from", click: () => playFrom(ms) }, html("span", { "aria-hidden": "true" }, "▸ "), html("span", { class: "hidden" }, "Play from "), clock(ms))
       : html("span", { class: "from" }, clock(ms));
     const note = html("p", { class: "note", role: "status" });
     const controls = html("div", { class: "player" });
@@ -301,8 +311,13 @@
       html("p", { class: "note" }, html("label", {}, box, ` ${KEYS}`)));
     shown = { id, toggle, close: () => { if (frame) cancelAnimationFrame(frame); if (audio) audio.close(); } };
     document.title = `Call ${id} · ${title}`;
+    // Where something happened is where to listen, from a little before.
+    const first = call.pins.find(([, problem]) => problem) || call.pins[0];
+    const begin = at !== undefined ? at : first ? Math.max(0, first[0] - 2500) : 0;
+    if (audio) audio.seek(begin);
     update();
-    if (audio && at !== undefined) { audio.seek(at); update(); }
+    lanes.point(audio ? begin : -1000);
+    lanes.follow(begin);
     if (audio && audio.bytes) {
       const of = shown;
       peaksOf(audio.bytes, call.audio.from).then((peaks) => { if (shown === of) { lanes.waves(peaks); update(); view.dataset.waves = id; } })
@@ -317,6 +332,7 @@
     view.replaceChildren();
     view.hidden = true;
     run.hidden = false;
+    sections.hidden = false;
     document.title = title;
   };
 

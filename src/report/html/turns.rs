@@ -74,9 +74,10 @@ impl Side {
         let Some(longest) = self.censored.last() else { return };
         let level = |value: f64| y.down(self.come(value));
         let from = self.known.last().map_or(x.low(), |last| last.min(*longest));
-        let lost = format!("{class} lost");
-        drawing
-            .path(&lost, |line| line.to(x.place(from), level(*longest)).across(x.place(*longest)));
+        let dotted = format!("{class} lost");
+        drawing.path(&dotted, |line| {
+            line.to(x.place(from), level(*longest)).across(x.place(*longest))
+        });
         let every = self.censored.len().div_ceil(DOTS).max(1);
         let shown = || self.censored.iter().step_by(every).chain([longest]);
         let at = || shown().map(|value| (x.place(*value), level(*value)));
@@ -154,7 +155,7 @@ fn draw(id: &str, index: u32, metric: Metric, is: &Side, was: Option<&Side>) -> 
         x: &x,
         x_name: "time",
         y: &y,
-        y_name: "turns answered",
+        y_name: "turns",
         drawing,
     };
     let markup = html! {

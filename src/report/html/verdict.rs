@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::marks::{self, Tone, bounded, judgement, ms, range, shown, signed, term};
+use super::ranking::{ranked, slowest};
 use super::svg::Drawing;
 use crate::report::Report;
 use crate::stats::{Interval, Resampling, Statistic, interval_of};
@@ -25,7 +26,7 @@ struct Problem {
 pub(super) fn section(report: &Report) -> Markup {
     let verdict = &report.judged.verdict;
     let (word, tone) = judgement(verdict.outcome);
-    let sentence = verdict.reasons.first().map_or(String::new(), |reason| shown(reason));
+    let sentence = verdict.reasons.first().map_or(String::new(), |reason| begun(&shown(reason)));
     let problems = problems(report);
     html! {
         section.verdict.(tone.class()) aria-labelledby="verdict" {
@@ -43,6 +44,34 @@ pub(super) fn section(report: &Report) -> Markup {
                         }
                     }
                 }
+            }
+            (worst(report))
+        }
+    }
+}
+
+/// With a capital at its begin, unless that is a name.
+fn begun(sentence: &str) -> String {
+    let first = sentence.split(' ').next().unwrap_or_default();
+    let rest = sentence.chars().next().map_or("", |c| &sentence[c.len_utf8()..]);
+    match sentence.chars().next() {
+        Some(c) if !first.contains('_') => c.to_uppercase().chain(rest.chars()).collect(),
+        Some(_) | None => sentence.to_owned(),
+    }
+}
+
+/// The way to the call to look at first.
+fn worst(report: &Report) -> Markup {
+    let order = ranked(report);
+    let Some((call, slowest)) = order.first().and_then(|call| Some((*call, slowest(call)?))) else {
+        return html! {};
+    };
+    html! {
+        p.worst {
+            a.button href={ "#call-" (call.call.0) } { "Look at the worst turn" }
+            span {
+                "call " (call.call.0) ", " (shown(&slowest.turn.id)) ": "
+                @if slowest.censored { "≥\u{a0}" } (ms(slowest.ms)) "\u{a0}ms"
             }
         }
     }
@@ -101,11 +130,12 @@ fn slower(comparison: &Comparison) -> Option<Markup> {
     let change = primary(comparison).filter(|change| change.direction == Direction::Slower)?;
     let moved = signed(change.difference.point);
     let chief = comparison.attribution.as_ref().and_then(crate::verdict::Attribution::chief);
-    Some(match chief {
-        Some(chief) => html! {
+    Some(html! {
+        @if let Some(chief) = chief {
             (chief.part.name()) " makes " (signed(chief.change_ms)) " of " (moved) "\u{a0}ms"
-        },
-        None => html! { (change.metric.name()) " is " (moved) "\u{a0}ms slower" },
+        } @else {
+            (change.metric.name()) " is " (moved) "\u{a0}ms slower"
+        }
     })
 }
 
@@ -123,7 +153,6 @@ pub(super) fn primary_section(report: &Report) -> Markup {
     let change = report.judged.verdict.comparison.as_ref().and_then(primary);
     html! {
         section.primary aria-labelledby="primary" {
-            h2 #primary { "Primary metric" }
             @match change {
                 Some(change) => (compared(report, change)),
                 None => (alone(report)),
@@ -140,12 +169,16 @@ fn compared(report: &Report, change: &Change) -> Markup {
     let (word, class) = direction(change.direction);
     let runs = report.judged.verdict.comparison.as_ref().map_or(0, |c| c.baseline_runs.len());
     html! {
-        p.figure { strong { (bounded(is)) } " ms" }
-        p.what { (term(change.metric)) " " (quantile(percent)) }
-        p {
-            span.(class) { (word) } ": " (signed(change.difference.point)) "\u{a0}ms against "
-            (bounded(was)) "\u{a0}ms in the baseline of " (count(runs, "run"))
+        div {
+            h2 #primary { "Primary metric" }
+            p.figure { strong { (bounded(is)) } " ms" }
+            p.what { (term(change.metric)) " " (quantile(percent)) }
+            p {
+                span.(class) { (word) } ": " (signed(change.difference.point)) "\u{a0}ms against "
+                (bounded(was)) "\u{a0}ms in the baseline of " (count(runs, "run"))
+            }
         }
+        div {
         (interval(change))
         dl.facts {
             div { dt { "95\u{a0}% interval of the difference" } dd { (range(&change.difference)) } }
@@ -160,6 +193,7 @@ fn compared(report: &Report, change: &Change) -> Markup {
                     dd { (ms(of.expected.low)) " to " (ms(of.expected.high)) "\u{a0}ms" }
                 }
             }
+        }
         }
     }
 }
@@ -197,7 +231,10 @@ fn alone(report: &Report) -> Markup {
     let measures = &report.judged.analysis.measures;
     let name = quantile(rule.quantile);
     let Some(sample) = sample(measures.values(rule.primary)) else {
-        return html! { p { "No value of " (term(rule.primary)) " was measured." } };
+        return html! {
+            h2 #primary { "Primary metric" }
+            p { "No value of " (term(rule.primary)) " was measured." }
+        };
     };
     let statistic = Statistic::Quantile(rule.quantile);
     let figure = sample.figure(statistic);
@@ -206,8 +243,12 @@ fn alone(report: &Report) -> Markup {
     let exact = sample.censored() == 0 && sample.clusters() > 1;
     let interval = exact.then(|| interval_of(&sample, statistic, &how));
     html! {
-        p.figure { strong { (bounded(figure)) } " ms" }
-        p.what { (term(rule.primary)) " " (name) }
+        div {
+            h2 #primary { "Primary metric" }
+            p.figure { strong { (bounded(figure)) } " ms" }
+            p.what { (term(rule.primary)) " " (name) }
+        }
+        div {
         dl.facts {
             @if let Some(interval) = interval {
                 div {
@@ -224,6 +265,7 @@ fn alone(report: &Report) -> Markup {
             }
         }
         p.note { (why_alone(report)) }
+        }
     }
 }
 
