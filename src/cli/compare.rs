@@ -47,5 +47,7 @@ pub(super) fn compare(
 }
 
 fn say_what_passed_over(grounds: &[Ground], fail_on: &FailOn) {
-    exit::passed_over(grounds, fail_on).iter().for_each(|line| eprint_line(line));
+    if let Some(line) = exit::passed_over(grounds, fail_on) {
+        eprint_line(&line);
+    }
 }

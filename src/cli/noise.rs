@@ -82,9 +82,10 @@ fn shown<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<u8, Failure> {
         let (scenario, measured) = recorded::measure(path)?;
         let measured = measured.map_err(|why| {
             let said = format!("{}: {why}", path.display());
-            match why.outcome() {
-                Outcome::NothingMeasured => Failure::nothing_measured(said),
-                _ => Failure::no_verdict(said),
+            if why.outcome() == Outcome::NothingMeasured {
+                Failure::nothing_measured(said)
+            } else {
+                Failure::no_verdict(said)
             }
         })?;
         rule.get_or_insert_with(|| scenario.baseline());

@@ -91,11 +91,18 @@ pub struct Writer {
 impl Writer {
     /// Creates `run.jsonl` in an existing folder and writes its first line.
     pub fn create(folder: &Path, head: &RunHead) -> Result<Self, StoreError> {
-        let mut writer = Self::empty(folder)?;
-        let begun = writer.line(&LineOut::Run(Headed { format: FORMAT, head }));
-        // An empty file would look like a run, and refuse the next one.
-        begun.inspect_err(|_| drop(std::fs::remove_file(&writer.path)))?;
-        Ok(writer)
+        Self::empty(folder)?.begun(head)
+    }
+
+    fn begun(mut self, head: &RunHead) -> Result<Self, StoreError> {
+        match self.line(&LineOut::Run(Headed { format: FORMAT, head })) {
+            Ok(()) => Ok(self),
+            Err(e) => {
+                // An empty file would count as a run that is there already.
+                let _ = std::fs::remove_file(&self.path);
+                Err(e)
+            }
+        }
     }
 
     fn empty(folder: &Path) -> Result<Self, StoreError> {

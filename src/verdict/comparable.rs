@@ -79,15 +79,15 @@ fn differences(baseline: &Fingerprint, run: &Fingerprint) -> (Vec<Difference>, V
         differ("concurrency", &concurrency(baseline), &concurrency(run)),
     ];
     let slight = [
-        differ("agent SDK", &sdk(baseline), &sdk(run)),
         differ("loadcall version", &baseline.loadcall_version, &run.loadcall_version),
         differ("caller's host", &baseline.host, &run.host),
     ];
     let metadata = |what, of: fn(&Fingerprint) -> &MetadataDigest| {
         metadata_differences(what, of(baseline), of(run))
     };
-    let slight = metadata("agent metadata", |of| &of.agent_metadata)
-        .into_iter()
+    // Another SDK explains much of what follows.
+    let slight = (differ("agent SDK", &sdk(baseline), &sdk(run)).into_iter())
+        .chain(metadata("agent metadata", |of| &of.agent_metadata))
         .chain(metadata("the scenario's", |of| &of.calling))
         .chain(reported_differences(baseline, run))
         .chain(slight.into_iter().flatten())

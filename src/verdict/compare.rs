@@ -224,10 +224,10 @@ impl Primary {
     fn while_learning(self) -> Self {
         let bound = |m: &Measured| m.change.run_is_bound || m.change.baseline_is_bound;
         let settles = self.decidable && self.measured.as_ref().is_some_and(|m| !bound(m));
-        match self.standing {
-            Standing::Unclear if settles => Self { standing: Standing::Learning, ..self },
-            _ => self,
+        if settles && self.standing == Standing::Unclear {
+            return Self { standing: Standing::Learning, ..self };
         }
+        self
     }
 
     /// `None` where a side has too few values to compare them.

@@ -42,6 +42,10 @@ pub enum GivenError {
     OtherRun,
 }
 
+fn pretty(given: &Given) -> String {
+    serde_json::to_string_pretty(given).expect("plain data has a JSON text")
+}
+
 #[derive(Deserialize)]
 struct Version {
     format: u32,
@@ -64,8 +68,7 @@ impl Given {
 
     /// The text of the file, ending in a line break.
     pub fn to_json(&self) -> String {
-        let text = serde_json::to_string_pretty(self).expect("plain data has a JSON text");
-        text + "\n"
+        pretty(self) + "\n"
     }
 
     /// Reads the file of the run with this id.

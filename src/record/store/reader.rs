@@ -90,7 +90,7 @@ impl<R> Calls<R> {
         Ending { tail: self.tail, damage: self.damage }
     }
 
-    fn lose(&mut self, line: StoreError) {
+    fn lose(&mut self, line: &StoreError) {
         match &mut self.damage {
             Some(damage) => damage.lines += 1,
             None => self.damage = Some(Damage { lines: 1, first: line.to_string() }),
@@ -129,7 +129,7 @@ impl<R: BufRead> Calls<R> {
                 continue;
             }
             if let Some(line) = unread.take() {
-                self.lose(line);
+                self.lose(&line);
             }
             match serde_json::from_slice(self.buffer.trim_ascii_end()) {
                 Ok(LineIn::Call(call)) => return Ok(Some(*call)),
@@ -142,7 +142,7 @@ impl<R: BufRead> Calls<R> {
         }
         // The line that was being written when loadcall was killed; nothing follows the end of a run.
         if let (Some(line), Some(_)) = (unread, &self.tail) {
-            self.lose(line);
+            self.lose(&line);
         }
         Ok(None)
     }

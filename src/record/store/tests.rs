@@ -170,6 +170,16 @@ fn other_formats_and_other_files_are_refused() {
 }
 
 #[test]
+fn a_full_disk_leaves_no_empty_recording_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::empty(dir.path()).unwrap();
+    writer.fill_disk();
+    assert!(matches!(writer.begun(&head()), Err(StoreError::Write { .. })));
+    assert!(!dir.path().join(FILE_NAME).exists());
+    Writer::create(dir.path(), &head()).unwrap();
+}
+
+#[test]
 fn a_second_run_in_the_same_folder_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     Writer::create(dir.path(), &head()).unwrap();
