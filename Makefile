@@ -42,7 +42,7 @@ tools: .tools/ready
 	@tests/formats/setup.sh >/dev/null
 	@touch $@
 
-# The browser that the HTML report is tested in, as packages of npm (70 megabytes; needs Node 20 or newer).
+# The browser that the HTML report is tested in, as packages of npm (110 megabytes; needs Node 20 or newer).
 .PHONY: browser
 browser: .tools/page/ready
 

@@ -7,6 +7,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
+    clippy::print_stdout,
     reason = "a test of files and processes"
 )]
 
@@ -65,7 +66,7 @@ fn print(run: &Path, baseline: Option<&Path>, formats: &[&str], into: &Path) {
         }
         let output = loadcall(&args, root());
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{run:?} as {format}: {stderr}");
+        assert_eq!(output.status.code(), Some(0), "{} as {format}: {stderr}", run.display());
         std::fs::write(into.join(format), output.stdout).unwrap();
     }
 }

@@ -1,5 +1,5 @@
 //! The HTML report in a real browser: pages are rendered here, and `tests/page/check.mjs` opens them in headless
-//! Chromium. That browser is what `make tools` installs into `.tools/page`.
+//! Chromium. That browser is what `make browser` installs into `.tools/page`.
 #![expect(
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
@@ -39,9 +39,9 @@ fn root() -> &'static Path {
 fn has_browser() -> bool {
     let is_there = root().join(BROWSER).exists();
     let required = std::env::var_os("LOADCALL_REQUIRE_LIVE").is_some();
-    assert!(is_there || !required, "there is no browser: run `make tools`");
+    assert!(is_there || !required, "there is no browser: run `make browser`");
     if !is_there {
-        eprintln!("skipped: there is no browser (`make tools` installs one)");
+        eprintln!("skipped: there is no browser (`make browser` installs one)");
     }
     is_there
 }

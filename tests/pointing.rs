@@ -164,7 +164,7 @@ fn several_scenarios_are_placed_and_each_is_told() {
     for part in ["scenario 1 of 2: a.yaml", "scenario 2 of 2: b.yaml"] {
         assert!(err.contains(part), "{part}: {err}");
     }
-    assert_eq!(err.matches("error: ").count(), 2, "{err}");
+    assert_eq!(err.matches("error: no LiveKit server").count(), 2, "{err}");
     assert!(out.contains("0 of 2 scenarios passed\n  ERROR            a.yaml: reports/"), "{out}");
     let latest = folder.path().join("reports/latest");
     assert!(latest.join("a").is_dir() && latest.join("b").is_dir());
@@ -184,6 +184,9 @@ fn several_scenarios_are_placed_and_each_is_told() {
         let (code, out, err) = run(args);
         assert!(code == 2 && out.is_empty() && err.contains(why), "{args:?}: {out} {err}");
     }
+    // What all lack is said once.
+    let (code, _, err) = said(&loadcall(folder.path(), &["run", "*.yaml"], &[]));
+    assert!(code == 2 && err.matches("no LiveKit server").count() == 1, "{err}");
     let (code, out, _) = said(&loadcall(folder.path(), &["check", "*.yaml"], &[]));
     assert!(code == 0 && out.contains("a.yaml: ok") && out.contains("b.yaml: ok"), "{out}");
 }
@@ -230,9 +233,9 @@ fn a_flag_is_compared_as_an_edit_of_the_file_would_be() {
             let body = |text: &str| text.replace(flagged.path().to_str().unwrap(), "");
             let without = |text: &str| {
                 let lines = text.lines().filter(|line| !line.contains("changed by:"));
-                lines.map(|line| format!("{}\n", body(line))).collect::<String>()
+                lines.map(body).collect::<Vec<_>>()
             };
-            let first = |text: &str| without(text).lines().take(4).collect::<Vec<_>>().join("\n");
+            let first = |text: &str| without(text)[..4].join("\n");
             assert_eq!(first(&flag.1), first(&edit.1), "{overlay}");
         }
         assert_eq!(flag.0, edit.0);
@@ -262,7 +265,7 @@ fn what_changed_a_scenario_is_shown_and_recorded_values_need_no_environment() {
             head["scenario_text"].as_str().unwrap().replace("demo-agent", "\"${WHO}-${N:-1}\"");
         head["scenario_text"] = text.into();
         head["overlay"] = json!({
-            "overrides": [{"calls": "10"}, {"set": "turns.hold.silence=2s # \u{1b}[31m"}],
+            "overrides": [{"calls": "10"}, {"set": "turns.hold.silence=2s # \u{202e}"}],
             "variables": {"WHO": "desk"},
         });
     });
@@ -272,7 +275,7 @@ fn what_changed_a_scenario_is_shown_and_recorded_values_need_no_environment() {
     };
     let (code, out, err) = report("text");
     assert_eq!(code, 0, "{err}");
-    assert!(out.contains("agent desk-1") && !out.contains('\u{1b}'), "{out}");
+    assert!(out.contains("agent desk-1") && !out.contains('\u{202e}'), "{out}");
     assert!(out.contains("changed by: --calls 10, --set turns.hold.silence=2s # "), "{out}");
     assert!(out.contains("WHO=desk"), "{out}");
     let json: Value = serde_json::from_str(&report("json").1).unwrap();
@@ -286,4 +289,16 @@ fn recordings_cannot_be_changed_by_flags() {
     let args = ["noise", "reports/example", "reports/example", "--calls", "3"];
     let (code, _, err) = said(&loadcall(root(), &args, &[]));
     assert!(code == 2 && err.contains("recorded runs cannot be changed by flags"), "{err}");
+}
+
+#[test]
+fn a_folder_of_several_runs_names_one() {
+    let folder = folder(&[]);
+    for name in ["greeting", "booking"] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        let example = root().join("reports/example/run.jsonl");
+        std::fs::copy(example, folder.path().join(name).join("run.jsonl")).unwrap();
+    }
+    let (code, _, err) = said(&loadcall(folder.path(), &["report", "."], &[]));
+    assert!(code == 2 && err.contains("several runs: name one, such as ./booking"), "{err}");
 }

@@ -184,7 +184,7 @@ pub(super) enum ReportFormat {
 /// What a job of a CI service gets of a run.
 #[derive(Debug, Args)]
 pub(super) struct JobArgs {
-    /// Write a summary in Markdown to this file (default: the one GITHUB_STEP_SUMMARY names, if it is set).
+    /// Write a summary in Markdown to this file (default: that of the job, on GitHub).
     #[arg(long, value_name = "FILE")]
     pub(super) summary: Option<PathBuf>,
     #[command(flatten)]
@@ -308,7 +308,8 @@ pub(super) struct RecordedRun {
 #[derive(Debug, Args)]
 #[command(override_usage = "loadcall run [OPTIONS] <SCENARIO>...")]
 pub(super) struct RunArgs {
-    /// Scenario files, or patterns such as 'scenarios/*.yaml'. Several are placed one after another.
+    /// Scenario files, or patterns such as 'scenarios/*.yaml'. Several are placed one after another, each
+    /// with a folder of its own below that of the command.
     #[arg(value_name = "SCENARIO", required = true)]
     pub(super) scenarios: Vec<PathBuf>,
     /// Baseline file (default: <scenario>.baseline.json, if it exists).
@@ -360,8 +361,7 @@ pub(super) struct NoiseArgs {
 /// What every command that places calls takes.
 #[derive(Debug, Args)]
 pub(super) struct PlacingArgs {
-    /// Folder for the files of this run (default: reports/<run id>, linked as reports/latest). Several
-    /// scenarios have a folder in it each.
+    /// Folder for the files of this run (default: reports/<run id>, linked as reports/latest).
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Print how many calls there are and about how long they take, and place none. Needs no server.

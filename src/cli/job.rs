@@ -1,9 +1,5 @@
 //! What a job of a CI service gets of a run beside its exit code: `junit.xml` in the run folder, a summary in
 //! Markdown, and annotations.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "IO: reads the variables by which a job says what it is"
-)]
 
 use super::documents::Reported;
 use super::failure::Failure;
@@ -22,19 +18,27 @@ pub(super) fn inform(report: Reported<'_>, folder: &Path, args: &JobArgs) -> Res
         let commands = report.annotations().github();
         print_document(|out| out.write_all(commands.as_bytes()))?;
     }
-    let junit = files::write(&folder.join(junit::FILE_NAME), report.junit().as_bytes());
     let of_step = std::env::var_os(SUMMARY).filter(|path| !path.is_empty()).map(PathBuf::from);
-    match (&args.summary, &of_step) {
-        (Some(path), of_step) if Some(path) != of_step.as_ref() => {
+    write(report, folder, args.summary.as_deref(), of_step.as_deref())
+}
+
+/// Writes `junit.xml` into the folder, and the summary into the file that was asked for, else into that of the step.
+fn write(
+    report: Reported<'_>,
+    folder: &Path,
+    asked_for: Option<&Path>,
+    of_step: Option<&Path>,
+) -> Result<(), Failure> {
+    let junit = files::write(&folder.join(junit::FILE_NAME), report.junit().as_bytes());
+    match (asked_for, of_step) {
+        (Some(path), of_step) if Some(path) != of_step => {
             files::write(path, report.markdown(folder, markdown::LIMIT).as_bytes())?;
         }
         (_, Some(path)) => {
-            // Nobody asked for it by name, and the calls are made.
+            // The calls are made, and the file is of the service, not of the user.
             if let Err(e) = append(report, folder, path) {
-                eprint_line(&format!(
-                    "warning: cannot add to the summary `{}`: {e}",
-                    path.display()
-                ));
+                let path = path.display();
+                eprint_line(&format!("warning: cannot add to the summary `{path}`: {e}"));
             }
         }
         (_, None) => {}
@@ -55,6 +59,7 @@ fn append(report: Reported<'_>, folder: &Path, path: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test of files")]
 mod tests {
     use super::*;
     use crate::report::fixture::{answered, report};
@@ -79,14 +84,36 @@ mod tests {
         assert!(text.contains("x\n## ✅ `greeting`: PASS\n"), "{text}");
         let (done, text) = added(markdown::LIMIT - markdown::LEAST - 10);
         done.unwrap();
-        assert!(
-            text.len() <= markdown::LIMIT && text.contains("Left out here: "),
-            "{}",
-            text.len()
-        );
+        assert!(text.len() <= markdown::LIMIT && text.contains("PASS"), "{}", text.len());
         let (done, text) = added(markdown::LIMIT - 100);
         assert_eq!(done.unwrap_err().to_string(), "it is full");
         assert_eq!(text.len(), markdown::LIMIT - 100);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_replaced_and_the_file_of_a_step_is_added_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (asked_for, of_step) = (folder.path().join("a.md"), folder.path().join("step.md"));
+        let (run, turns) = answered();
+        let report = report(&run, &turns);
+        let written = |asked_for: Option<&Path>, of_step: Option<&Path>| {
+            write(Reported::Run(&report), folder.path(), asked_for, of_step).ok().unwrap();
+        };
+        let titles = |path: &Path| {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            text.matches("## ✅ `greeting`: PASS").count()
+        };
+        written(None, None);
+        let junit = std::fs::read_to_string(folder.path().join("junit.xml")).unwrap();
+        assert!(junit.contains("<testcase classname=\"greeting.verdict\""), "{junit}");
+        written(Some(&asked_for), Some(&of_step));
+        written(Some(&asked_for), None);
+        assert_eq!((titles(&asked_for), titles(&of_step)), (1, 0));
+        written(None, Some(&of_step));
+        written(Some(&of_step), Some(&of_step));
+        assert_eq!((titles(&asked_for), titles(&of_step)), (1, 2));
+        let nowhere = folder.path().join("none/a.md");
+        assert!(write(Reported::Run(&report), folder.path(), Some(&nowhere), None).is_err());
     }
 
     #[test]

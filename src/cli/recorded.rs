@@ -42,11 +42,22 @@ pub(super) fn open(path: &Path) -> Result<Recording, Failure> {
             let sides = format!("this is an A/B run: name {} or {}", a.display(), b.display());
             return failure.hint(sides);
         }
+        if let Some(within) = a_run_within(path) {
+            let hint =
+                format!("this folder holds several runs: name one, such as {}", within.display());
+            return failure.hint(hint);
+        }
         if matches!(e, StoreError::Open { .. }) {
             return failure.hint("name a run folder such as reports/latest, or its run.jsonl");
         }
         failure
     })
+}
+
+/// The first run, by name, in a folder of several.
+fn a_run_within(folder: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    entries.filter(|path| path.join(FILE_NAME).exists()).min()
 }
 
 /// The scenario a recording was made with, for the agent that was called. What the agent of an A/B side

@@ -61,22 +61,24 @@ fn dry_run(paths: &[PathBuf], args: &PlacingArgs) -> Result<u8, Failure> {
 
 /// All that can be wrong before the first call, of all scenarios.
 fn prepare(paths: &[PathBuf], args: &RunArgs) -> Result<Vec<Ready>, Failure> {
-    let mut failed = None;
+    let (mut failed, mut said) = (exit::PASS, None);
     let mut ready = Vec::new();
     for path in paths {
         match prepare_one(path, args) {
             Ok(one) => ready.push(one),
             Err(failure) if paths.len() == 1 => return Err(failure),
             Err(failure) => {
-                let _ = report_error(&failure);
+                // What they all lack, such as a server, is said once.
+                let why = failure.message().map(str::to_owned);
+                if why.is_none() || why != said {
+                    let _ = report_error(&failure);
+                }
+                said = why;
                 failed = worst(failed, failure.exit_code());
             }
         }
     }
-    match failed {
-        Some(code) => Err(Failure::shown(code)),
-        None => Ok(ready),
-    }
+    if failed == exit::PASS { Ok(ready) } else { Err(Failure::shown(failed)) }
 }
 
 fn prepare_one(path: &Path, args: &RunArgs) -> Result<Ready, Failure> {
@@ -132,14 +134,14 @@ fn place_all(ready: &[Ready], args: &RunArgs, bars: &MultiProgress) -> Result<u8
     let folders = scenarios::folder_names(&paths);
     let folders: Vec<PathBuf> = folders.iter().map(|name| all.folder.join(name)).collect();
     let mut rows = Vec::new();
-    let mut code = None;
+    let mut code = exit::PASS;
     for (n, (one, folder)) in ready.iter().zip(&folders).enumerate() {
         let path = one.loaded.path.display();
         let folder_name = folder.display().to_string();
         let row = |end| Row { scenario: path.to_string(), end, folder: folder_name };
         // The signal may have come between two sessions.
-        if code == Some(exit::STOPPED) || *stop::signals()?.first.borrow() {
-            code = Some(exit::STOPPED);
+        if code == exit::STOPPED || *stop::signals()?.first.borrow() {
+            code = exit::STOPPED;
             rows.push(row(End::NotRun));
             continue;
         }
@@ -160,7 +162,7 @@ fn place_all(ready: &[Ready], args: &RunArgs, bars: &MultiProgress) -> Result<u8
         code = worst(code, of_this);
     }
     print_result(&several::render(&rows, Colour::Always, documents::terminal_width()))?;
-    Ok(code.unwrap_or(exit::PASS))
+    Ok(code)
 }
 
 /// The exit code of several runs: the first of this list that one of them has. A failure that was proved says
@@ -175,9 +177,9 @@ const ORDER: [u8; 7] = [
     exit::PASS,
 ];
 
-fn worst(earlier: Option<u8>, code: u8) -> Option<u8> {
+fn worst(earlier: u8, code: u8) -> u8 {
     let rank = |code: u8| ORDER.iter().position(|known| *known == code).unwrap_or(0);
-    Some(earlier.map_or(code, |earlier| if rank(code) < rank(earlier) { code } else { earlier }))
+    if rank(code) < rank(earlier) { code } else { earlier }
 }
 
 #[cfg(test)]
@@ -189,9 +191,9 @@ mod tests {
         for (codes, expected) in
             [(&[0, 0][..], 0), (&[0, 5, 0], 5), (&[5, 4, 3], 4), (&[3, 5], 3), (&[4, 130], 130)]
         {
-            let forth = codes.iter().fold(None, |worst_of, code| worst(worst_of, *code));
-            let back = codes.iter().rev().fold(None, |worst_of, code| worst(worst_of, *code));
-            assert_eq!((forth, back), (Some(expected), Some(expected)), "{codes:?}");
+            let forth = codes.iter().copied().fold(exit::PASS, worst);
+            let back = codes.iter().rev().copied().fold(exit::PASS, worst);
+            assert_eq!((forth, back), (expected, expected), "{codes:?}");
         }
     }
 }

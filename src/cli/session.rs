@@ -311,7 +311,7 @@ fn server_url(target: &Target) -> String {
     url.map(url::without_credentials).unwrap_or_default()
 }
 
-/// How the callers of a run get into their rooms: environment variables that the scenario refers to are read here and
+/// How the callers of a run get into their rooms: environment variables that the scenario refers to are resolved here and
 /// nowhere else.
 fn access(target: &Target) -> Result<Access, Failure> {
     let lookup = environment::variable;

@@ -73,9 +73,10 @@ impl Annotations {
     /// Commands for GitHub, each on a line; none when nothing is to be pointed out.
     pub fn github(&self) -> String {
         let mut out = String::new();
-        let file = match relative(&self.file) {
-            true => format!("file={},", property(&self.file)),
-            false => String::new(),
+        let file = if relative(&self.file) {
+            format!("file={},", property(&self.file))
+        } else {
+            String::new()
         };
         for kind in [Kind::Error, Kind::Warning] {
             let of: Vec<&Finding> = self.findings.iter().filter(|f| f.kind == kind).collect();

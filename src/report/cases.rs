@@ -61,8 +61,8 @@ pub(super) fn of_run(report: &Report, fails: bool) -> Vec<Case> {
         cases.push(Case { group: Group::Thresholds, name, result });
     }
     // A call that fails fails the run only as far as the scenario says.
-    let of_calls = verdict.thresholds.iter().filter(|t| t.threshold.metric == Metric::CallsOk);
-    let allowed = of_calls.fold(true, |all, threshold| all && threshold.held);
+    let mut of_calls = verdict.thresholds.iter().filter(|t| t.threshold.metric == Metric::CallsOk);
+    let allowed = of_calls.all(|threshold| threshold.held);
     cases.extend(rows::expectations(report).iter().map(|of| expectation(of, allowed)));
     if let Some(comparison) = &verdict.comparison {
         cases.extend(rows::changes(comparison).iter().map(|row| compared(row, verdict.outcome)));
@@ -131,9 +131,10 @@ fn expectation(of: &Expectation, allowed: bool) -> Case {
                 count(all, "call"),
                 numbers.join(", "),
             );
-            match allowed {
-                true => Result::Open(format!("{text} (the threshold on calls_ok allows it)")),
-                false => Result::Failed(text),
+            if allowed {
+                Result::Open(format!("{text} (the threshold on calls_ok allows it)"))
+            } else {
+                Result::Failed(text)
             }
         }
     };

@@ -208,10 +208,8 @@ impl<W: Write> Table<W> {
 
 /// With the kind that the writer's own error hides: a reader that has gone away is not an error.
 fn as_io(error: ::csv::Error) -> io::Error {
-    match error.into_kind() {
-        ::csv::ErrorKind::Io(e) => e,
-        other => io::Error::other(format!("{other:?}")),
-    }
+    let text = error.to_string();
+    if let ::csv::ErrorKind::Io(e) = error.into_kind() { e } else { io::Error::other(text) }
 }
 
 /// Milliseconds to the microsecond; empty where there are none.

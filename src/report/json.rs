@@ -12,9 +12,11 @@ use calls::{Calls, Turns};
 use shape::{
     AttributionJson, ChangeJson, ComparisonJson, ContentCountsJson, DefinitionJson,
     DefinitionsJson, Document, FailuresJson, HostJson, IntervalJson, MetricJson, OverlapJson,
-    OverrideJson, PacingJson, PartJson, ReceivedJson, RunToRunJson, ShareJson, StepChangeJson,
-    StepJson, ThresholdJson, TimeJson, VerdictJson, WindowJson,
+    PacingJson, PartJson, ReceivedJson, RunToRunJson, ShareJson, StepChangeJson, StepJson,
+    ThresholdJson, TimeJson, VerdictJson, WindowJson,
 };
+
+pub(super) use shape::OverrideJson;
 
 use super::counts::loss;
 use super::{OverlapLine, Pacing, Report, Share, StepLine, Summary, Window};
@@ -48,7 +50,7 @@ impl<'a> From<&'a Report> for Document<'a> {
             scenario_path: &head.scenario_path,
             agent_name: &scenario.agent().name,
             overrides: overrides(head.overlay.as_ref()),
-            variables: head.overlay.as_ref().map(|o| &o.variables).filter(|v| !v.is_empty()),
+            variables: variables(head.overlay.as_ref()),
             started_at: &head.started_at,
             loadcall_version: &head.loadcall_version,
             server_url: &head.server_url,
@@ -83,9 +85,14 @@ impl<'a> From<&'a Report> for Document<'a> {
 }
 
 /// The flags that set values of the scenario.
-fn overrides(overlay: Option<&Overlay>) -> Vec<OverrideJson<'_>> {
+pub(super) fn overrides(overlay: Option<&Overlay>) -> Vec<OverrideJson<'_>> {
     let all = overlay.into_iter().flat_map(|overlay| &overlay.overrides);
     all.map(|flag| OverrideJson { flag: flag.flag(), value: flag.argument() }).collect()
+}
+
+/// The variables that the scenario names and that were set; `None` without any.
+pub(super) fn variables(overlay: Option<&Overlay>) -> Option<&BTreeMap<String, String>> {
+    overlay.map(|overlay| &overlay.variables).filter(|variables| !variables.is_empty())
 }
 
 fn outcomes(analysis: &Analysis) -> BTreeMap<&'static str, usize> {

@@ -26,6 +26,9 @@ pub fn render(report: &Report) -> String {
     page.out
 }
 
+/// The name of a family, its help, and what it counts.
+type Counted<T> = (&'static str, &'static str, fn(&T) -> usize);
+
 /// The document as it is being written.
 struct Page {
     /// On every sample.
@@ -40,7 +43,7 @@ impl Page {
         if !unit.is_empty() {
             let _ = writeln!(self.out, "# UNIT {name} {unit}");
         }
-        let _ = writeln!(self.out, "# HELP {name} {}", label(help));
+        let _ = writeln!(self.out, "# HELP {name} {}", escaped(help));
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
@@ -58,9 +61,12 @@ impl Page {
     }
 }
 
-/// A text within quotes, and the text of `HELP`.
+/// A text of others within quotes.
 fn label(text: &str) -> String {
-    let text = clipped(&safe(text), LIMIT);
+    escaped(&clipped(&safe(text), LIMIT))
+}
+
+fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
@@ -151,7 +157,7 @@ fn calls(page: &mut Page, report: &Report) {
     if report.events.is_empty() {
         return;
     }
-    let families: [(&str, &str, fn(&Share) -> usize); 2] = [
+    let families: [Counted<Share>; 2] = [
         ("loadcall_event_turns", "Turns in which something happened.", |share| share.count),
         ("loadcall_event_turns_possible", "Turns in which it could.", |share| share.of),
     ];
@@ -191,7 +197,7 @@ fn times(page: &mut Page, report: &Report) {
             page.sample(name, &[("metric", metric), ("quantile", quantile)], seconds(ms));
         }
     }
-    let families: [(&str, &str, fn(&Summary) -> usize); 2] = [
+    let families: [Counted<Summary>; 2] = [
         ("loadcall_values", "How many values a metric has.", |summary| summary.n),
         ("loadcall_censored_values", "How many of them are only lower bounds.", |s| s.censored),
     ];

@@ -4,6 +4,7 @@ pub mod json;
 
 use crate::measured::agent_metadata;
 use crate::record::{MetadataDigest, Side};
+use crate::scenario::Overlay;
 use crate::verdict::paired::PairedVerdict;
 use crate::verdict::{Judged, JudgedPair};
 
@@ -16,6 +17,8 @@ pub struct PairedReport {
     /// The scenario's name.
     pub scenario: String,
     pub scenario_path: String,
+    /// What flags and variables made of the scenario.
+    pub overlay: Option<Overlay>,
     /// RFC 3339, UTC.
     pub started_at: String,
     pub loadcall_version: String,
@@ -50,6 +53,7 @@ impl PairedReport {
             run_id,
             scenario: a.scenario.name().to_owned(),
             scenario_path: head.scenario_path.clone(),
+            overlay: head.overlay.clone(),
             started_at: head.started_at.clone(),
             loadcall_version: head.loadcall_version.clone(),
             duration_ms: duration_ms(&a.analysis),

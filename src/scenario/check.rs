@@ -12,7 +12,7 @@ use super::field::Field;
 use super::fields::Fields;
 use super::file::{self, Node, Value};
 use super::grammar::{EXECUTORS, Executor, table};
-use super::overlay::{Overlay, SourceText};
+use super::overlay::{Lookup, Overlay, SourceText};
 use super::values::{duration, integer, name, one_of, text, texts};
 use super::{Act, Agent, Listening, Load, Scenario, Step, Wildcard};
 use super::{dial, end_state, limits, metadata, overrides, turns, variables};
@@ -33,7 +33,7 @@ impl Scenario {
     /// As [`Scenario::parse`]. Faults of what a flag sets are placed at the flag.
     pub fn read(
         source: &SourceText<'_>,
-        lookup: Option<&dyn Fn(&str) -> Option<String>>,
+        lookup: Option<Lookup<'_>>,
     ) -> Result<(Self, Option<BTreeMap<String, String>>), Faults> {
         let mut faults = Vec::new();
         let mut tree = file::read(source.file(), &mut faults)?;

@@ -55,13 +55,8 @@ pub(super) fn end(text: &str) -> usize {
 /// The first segment of a text, and what follows it.
 fn segment(text: &str) -> Result<(&str, &str), String> {
     if let Some(inner) = text.strip_prefix('[') {
-        let (name, rest) = match quoted(inner)? {
-            Some(found) => found,
-            None => {
-                let end = inner.find([']', '=']).unwrap_or(inner.len());
-                inner.split_at(end)
-            }
-        };
+        let end = inner.find([']', '=']).unwrap_or(inner.len());
+        let (name, rest) = quoted(inner)?.unwrap_or_else(|| inner.split_at(end));
         let rest = rest.strip_prefix(']').ok_or("`[` is not closed")?;
         return not_empty(name, rest);
     }

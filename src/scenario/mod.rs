@@ -52,7 +52,7 @@ pub use end_state::EndState;
 pub use fault::{Fault, Faults, Style};
 pub use listening::{Listening, Wildcard};
 pub use metric::{Definition, Kind, Metric, Source};
-pub use overlay::{Overlay, Override, SourceText};
+pub use overlay::{Lookup, Overlay, Override, SourceText};
 pub use path::JsonPath;
 pub use schema::schema;
 pub use template::{Names, Within, fill};

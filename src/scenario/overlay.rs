@@ -49,6 +49,9 @@ impl fmt::Display for Override {
     }
 }
 
+/// Gives the value of a variable that is set.
+pub type Lookup<'l> = &'l dyn Fn(&str) -> Option<String>;
+
 /// All that has to be known beside the text to read a scenario again.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Overlay {

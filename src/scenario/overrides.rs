@@ -156,21 +156,15 @@ fn repeated(tree: &mut Node, path: &[Segment<'_>], calls: &Node, concurrency: bo
     let Value::Map(root) = &mut tree.value else { return };
     let Some(word) = path.first().map(|segment| segment.span.clone()) else { return };
     let text = |text: &str| Value::Text(text.to_owned());
-    let load = match root.iter().position(|(key, _)| key.value.text() == Some("load")) {
-        Some(at) => &mut root[at].1,
-        None => {
-            root.push((node(text("load"), word.clone()), node(Value::Null, word.clone())));
-            let Some((_, load)) = root.last_mut() else { return };
-            load
-        }
-    };
+    let at = find(root, "load").unwrap_or_else(|| {
+        root.push((node(text("load"), word.clone()), node(Value::Null, word.clone())));
+        root.len() - 1
+    });
+    let load = &mut root[at].1;
     if matches!(load.value, Value::Null) {
         load.value = Value::Map(Vec::new());
     }
     let Value::Map(entries) = &mut load.value else { return };
-    let find = |entries: &[(Node, Node)], name: &str| {
-        entries.iter().position(|(key, _)| key.value.text() == Some(name))
-    };
     match find(entries, "executor") {
         None => entries.push((node(text("executor"), word.clone()), node(text("repeat"), word))),
         Some(at) if entries[at].1.value.text() == Some("once") => {
@@ -188,6 +182,11 @@ fn repeated(tree: &mut Node, path: &[Segment<'_>], calls: &Node, concurrency: bo
     {
         entries[at].1.value = Value::Number(calls.into());
     }
+}
+
+/// Where a key of a mapping is.
+fn find(entries: &[(Node, Node)], name: &str) -> Option<usize> {
+    entries.iter().position(|(key, _)| key.value.text() == Some(name))
 }
 
 /// Puts a value at a place of the tree, and gives the place.
@@ -231,8 +230,7 @@ fn enter<'n>(
     let name = segment.name.as_ref();
     let what = match &mut at.value {
         Value::Map(entries) => {
-            let found = entries.iter().position(|(key, _)| key.value.text() == Some(name));
-            let index = found.unwrap_or_else(|| {
+            let index = find(entries, name).unwrap_or_else(|| {
                 let span = &segment.span;
                 let key = node(Value::Text(name.to_owned()), span.clone());
                 entries.push((key, node(Value::Null, span.clone())));

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::diagnostics::Diagnostics;
 use super::fault::quoted;
 use super::file::{Node, Value};
+use super::overlay::Lookup;
 use super::syntax::MAX_BYTES;
 
 const BEGIN: &str = "${";
@@ -35,7 +36,7 @@ enum Piece<'t> {
 /// when no string names a variable. One that is empty counts as not set.
 pub(super) fn fill(
     tree: &mut Node,
-    lookup: &dyn Fn(&str) -> Option<String>,
+    lookup: Lookup<'_>,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Option<BTreeMap<String, String>> {
     let mut filling = Filling { lookup, diagnostics, used: BTreeMap::new(), any: false, length: 0 };
@@ -44,7 +45,7 @@ pub(super) fn fill(
 }
 
 struct Filling<'a, 'd> {
-    lookup: &'a dyn Fn(&str) -> Option<String>,
+    lookup: Lookup<'a>,
     diagnostics: &'a mut Diagnostics<'d>,
     used: BTreeMap<String, String>,
     /// Whether a string is not what it was.
@@ -203,13 +204,12 @@ fn variable(text: &str) -> Option<(Piece<'_>, &str)> {
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    let (default, after) = match rest.strip_prefix('}') {
-        Some(after) => (None, after),
-        None => {
-            let rest = rest.strip_prefix(":-")?;
-            let end = closing(rest)?;
-            (Some(&rest[..end]), &rest[end + 1..])
-        }
+    let (default, after) = if let Some(after) = rest.strip_prefix('}') {
+        (None, after)
+    } else {
+        let rest = rest.strip_prefix(":-")?;
+        let end = closing(rest)?;
+        (Some(&rest[..end]), &rest[end + 1..])
     };
     if default.is_some_and(|default| default.contains(BEGIN)) {
         return None;

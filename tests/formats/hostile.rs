@@ -106,8 +106,8 @@ pub(crate) fn record(from: &Path, to: &Path, round: usize) {
         if let Some(call) = value.get_mut("call") {
             let error = serde_json::json!({"session": {"error": {"message": take()}}});
             let at = call["log"][20]["at"].clone();
-            let log = call["log"].as_array_mut().unwrap();
-            log.insert(21, serde_json::json!({"at": at, "is": error}));
+            let entries = call["log"].as_array_mut().unwrap();
+            entries.insert(21, serde_json::json!({"at": at, "is": error}));
             // The first calls fail, each in its way.
             if let Some(outcome) = OUTCOMES.get(index.wrapping_sub(1)) {
                 call["end"]["outcome"] = (*outcome).into();

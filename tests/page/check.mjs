@@ -2,11 +2,11 @@
 // With LOADCALL_PICTURES=FOLDER it leaves pictures of them there.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const [tools, ...pages] = process.argv.slice(2);
-const require = createRequire(join(tools, "package.json"));
+const require = createRequire(resolve(tools, "package.json"));
 const load = async (of) => { const it = await import(pathToFileURL(require.resolve(of))); return it.default ?? it; };
 const chromium = await load("@sparticuz/chromium");
 const puppeteer = await load("puppeteer-core");

@@ -111,7 +111,7 @@ pub(in crate::cli) struct LangfuseArgs {
         hide_env_values = true
     )]
     pub(in crate::cli) secret_key: Option<Secret>,
-    /// URL of Langfuse (default: Langfuse Cloud).
+    /// URL of Langfuse (default: `LANGFUSE_HOST`, else Langfuse Cloud).
     #[arg(
         long = "langfuse-base-url",
         env = "LANGFUSE_BASE_URL",

@@ -142,7 +142,7 @@ fn a_call_takes_no_more_than_it_is_given() {
         what: crate::record::Observation::Transcript {
             speaker: crate::record::Speaker::Agent,
             segment: format!("s{i}"),
-            text: "words ".repeat(200_000),
+            text: "words ".repeat(2_000),
             last: true,
             until: None,
         },

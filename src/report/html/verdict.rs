@@ -68,7 +68,9 @@ fn worst(report: &Report) -> Markup {
     };
     html! {
         p.worst {
-            a.button href={ "#call-" (call.call.0) } { "Look at the worst turn" }
+            a.button href={ "#call-" (call.call.0) } {
+                @if call.ok() == Some(true) { "Look at the slowest turn" } @else { "Look at the worst turn" }
+            }
             span {
                 "call " (call.call.0) ", " (shown(&slowest.turn.id)) ": "
                 @if slowest.censored { "≥\u{a0}" } (ms(slowest.ms)) "\u{a0}ms"
@@ -257,7 +259,7 @@ fn alone(report: &Report) -> Markup {
                 }
             }
             div {
-                dt { "replies" }
+                dt { "turns" }
                 dd {
                     (sample.len())
                     @if sample.censored() > 0 { ", " (sample.censored()) " of them unanswered" }
@@ -270,21 +272,21 @@ fn alone(report: &Report) -> Markup {
 }
 
 /// Why nothing is compared.
-fn why_alone(report: &Report) -> &'static str {
+fn why_alone(report: &Report) -> Markup {
     match report.judged.verdict.outcome {
-        Outcome::NotComparable => {
-            "The baseline was recorded under other conditions: see the remarks."
-        }
-        Outcome::Invalid | Outcome::NothingMeasured | Outcome::Stopped => {
+        Outcome::NotComparable => html! {
+            "The baseline was recorded under other conditions: see the " a href="#remarks" { "remarks" } "."
+        },
+        Outcome::Invalid | Outcome::NothingMeasured | Outcome::Stopped => html! {
             "This run is not compared with a baseline."
-        }
+        },
         Outcome::Pass
         | Outcome::Improvement
         | Outcome::Fail
         | Outcome::Regression
-        | Outcome::Inconclusive => {
-            "There is no baseline to compare with. `loadcall accept` makes a good run the baseline."
-        }
+        | Outcome::Inconclusive => html! {
+            "There is nothing to compare it with. " code { "loadcall accept" } " makes a good run the baseline."
+        },
     }
 }
 

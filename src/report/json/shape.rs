@@ -41,7 +41,7 @@ pub(super) struct Document<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct OverrideJson<'a> {
+pub(in crate::report) struct OverrideJson<'a> {
     pub(super) flag: &'static str,
     pub(super) value: &'a str,
 }

@@ -1,11 +1,13 @@
 //! `ab.json`: an A/B run for other programs. `ab.schema.json` describes it, and [`FORMAT`] grows
 //! when a reader of the schema would no longer understand it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{PairedReport, SideLine};
 use crate::record::MetadataDigest;
-use crate::report::json::{judgement, micro};
+use crate::report::json::{OverrideJson, judgement, micro, overrides, variables};
 use crate::verdict::paired::{PairedCalls, PairedChange, PairedComparison};
 use crate::verdict::{Attribution, PartChange};
 
@@ -18,6 +20,10 @@ struct Document<'a> {
     run_id: &'a str,
     scenario: &'a str,
     scenario_path: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    overrides: Vec<OverrideJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variables: Option<&'a BTreeMap<String, String>>,
     started_at: &'a str,
     loadcall_version: &'a str,
     duration_ms: Option<f64>,
@@ -102,6 +108,8 @@ pub fn render(report: &PairedReport) -> String {
         run_id: &report.run_id,
         scenario: &report.scenario,
         scenario_path: &report.scenario_path,
+        overrides: overrides(report.overlay.as_ref()),
+        variables: variables(report.overlay.as_ref()),
         started_at: &report.started_at,
         loadcall_version: &report.loadcall_version,
         duration_ms: report.duration_ms.map(micro),

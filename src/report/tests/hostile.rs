@@ -58,7 +58,7 @@ fn as_markdown(text: &str) -> Result<(), String> {
                 }
             }
             Event::Start(Tag::Heading { level: pulldown_cmark::HeadingLevel::H2, .. }) => {
-                titles += 1
+                titles += 1;
             }
             Event::Start(
                 tag @ (Tag::Link { .. }
@@ -76,7 +76,11 @@ fn as_markdown(text: &str) -> Result<(), String> {
             | Event::HardBreak => {
                 return refuse(event);
             }
-            _ => {}
+            Event::Start(_)
+            | Event::End(_)
+            | Event::Text(_)
+            | Event::Code(_)
+            | Event::SoftBreak => {}
         }
     }
     if titles == 1 { Ok(()) } else { refuse(("titles", titles)) }
@@ -96,7 +100,9 @@ fn as_xml(text: &str) -> Result<(), String> {
                     | ("testcase", "failure" | "skipped" | "system-out")
             ),
             roxmltree::NodeType::Text => true,
-            _ => false,
+            roxmltree::NodeType::Root | roxmltree::NodeType::PI | roxmltree::NodeType::Comment => {
+                false
+            }
         };
         if !ours {
             return refuse(node);

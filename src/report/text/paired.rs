@@ -4,7 +4,7 @@ use super::compared::parts;
 use super::grid::{Column, Grid};
 use super::numbers::{grouped, number, signed};
 use super::page::{Page, Tone};
-use super::{Colour, WIDTH, advice, judgement};
+use super::{Colour, WIDTH, advice, judgement, overlaid};
 use crate::report::paired::{PairedReport, SideLine};
 use crate::stats::Shift;
 use crate::text::clipped;
@@ -47,6 +47,9 @@ fn sides(page: &mut Page, report: &PairedReport) {
         &[(Tone::Strong, &report.scenario)],
         &format!("· a and b in turn · {calls} · {}", report.run_id),
     );
+    if let Some(overlay) = &report.overlay {
+        overlaid(page, overlay);
+    }
     for side in [&report.a, &report.b] {
         page.paragraph(2, &[(Tone::Strong, side.side.name())], &described(side));
     }
