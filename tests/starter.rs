@@ -93,6 +93,13 @@ fn a_dry_run_needs_no_server_and_no_keys() {
         let said = stdout(args, root());
         assert!(said.contains("agent-minutes") && said.contains("no call was placed"), "{said}");
     }
+    let folder = tempfile::tempdir().unwrap();
+    stdout(&["init", "--yes"], folder.path());
+    let [one, other] = ["scenarios/greeting.yaml", "scenarios/other.yaml"];
+    std::fs::copy(folder.path().join(one), folder.path().join(other)).unwrap();
+    let said = stdout(&["run", one, other, "--calls", "3", "--dry-run"], folder.path());
+    assert!(said.contains("greeting.yaml: 3 calls, 3 concurrent"), "{said}");
+    assert!(said.contains("all 2 scenarios: 6 calls, 3 concurrent"), "{said}");
     let output = loadcall(&["noise", "reports/example", "reports/example", "--dry-run"], root());
     assert_eq!(output.status.code(), Some(2));
 }

@@ -10,7 +10,14 @@ use crate::plan::{Plan, Schedule, Targets};
 use crate::text::count;
 use std::fmt::Write as _;
 use std::num::NonZeroU8;
+use std::path::PathBuf;
 use std::time::Duration;
+
+const WHAT_IT_IS: &str = "\
+An estimate; no call was placed. Least: what the caller says and waits for, if the agent does all that
+is expected, at once and briefly. Most: `max_call` of `hangup` for every call. A call that reaches no
+agent is shorter. Starting a server or an agent is not included.
+";
 
 /// How often a scenario is run.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +34,30 @@ impl Runs {
     pub(super) const BOTH: Self = Self { agents: NonZeroU8::MIN.saturating_add(1), runs: 1 };
 }
 
-/// Prints the estimate.
+/// Prints the estimates of scenarios that are placed one after another.
+pub(super) fn show_all(paths: &[PathBuf], args: &PlacingArgs) -> Result<u8, Failure> {
+    let load = |path| LoadedScenario::load(path, args.overrides.list(), args.clips.outside());
+    let mut all: Option<Estimate> = None;
+    for path in paths {
+        let of_this = print(&load(path)?, Runs::ONE, args)?;
+        all = Some(all.map_or(of_this, |all| all.then(&of_this)));
+    }
+    if let Some(all) = all.filter(|_| paths.len() > 1) {
+        let name = format!("all {} scenarios", paths.len());
+        print_result(&text(&name, &all, Runs::ONE))?;
+    }
+    print_result(WHAT_IT_IS)?;
+    Ok(exit::PASS)
+}
+
+/// Prints the estimate of one scenario.
 pub(super) fn show(loaded: &LoadedScenario, runs: Runs, args: &PlacingArgs) -> Result<u8, Failure> {
+    print(loaded, runs, args)?;
+    print_result(WHAT_IT_IS)?;
+    Ok(exit::PASS)
+}
+
+fn print(loaded: &LoadedScenario, runs: Runs, args: &PlacingArgs) -> Result<Estimate, Failure> {
     let scenario = &loaded.scenario;
     let targets = Targets::new(runs.agents);
     let plan = Plan { schedule: Schedule::new(scenario.load()), targets, seed: args.seed };
@@ -39,7 +68,7 @@ pub(super) fn show(loaded: &LoadedScenario, runs: Runs, args: &PlacingArgs) -> R
         .collect();
     let estimate = Estimate::new(&plan, scenario, &voiced);
     print_result(&text(&loaded.path.display().to_string(), &estimate, runs))?;
-    Ok(exit::PASS)
+    Ok(estimate)
 }
 
 fn text(scenario: &str, estimate: &Estimate, runs: Runs) -> String {
@@ -62,9 +91,7 @@ fn text(scenario: &str, estimate: &Estimate, runs: Runs) -> String {
         minutes(agent.least),
         minutes(agent.most),
     );
-    out + "An estimate; no call was placed. Least: what the caller says and waits for, if the agent does all that\n\
-           is expected, at once and briefly. Most: `max_call` of `hangup` for every call. A call that reaches no\n\
-           agent is shorter. Starting a server or an agent is not included.\n"
+    out
 }
 
 fn range(span: Span) -> String {

@@ -150,7 +150,8 @@ fn next(folder: &Path) -> String {
     format!(
         "\nNext, try it here, on a private livekit-server and with a scripted agent:\n{cd}  loadcall \
          run {scenario} --dev --dev-agent\nThen call your own agent, once LIVEKIT_URL, LIVEKIT_API_KEY and \
-         LIVEKIT_API_SECRET are set:\n  loadcall check {scenario}\n  loadcall run {scenario}\n"
+         LIVEKIT_API_SECRET are set:\n  loadcall check {scenario}\n  loadcall run {scenario}\nThe workflow \
+         calls it every night, once the variables and secrets it names are set in the repository.\n"
     )
 }
 

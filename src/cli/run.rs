@@ -2,7 +2,7 @@
 //! another, each as if it were the only one.
 
 use super::documents::Reported;
-use super::dry_run::{self, Runs};
+use super::dry_run;
 use super::exit;
 use super::failure::Failure;
 use super::loaded::LoadedScenario;
@@ -10,7 +10,7 @@ use super::progress::Verbosity;
 use super::server::Server;
 use super::session::{NewRun, RunSession};
 use super::terminal::{eprint_line, print_result, report_error};
-use super::{PlacingArgs, RunArgs, documents, files, job, logging, recorded, scenarios, stop};
+use super::{RunArgs, documents, files, job, logging, recorded, scenarios, stop};
 use crate::report::text::Colour;
 use crate::report::text::several::{self, End, Row};
 use crate::verdict::{Baseline, Judged, Outcome};
@@ -40,7 +40,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
         ));
     }
     if args.placing.dry_run {
-        return dry_run(&paths, &args.placing);
+        return dry_run::show_all(&paths, &args.placing);
     }
     let ready = prepare(&paths, args)?;
     if let [only] = ready.as_slice() {
@@ -48,15 +48,6 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
         return Ok(place(only, &new, args, &bars)?.code);
     }
     place_all(&ready, args, &bars)
-}
-
-/// What every scenario would do.
-fn dry_run(paths: &[PathBuf], args: &PlacingArgs) -> Result<u8, Failure> {
-    for path in paths {
-        let loaded = LoadedScenario::load(path, args.overrides.list(), args.clips.outside())?;
-        dry_run::show(&loaded, Runs::ONE, args)?;
-    }
-    Ok(exit::PASS)
 }
 
 /// All that can be wrong before the first call, of all scenarios.

@@ -19,6 +19,13 @@ impl Span {
         let n = u32::try_from(n).unwrap_or(u32::MAX);
         Self { least: self.least.saturating_mul(n), most: self.most.saturating_mul(n) }
     }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            least: self.least.saturating_add(other.least),
+            most: self.most.saturating_add(other.most),
+        }
+    }
 }
 
 /// What a plan comes to. A call that reaches no agent can be shorter than the least.
@@ -44,6 +51,21 @@ impl Estimate {
         let calls = plan.total();
         let at_a_time = plan.schedule.at_a_time();
         Self { calls, at_a_time, call, wall, agent: call.times(calls) }
+    }
+
+    /// This and another, one after the other.
+    #[must_use]
+    pub fn then(&self, next: &Self) -> Self {
+        Self {
+            calls: self.calls.saturating_add(next.calls),
+            at_a_time: self.at_a_time.max(next.at_a_time),
+            call: Span {
+                least: self.call.least.min(next.call.least),
+                most: self.call.most.max(next.call.most),
+            },
+            wall: self.wall.plus(next.wall),
+            agent: self.agent.plus(next.agent),
+        }
     }
 }
 
