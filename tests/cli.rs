@@ -361,3 +361,30 @@ fn a_calibration_that_cannot_be_made_is_refused_before_its_calls() {
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn the_demo_says_which_python_it_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    for version in ["python3", "python3.14", "python3.13", "python3.12", "python3.11"] {
+        // As one that is too old.
+        let program = folder.path().join(version);
+        std::fs::write(&program, "#!/bin/sh\nexit 1\n").unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&program, mode).unwrap();
+    }
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let output = std::process::Command::new("bash")
+        .arg(root().join("demo/setup.sh"))
+        .arg(folder.path().join("venv"))
+        .env("PATH", path)
+        .env_remove("PYTHON")
+        .output()
+        .unwrap();
+    let said = seen(&output);
+    assert!(
+        output.status.code() == Some(1) && said.contains("needs Python 3.11 to 3.14"),
+        "{said}"
+    );
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(readme.contains("Python 3.11 to 3.14"), "the same in README.md");
+}

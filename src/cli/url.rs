@@ -59,7 +59,7 @@ pub(super) fn given(keys: &KeyArgs) -> Result<Endpoint, Failure> {
 }
 
 fn no_keys(missing: &str) -> Failure {
-    Failure::usage(format!("LIVEKIT_URL is set, but {missing}"))
+    Failure::usage(format!("the LiveKit URL is set, but {missing}"))
         .hint("set them, or use --api-key and --api-secret")
 }
 

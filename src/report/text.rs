@@ -55,7 +55,7 @@ pub fn render(report: &Report, colour: Colour, width: usize, place: &str) -> Str
     notes(&mut page, report);
     page.blank();
     let (word, tone) = judgement(report.judged.verdict.outcome);
-    page.line(&[(tone, word), (Tone::Plain, ": the report is in "), (Tone::Plain, place)]);
+    page.ending(&[(tone, word), (Tone::Plain, ": the report is in")], place);
     page.finish()
 }
 

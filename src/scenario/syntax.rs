@@ -90,15 +90,20 @@ fn grammar(source: &str, engine: &str, span: Range<usize>) -> Fault {
     }
     // The engine stops behind an unclosed bracket, where the next entry of the block stands.
     let in_flow = has("did not find expected ',' or") || has("implicit flow mapping");
-    if let Some(at) = brackets::open_at(source, span.start).filter(|_| in_flow)
+    if let Some(at) = brackets::open_at(source, span.start)
         && line_of(source, at) < line_of(source, span.start)
+        && !has("quote")
     {
-        if indent_of(source, span.start) <= indent_of(source, at) {
+        let in_block = indent_of(source, span.start) <= indent_of(source, at);
+        if in_block && !matches!(character, Some(']' | '}')) {
             return unclosed(source, at);
         }
-        let (open, line) = (&source[at..=at], line_of(source, at));
-        let help = format!("put one `,` between two entries, or close the `{open}` of line {line}");
-        return syntax("expected `,` or a closing bracket".to_owned(), "", help, span);
+        if in_flow {
+            let (open, line) = (&source[at..=at], line_of(source, at));
+            let help =
+                format!("put one `,` between two entries, or close the `{open}` of line {line}");
+            return syntax("expected `,` or a closing bracket".to_owned(), "", help, span);
+        }
     }
     let (message, help) = if has("tabs disallowed") || character == Some('\t') {
         ("a tab indents this line", "indent with spaces")

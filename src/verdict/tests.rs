@@ -93,7 +93,7 @@ fn runs_that_are_not_judged() {
     check(
         &run,
         Outcome::Stopped,
-        "the run was stopped after 3 of 10 calls; its values are reported, not judged",
+        "the run was stopped when 3 of 10 calls had ended; its values are reported, not judged",
     );
     let mut run = good();
     run.calls.truncate(4);

@@ -14,10 +14,12 @@ use crate::verdict::{Attribution, Basis, Change, Direction};
 pub(super) fn comparison(page: &mut Page, report: &Report) {
     let Some(comparison) = &report.judged.verdict.comparison else { return };
     let newest = &comparison.baseline_run_id;
-    page.heading(&match comparison.baseline_runs.len() {
-        0 | 1 => format!("compared with the baseline {newest}"),
-        runs => format!("compared with {runs} accepted runs, the newest {newest}"),
-    });
+    let (title, which) = match comparison.baseline_runs.len() {
+        0 | 1 => ("compared with the baseline".to_owned(), ""),
+        runs => (format!("compared with {runs} accepted runs"), "the newest: "),
+    };
+    page.heading(&title);
+    page.paragraph(2, &[], &format!("{which}{newest}"));
     let mut grid = Grid::new([
         Column::left(""),
         Column::right("").given_up(1),

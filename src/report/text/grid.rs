@@ -163,6 +163,5 @@ mod tests {
             shown(20),
             "  what     shift\n  latency   +402\n      slower\n  time        −1\n"
         );
-        assert_eq!(shown(10).matches("slower").count(), 1);
     }
 }

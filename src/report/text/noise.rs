@@ -15,13 +15,12 @@ const OF_DIFFERENCES: f64 = 2.772;
 pub fn render(noise: &Noise, colour: Colour, width: usize) -> String {
     let mut page = Page::new(colour, width.clamp(*WIDTH.start(), *WIDTH.end()));
     let figure = format!("{} p{}", noise.metric.name(), noise.quantile);
-    let lead = format!("{figure} of an unchanged agent:");
     let floor = format!(
-        "two runs differ by less than {} in 95 % of cases (run-to-run standard deviation {})",
+        "of an unchanged agent: two runs differ by less than {} in 95 % of cases (run-to-run standard deviation {})",
         percent(noise.run_sd * OF_DIFFERENCES),
         percent(noise.run_sd),
     );
-    page.paragraph(0, &[(Tone::Strong, &lead)], &floor);
+    page.paragraph(0, &[(Tone::Strong, &figure)], &floor);
     for note in notes(noise) {
         page.paragraph(2, &[], &note);
     }
@@ -70,7 +69,7 @@ fn runs(page: &mut Page, noise: &Noise) {
 }
 
 fn components(page: &mut Page, noise: &Noise) {
-    page.heading("sources of variation (standard deviations with 95 % intervals)");
+    page.heading("sources of variation (standard deviation, 95 % interval)");
     let mut grid = Grid::new([Column::left(""), Column::right(""), Column::left("")]);
     let mut row = |name: &str, component: &Component| {
         let end = |sd: f64| if sd.is_finite() { percent(sd) } else { "unknown".to_owned() };

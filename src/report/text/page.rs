@@ -93,7 +93,7 @@ impl Page {
         let mut column = indent;
         self.pad(indent);
         for (tone, piece) in lead {
-            let piece = fitted(&safe(piece), self.width / 2);
+            let piece = fitted(&safe(piece), self.width * 2 / 3);
             column += columns(&piece);
             self.piece(*tone, &piece);
         }
@@ -139,6 +139,19 @@ impl Page {
         self.blank();
     }
 
+    /// A last line that names a place; a place that does not fit is below it, whole.
+    pub(super) fn ending(&mut self, lead: &[(Tone, &str)], place: &str) {
+        let place = safe(place);
+        let used: usize = lead.iter().map(|(_, text)| columns(text)).sum();
+        for (tone, text) in lead {
+            self.piece(*tone, text);
+        }
+        let fits = used + 1 + columns(&place) <= self.width;
+        self.out.push_str(if fits { " " } else { "\n  " });
+        self.out.push_str(&place);
+        self.blank();
+    }
+
     fn turn_line(&mut self, indent: usize) {
         self.blank();
         self.pad(indent);
@@ -167,8 +180,9 @@ fn words(text: &str, room: usize) -> Vec<&str> {
     let mut rest = text.trim_start_matches(' ');
     while !rest.is_empty() {
         let space = rest.find(' ').unwrap_or(rest.len());
-        let command = rest.find(COMMAND).filter(|at| *at < space).and_then(|at| {
-            let close = at + 1 + rest[at + 1..].find('`')?;
+        let begins = rest.get(..=space).is_some_and(|begun| begun.ends_with(COMMAND));
+        let command = begins.then_some(()).and_then(|()| {
+            let close = space + rest[space..].find('`')?;
             let end = close + rest[close..].find(' ').unwrap_or(rest.len() - close);
             (columns(&rest[..end]) <= room).then_some(end)
         });
@@ -268,9 +282,18 @@ mod tests {
         assert_eq!(text, "one two\n  (`loadcall ab x`)\n  three\n");
         // Where it cannot be helped, and where it is no command of ours.
         let text = plain(|page| page.paragraph(0, &[], "`loadcall accept reports/x` `a b` c"));
-        assert_eq!(text, "`loadcall accept\n  reports/x` `a b`\n  c\n");
+        assert_eq!(text, "`loadcall accept\n  reports/x` `a b` c\n");
         let long = "loadcall accept reports/20261130-165450-aa924115fedaf520";
         assert_eq!(plain(|page| page.command(2, long)), format!("  {long}\n"));
+    }
+
+    #[test]
+    fn a_place_is_never_cut() {
+        let ending = |place| {
+            plain(|page| page.ending(&[(Tone::Good, "PASS"), (Tone::Plain, ": in")], place))
+        };
+        assert_eq!(ending("reports/x"), "PASS: in reports/x\n");
+        assert_eq!(ending("reports/20261130-1654"), "PASS: in\n  reports/20261130-1654\n");
     }
 
     #[test]

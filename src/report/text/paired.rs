@@ -34,7 +34,7 @@ pub fn render(report: &PairedReport, colour: Colour, width: usize, place: &str) 
         calls(&mut page, &comparison.calls);
     }
     page.blank();
-    page.line(&[(tone, word), (Tone::Plain, ": the report is in "), (Tone::Plain, place)]);
+    page.ending(&[(tone, word), (Tone::Plain, ": the report is in")], place);
     page.finish()
 }
 

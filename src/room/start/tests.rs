@@ -158,7 +158,10 @@ async fn a_room_is_not_named_twice() {
             format!(r#"{{"t": "{TOKEN}", "r": "r2", "s": "ws://h"}}"#),
             "names the room `r2`, but its token is for `r1`",
         ),
-        (format!(r#"{{"t": "{TOKEN}", "r": "r1", "s": "h:7880"}}"#), "has `h:7880` as the server"),
+        (
+            format!(r#"{{"t": "{TOKEN}", "r": "r1", "s": "h:7880"}}"#),
+            "`h:7880` is not a LiveKit URL",
+        ),
         (
             format!(r#"{{"t": "{TOKEN}", "r": "{}", "s": "ws://h"}}"#, "r".repeat(3_000)),
             "more than 2048 bytes",
