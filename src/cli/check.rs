@@ -88,7 +88,7 @@ impl Checked {
     }
 
     fn passes(&self, strict: bool) -> bool {
-        matches!(self.found, Found::Sound { .. }) && !(strict && !self.notes().is_empty())
+        matches!(self.found, Found::Sound { .. }) && (!strict || self.notes().is_empty())
     }
 
     fn notes(&self) -> Vec<Note> {
@@ -102,7 +102,7 @@ impl Checked {
         let mut page = Page::new(Colour::Always, terminal_width());
         match &self.found {
             Found::Unread(why) => {
-                page.paragraph(0, &[(Tone::Bad, "error"), (Tone::Plain, ":")], why)
+                page.paragraph(0, &[(Tone::Bad, "error"), (Tone::Plain, ":")], why);
             }
             Found::Faulty { text, overrides, faults } => {
                 return drawn(&self.path, &SourceText::new(text, overrides), faults) + "\n";

@@ -96,9 +96,12 @@ impl Endpoint {
             .bearer_auth(token)
             .body(r#"{"names":["loadcall-probe"]}"#)
             .send();
-        let failed = |e: &reqwest::Error| match e.is_timeout() {
-            true => unreached(&format!("no answer within {CLOSE_TIMEOUT:?}")),
-            false => unreached(&last_cause(e)),
+        let failed = |e: &reqwest::Error| {
+            if e.is_timeout() {
+                unreached(&format!("no answer within {CLOSE_TIMEOUT:?}"))
+            } else {
+                unreached(&last_cause(e))
+            }
         };
         let reply = reply(asked.await.map_err(|e| failed(&e))?).await.map_err(|e| failed(&e))?;
         probe::judge(&self.url, &self.api_key, &reply, wall_now())

@@ -149,7 +149,7 @@ fn length(time: Duration) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, unit)| match (number, unit) {
             (1, "days") => "1 day".to_owned(),
-            _ => format!("{} {unit}", number),
+            _ => format!("{number} {unit}"),
         })
         .collect();
     parts.join(" ")

@@ -85,13 +85,14 @@ impl Registered {
         let mut request = url.into_client_request().map_err(fail)?;
         let bearer = HeaderValue::try_from(format!("Bearer {token}"))?;
         request.headers_mut().insert(AUTHORIZATION, bearer);
-        let connected = connect_async(request).await.map_err(|e| match &e {
-            tungstenite::Error::Http(answer) if matches!(answer.status().as_u16(), 401 | 403) => {
-                RegistrationError::Refused { url: url.into(), status: answer.status().as_u16() }
+        let (socket, _) = connect_async(request).await.map_err(|e| {
+            if let tungstenite::Error::Http(answer) = &e
+                && let status @ (401 | 403) = answer.status().as_u16()
+            {
+                return RegistrationError::Refused { url: url.into(), status };
             }
-            _ => fail(e),
-        });
-        let (socket, _) = connected?;
+            fail(e)
+        })?;
         let mut this = Self { socket, worker_id: String::new(), server: None };
         let permission = proto::ParticipantPermission {
             can_publish: true,

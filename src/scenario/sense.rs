@@ -43,14 +43,17 @@ impl Threshold {
 
     /// Whether no run can meet this limit and another one of the same metric.
     pub(super) fn contradicts(&self, other: &Self) -> bool {
-        let (Some(mine), Some(theirs)) = (self.place(), other.place()) else { return false };
+        let (mine, theirs) = (self.place(), other.place());
         // A higher quantile is at least as large, so an upper limit on it is one on the lower ones.
         let both = [(self, mine, other, theirs), (other, theirs, self, mine)];
+        let alike = mine.is_sign_negative() || theirs.is_sign_negative();
+        let comparable = !alike || self.aggregate == other.aggregate;
         self.metric == other.metric
+            && comparable
             && both.into_iter().any(|(upper, higher, lower, deeper)| {
                 let (above, below) = (upper.allowed(), lower.allowed());
                 let apart = below.low > above.high
-                    || (below.low == above.high && !(below.closed && above.closed));
+                    || (below.low >= above.high && !(below.closed && above.closed));
                 higher >= deeper && apart
             })
     }
@@ -77,12 +80,12 @@ impl Threshold {
     }
 
     /// Where the aggregate lies among the values, in percent; rates and counts are compared with their like alone.
-    fn place(&self) -> Option<f64> {
+    fn place(&self) -> f64 {
         match self.aggregate {
-            Aggregate::Quantile(percent) => Some(percent),
-            Aggregate::Max => Some(100.0),
-            Aggregate::Rate => Some(-1.0),
-            Aggregate::Count => Some(-2.0),
+            Aggregate::Quantile(percent) => percent,
+            Aggregate::Max => 100.0,
+            Aggregate::Rate => -1.0,
+            Aggregate::Count => -2.0,
         }
     }
 }

@@ -108,13 +108,10 @@ fn grammar(source: &str, engine: &str, span: Range<usize>) -> Fault {
     let (message, help) = if has("tabs disallowed") || character == Some('\t') {
         ("a tab indents this line", "indent with spaces")
     } else if has("unclosed bracket") {
-        return match brackets::open_at(source, source.len()) {
-            Some(at) => unclosed(source, at),
-            None => {
-                let help = "close `[` with `]` and `{` with `}`".to_owned();
-                syntax("a bracket is not closed".to_owned(), "", help, span)
-            }
-        };
+        if let Some(at) = brackets::open_at(source, source.len()) {
+            return unclosed(source, at);
+        }
+        ("a bracket is not closed", "close `[` with `]` and `{` with `}`")
     } else if has("misplaced bracket") {
         ("unmatched closing bracket", "remove it, or put the string that contains it in quotes")
     } else if has("unclosed quote") {

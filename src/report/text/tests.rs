@@ -125,8 +125,8 @@ fn a_narrow_comparison_reads_well() {
     let report = compared(&NIGHTS);
     let text = render(&report, Colour::Never, 60, PLACE);
     let from = text.find("compared with").unwrap();
-    let narrow: String = text[from..].lines().take(12).map(|line| format!("{line}\n")).collect();
-    insta::assert_snapshot!(narrow);
+    let narrow: Vec<&str> = text[from..].lines().take(12).collect();
+    insta::assert_snapshot!(narrow.join("\n"));
 }
 
 #[test]
