@@ -76,6 +76,8 @@ fn calibration() -> Calibration {
 
 /// What decides in a text: its intervals, and its words of change.
 fn deciding(text: &str) -> BTreeMap<String, usize> {
+    // Running text is wrapped elsewhere at another width.
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut found = BTreeMap::new();
     let mut add = |what: &str, n| *found.entry(what.to_owned()).or_insert(0) += n;
     for part in text.split('[').skip(1).filter_map(|part| Some(part.split_once(']')?.0)) {
