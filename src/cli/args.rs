@@ -209,6 +209,8 @@ pub(super) enum CallsFormat {
     Text,
     /// JSON, times in milliseconds since the run began.
     Json,
+    /// CSV with a row for each call; of the list alone.
+    Csv,
 }
 
 /// Reads a whole number within limits; `example` is one.

@@ -2,18 +2,19 @@
 
 use super::documents::terminal_width;
 use super::failure::Failure;
-use super::terminal::{print_json_with, print_result};
+use super::terminal::{print_document, print_json_with, print_result};
 use super::{CallsFormat, exit, recorded};
+use crate::record::audio::Index;
 use crate::record::store::Recording;
 use crate::record::{CallId, CallRecord};
 use crate::report::text::{self, Colour, one_call};
-use crate::report::{Selection, call_lines, calls_json};
+use crate::report::{Selection, call_lines, calls_json, csv, selected};
 use crate::text::count;
 use crate::turn::{Analysis, Lanes};
 use std::path::Path;
 
 pub(super) fn list(path: &Path, selection: Selection, format: CallsFormat) -> Result<u8, Failure> {
-    let (_, analysis) = recorded::analyse(path)?;
+    let (scenario, analysis) = recorded::analyse(path)?;
     let lines = call_lines(&analysis, selection);
     match format {
         CallsFormat::Text => {
@@ -27,11 +28,19 @@ pub(super) fn list(path: &Path, selection: Selection, format: CallsFormat) -> Re
             print_result(&text::call_list(&lines, &title, Colour::Always, terminal_width()))?;
         }
         CallsFormat::Json => print_json_with(|out| calls_json::write_list(&lines, out))?,
+        CallsFormat::Csv => {
+            let calls = selected(&analysis, selection);
+            print_document(|out| csv::calls(&analysis.head, &scenario, calls, out))?;
+        }
     }
     Ok(exit::PASS)
 }
 
 pub(super) fn one(path: &Path, id: CallId, format: CallsFormat) -> Result<u8, Failure> {
+    if format == CallsFormat::Csv {
+        return Err(Failure::usage("one call has no table")
+            .hint("leave out its number for a row for each call, or use --format json"));
+    }
     let Recording { head, mut calls } = recorded::open(path)?;
     let scenario = recorded::scenario(&head)?;
     // What a reply lacks can hang on what the agent tells in other calls, so all of them are analysed.
@@ -63,10 +72,21 @@ pub(super) fn one(path: &Path, id: CallId, format: CallsFormat) -> Result<u8, Fa
             let text =
                 one_call::render(&analysis, &scenario, line, facts, &lanes, Colour::Always, width);
             print_result(&text)?;
+            if let Some(file) = audio_of(path, id) {
+                print_result(&format!("\naudio {}\n", crate::text::safe(&file)))?;
+            }
         }
-        CallsFormat::Json => {
+        CallsFormat::Json | CallsFormat::Csv => {
             print_json_with(|out| calls_json::write_one(line, &scenario, &lanes, out))?;
         }
     }
     Ok(exit::PASS)
+}
+
+/// Where the audio of a call lies, if it was kept.
+fn audio_of(run: &Path, id: CallId) -> Option<String> {
+    let folder = if run.is_dir() { run } else { run.parent()? };
+    let index = Index::read(folder).ok()??;
+    let kept = index.of(id)?;
+    Some(folder.join(&kept.file).display().to_string())
 }

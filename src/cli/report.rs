@@ -11,7 +11,7 @@ use super::terminal::{print_document, print_json, print_json_with, print_result}
 use super::{ReportFormat, page, recorded};
 use crate::report::paired::{self, PairedReport};
 use crate::report::{Report, csv, json, markdown, openmetrics};
-use crate::verdict::{FailOn, JudgedPair, Mismatch};
+use crate::verdict::{FailOn, Judged, JudgedPair, Mismatch};
 use std::path::Path;
 
 /// The page of the job, which annotations of GitLab link to.
@@ -70,7 +70,8 @@ fn print(report: Reported<'_>, format: ReportFormat, place: &Path) -> Result<(),
         ReportFormat::Html => Err(recorded::ab_has_no_such_format(place)),
         ReportFormat::CallsCsv => {
             let report = of_one(report, place)?;
-            print_document(|out| csv::calls(report, out))
+            let Judged { scenario, analysis, .. } = &report.judged;
+            print_document(|out| csv::calls(&analysis.head, scenario, &analysis.calls, out))
         }
         ReportFormat::TurnsCsv => {
             let report = of_one(report, place)?;

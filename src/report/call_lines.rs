@@ -30,8 +30,7 @@ pub struct CallLine<'a> {
 /// The turn of a call that its caller waited for longest.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slowest<'a> {
-    /// The step's id.
-    pub turn: &'a str,
+    pub turn: &'a Turn,
     /// The `heard_e2e_latency` or `answer_latency`, or of a greeting the `greeting_latency`.
     pub ms: f64,
     /// No reply or answer came: it would have been slower than this.
@@ -50,26 +49,35 @@ pub enum Selection {
 }
 
 /// The calls of a run that are selected.
-pub fn call_lines(analysis: &Analysis, selection: Selection) -> Vec<CallLine<'_>> {
-    let line = |call| CallLine::new(&analysis.head, call);
+pub fn selected(analysis: &Analysis, selection: Selection) -> Vec<&CallFacts> {
+    let calls = &analysis.calls;
     match selection {
-        Selection::All => analysis.calls.iter().map(line).collect(),
-        Selection::Failed => {
-            analysis.calls.iter().filter(|call| call.failure.is_some()).map(line).collect()
-        }
-        Selection::Worst(most) => worst_first(&analysis.calls).take(most).map(line).collect(),
+        Selection::All => calls.iter().collect(),
+        Selection::Failed => calls.iter().filter(|call| call.failure.is_some()).collect(),
+        Selection::Worst(most) => worst_first(calls).take(most).collect(),
     }
 }
 
-/// Failed calls first, then those with the slowest turns. Turns that were never answered are the slowest.
+/// The same, in short.
+pub fn call_lines(analysis: &Analysis, selection: Selection) -> Vec<CallLine<'_>> {
+    let calls = selected(analysis, selection).into_iter();
+    calls.map(|call| CallLine::new(&analysis.head, call)).collect()
+}
+
+/// Failed calls first, then those with the slowest turns, of which the slowest are those that were never answered;
+/// last those that say nothing about the agent.
 pub fn worst_first(calls: &[CallFacts]) -> impl Iterator<Item = &CallFacts> {
-    let mut order: Vec<(&CallFacts, Option<Slowest<'_>>)> =
-        calls.iter().map(|call| (call, Slowest::of(call))).collect();
-    order.sort_by(|(a, slow_a), (b, slow_b)| {
-        let failed = b.failure.is_some().cmp(&a.failure.is_some());
-        failed.then_with(|| by_wait(*slow_b, *slow_a)).then(a.call.cmp(&b.call))
+    let class = |call: &CallFacts| match call.ok() {
+        Some(false) => 0_u8,
+        Some(true) => 1,
+        None => 2,
+    };
+    let of = |call| (class(call), Slowest::of(call), call);
+    let mut order: Vec<_> = calls.iter().map(of).collect();
+    order.sort_by(|(class_a, slow_a, a), (class_b, slow_b, b)| {
+        class_a.cmp(class_b).then_with(|| by_wait(*slow_b, *slow_a)).then(a.call.cmp(&b.call))
     });
-    order.into_iter().map(|(call, _)| call)
+    order.into_iter().map(|(_, _, call)| call)
 }
 
 fn by_wait(a: Option<Slowest<'_>>, b: Option<Slowest<'_>>) -> Ordering {
@@ -115,7 +123,7 @@ impl<'a> Slowest<'a> {
     pub fn of(call: &'a CallFacts) -> Option<Self> {
         let waits = call.turns.iter().filter_map(|turn| {
             let (ms, censored) = wait(turn)?;
-            Some(Self { turn: &turn.id, ms, censored })
+            ms.is_finite().then_some(Self { turn, ms, censored })
         });
         waits.max_by(|a, b| by_wait(Some(*a), Some(*b)))
     }
@@ -180,7 +188,10 @@ mod tests {
         assert_eq!(order(Selection::All).len(), calls);
         let lines = call_lines(&report.judged.analysis, Selection::All);
         let slowest = lines[2].slowest.unwrap();
-        assert_eq!((slowest.turn, slowest.ms, slowest.censored), ("hours", 3_000.0, true));
+        assert_eq!(
+            (slowest.turn.id.as_str(), slowest.ms, slowest.censored),
+            ("hours", 3_000.0, true)
+        );
         assert_eq!(lines[0].dialled_at.unwrap().to_string(), "2026-11-24T12:00:00.00125Z");
     }
 

@@ -137,7 +137,7 @@ impl<'a> From<&'a CallLine<'a>> for LineJson<'a> {
             cause: line.cause.map(crate::turn::Cause::name),
             detail: line.detail,
             slowest: line.slowest.map(|of| SlowestJson {
-                turn: of.turn,
+                turn: &of.turn.id,
                 ms: of.ms,
                 censored: of.censored,
             }),

@@ -2,7 +2,9 @@
 //! the names of the columns. Text of others is on one line and never a formula.
 
 use super::replies::{disturbed_ms, heard_ms, is_censored, reply, yield_ms};
-use super::{Report, since_start};
+use super::{Report, since_start, wall_time};
+use crate::record::{RunHead, trace_url};
+use crate::scenario::Scenario;
 use crate::text::{clipped, safe};
 use crate::time::Offset;
 use crate::turn::{Answer, CallFacts, Part, Path, REPORTED, Span, Turn, stages};
@@ -11,12 +13,13 @@ use std::io::{self, Write};
 /// Characters of a text that are written; a cell of a spreadsheet holds 32,767.
 const LIMIT: usize = 5_000;
 
-const CALLS: [&str; 22] = [
+const CALLS: [&str; 23] = [
     "run_id",
     "scenario",
     "call",
     "started_at",
     "room",
+    "trace_url",
     "room_sid",
     "agent_identity",
     "outcome",
@@ -36,25 +39,27 @@ const CALLS: [&str; 22] = [
     "largest_gap_ms",
 ];
 
-/// A row for each call. Times count from the start of the run; `started_at` is UTC.
-pub fn calls(report: &Report, out: impl Write) -> io::Result<()> {
+/// A row for each of `calls`, which are of the run of `head`. Times count from the start of the run; `started_at` is
+/// UTC.
+pub fn calls<'a>(
+    head: &RunHead,
+    scenario: &Scenario,
+    calls: impl IntoIterator<Item = &'a CallFacts>,
+    out: impl Write,
+) -> io::Result<()> {
     let mut table = Table::begin(out, CALLS.into_iter())?;
-    let head = &report.judged.analysis.head;
-    let began: Option<jiff::Timestamp> = head.started_at.parse().ok();
-    for call in &report.judged.analysis.calls {
+    for call in calls {
         let CallFacts { call: id, room, outcome, detail, overlap, failure, .. } = call;
-        let started_at = began
-            .and_then(|at| {
-                at.checked_add(jiff::SignedDuration::from_micros(call.dialled.micros())).ok()
-            })
-            .map_or(String::new(), |at| format!("{at:.3}"));
+        let started_at =
+            wall_time(head, call.dialled).map_or(String::new(), |at| format!("{at:.3}"));
         let moment = |at: Option<Offset>| number(at.map(since_start));
         table.row([
             cell(&head.run_id),
-            cell(report.judged.scenario.name()),
+            cell(scenario.name()),
             id.0.to_string(),
             started_at,
             cell(room),
+            cell(&trace_url(head, *id).unwrap_or_default()),
             cell(call.room_sid.as_deref().unwrap_or_default()),
             cell(call.agent_identity.as_deref().unwrap_or_default()),
             outcome.name().to_owned(),

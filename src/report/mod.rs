@@ -25,7 +25,7 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use call_lines::{CallLine, Selection, Slowest, call_lines, wall_time, worst_first};
+pub use call_lines::{CallLine, Selection, Slowest, call_lines, selected, wall_time, worst_first};
 pub use counts::{CauseCount, OverlapLine, Share};
 pub use definitions::{Window, windows};
 pub use summary::{Pacing, Summary};

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 
 use super::marks::{cause, ms, shown};
-use super::ranking::slowest;
 use crate::record::audio::Kept;
-use crate::report::Report;
+use crate::report::{Report, Slowest};
 use crate::time::Offset;
 use crate::turn::CallFacts;
 
@@ -87,7 +86,7 @@ fn row(report: &Report, call: &CallFacts, sounds: &Sounds<'_>) -> Markup {
         Some(false) => ("✗ ", "bad"),
         None => ("– ", "plain"),
     };
-    let slowest = slowest(call);
+    let slowest = Slowest::of(call);
     html! {
         tr {
             th scope="row" { a href={ "#call-" (id) } { (id) } }

@@ -1,7 +1,7 @@
 //! What is to be seen in a call, each in one sentence at its moment.
 
 use super::marks::{ms, shown};
-use super::ranking::slowest;
+use crate::report::Slowest;
 use crate::time::Offset;
 use crate::turn::{CallFacts, Path, Reply, Turn};
 use crate::turn::{Lanes, Weight};
@@ -96,7 +96,7 @@ fn in_turn(turn: &Turn, lanes: &Lanes) -> Vec<Finding> {
 
 /// The slowest reply of the call, and what it waited for.
 fn slow(call: &CallFacts) -> Option<Finding> {
-    let slowest = slowest(call).filter(|slowest| !slowest.censored)?;
+    let slowest = Slowest::of(call).filter(|slowest| !slowest.censored)?;
     let Reply::Heard { voice, .. } = slowest.turn.reply else { return None };
     let path = slowest.turn.path();
     let mainly = path.as_ref().and_then(Path::bottleneck).map_or(String::new(), |part| {

@@ -8,13 +8,13 @@
 mod calls;
 mod changes;
 mod data;
+mod failed;
 mod findings;
 mod glossary;
 mod instrument;
 mod load;
 mod marks;
 mod outcomes;
-mod ranking;
 mod svg;
 mod turns;
 mod verdict;
@@ -32,7 +32,7 @@ use calls::Sounds;
 use data::Audio;
 use marks::shown;
 
-use super::Report;
+use super::{Report, worst_first};
 use crate::record::CallId;
 use crate::record::audio::{Kept, file_name};
 use crate::text::count;
@@ -74,7 +74,7 @@ pub fn write(
     mut out: impl Write,
 ) -> io::Result<()> {
     let report = page.report;
-    let order = ranking::ranked(report);
+    let order = worst_first(&report.judged.analysis.calls).collect::<Vec<_>>();
     let sounds = Sounds::choose(page.kept, &order, page.audio_bytes);
     out.write_all(head(report).as_bytes())?;
     for section in sections(page, &order, &sounds) {

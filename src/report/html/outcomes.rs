@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::changes::step_id;
+use super::failed::failed_step;
 use super::marks::{cause, shown, term};
-use super::ranking::failed_step;
 use crate::report::{Report, Share};
 use crate::scenario::Metric;
 use crate::text::clipped;

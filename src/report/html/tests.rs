@@ -102,7 +102,8 @@ fn what_failed_comes_first_and_then_what_was_slow() {
     run.calls[1].end.outcome = Outcome::NoAnswer;
     run.calls[2].end.outcome = Outcome::OurFault;
     let report = report(&run, &turns);
-    let order: Vec<u32> = ranking::ranked(&report).iter().map(|call| call.call.0).collect();
+    let order: Vec<u32> =
+        worst_first(&report.judged.analysis.calls).map(|call| call.call.0).collect();
     // 2 says nothing about the agent; 3 was slower than 0.
     assert_eq!(order, [1, 3, 0, 2]);
 }

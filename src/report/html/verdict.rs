@@ -3,9 +3,8 @@
 use maud::{Markup, html};
 
 use super::marks::{self, Tone, bounded, judgement, ms, range, shown, signed, term};
-use super::ranking::{ranked, slowest};
 use super::svg::Drawing;
-use crate::report::Report;
+use crate::report::{Report, Slowest, worst_first};
 use crate::stats::{Interval, Resampling, Statistic, interval_of};
 use crate::text::{count, quantile};
 use crate::verdict::{Basis, Change, Comparison, Direction, Outcome, sample};
@@ -62,8 +61,9 @@ fn begun(sentence: &str) -> String {
 
 /// The way to the call to look at first.
 fn worst(report: &Report) -> Markup {
-    let order = ranked(report);
-    let Some((call, slowest)) = order.first().and_then(|call| Some((*call, slowest(call)?))) else {
+    let mut order = worst_first(&report.judged.analysis.calls);
+    let Some((call, slowest)) = order.next().and_then(|call| Some((call, Slowest::of(call)?)))
+    else {
         return html! {};
     };
     html! {

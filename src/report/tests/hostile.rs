@@ -20,7 +20,14 @@ const FORMATS: [Format; 8] = [
     ("junit", |report| junit::render(report, true), as_xml),
     ("annotations", |report| Annotations::of_run(report, true).github(), as_commands),
     ("openmetrics", openmetrics::render, as_samples),
-    ("calls", |report| table(|out| csv::calls(report, out)), as_table),
+    (
+        "calls",
+        |report| {
+            let Judged { scenario, analysis, .. } = &report.judged;
+            table(|out| csv::calls(&analysis.head, scenario, &analysis.calls, out))
+        },
+        as_table,
+    ),
     ("turns", |report| table(|out| csv::turns(report, out)), as_table),
 ];
 

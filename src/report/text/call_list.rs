@@ -60,5 +60,5 @@ pub(super) fn rows(page: &mut Page, lines: &[CallLine<'_>]) {
 /// `hours 1,234 ms`, `hours ≥ 8,000 ms`.
 fn slowest(of: Slowest<'_>) -> String {
     let bound = if of.censored { "≥ " } else { "" };
-    format!("{} {bound}{} ms", clipped(of.turn, 40), number(of.ms))
+    format!("{} {bound}{} ms", clipped(&of.turn.id, 40), number(of.ms))
 }
