@@ -143,7 +143,7 @@ fn messages(run: &Path, into: &Path, round: usize) {
         &["check", scenario.to_str().unwrap()],
         &["check", &missing],
         &["compare", name, &missing],
-        &["accept", "--baseline", &missing, name],
+        &["accept", "--even-failed", "--baseline", &missing, name],
         &["run", &missing],
     ]
     .into_iter()

@@ -1,5 +1,10 @@
 //! Verdicts from the command line: what is accepted, what is compared with what, and what fails a job. All of
 //! it on recordings that are committed or made from them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test of files and processes"
+)]
 
 mod common;
 

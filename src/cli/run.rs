@@ -128,8 +128,10 @@ fn place_all(ready: &[Ready], args: &RunArgs, bars: &MultiProgress) -> Result<u8
     let mut code = exit::PASS;
     for (n, (one, folder)) in ready.iter().zip(&folders).enumerate() {
         let path = one.loaded.path.display();
-        let folder_name = folder.display().to_string();
-        let row = |end| Row { scenario: path.to_string(), end, folder: folder_name };
+        let row = |end| {
+            let folder = folder.exists().then(|| folder.display().to_string());
+            Row { scenario: path.to_string(), end, folder }
+        };
         // The signal may have come between two sessions.
         if code == exit::STOPPED || *stop::signals()?.first.borrow() {
             code = exit::STOPPED;

@@ -6,7 +6,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::ops::Range;
 use std::time::Duration;
 
-use super::diagnostics::{Checked, Diagnostics};
+use super::diagnostics::{Checked, Diagnostics, Sense};
 use super::fault::{Faults, quoted};
 use super::field::Field;
 use super::fields::Fields;
@@ -35,9 +35,17 @@ impl Scenario {
         source: &SourceText<'_>,
         lookup: Option<Lookup<'_>>,
     ) -> Result<(Self, Option<BTreeMap<String, String>>), Faults> {
+        Self::read_with(source, lookup, Sense::Demanded)
+    }
+
+    fn read_with(
+        source: &SourceText<'_>,
+        lookup: Option<Lookup<'_>>,
+        sense: Sense,
+    ) -> Result<(Self, Option<BTreeMap<String, String>>), Faults> {
         let mut faults = Vec::new();
         let mut tree = file::read(source.file(), &mut faults)?;
-        let mut diagnostics = Diagnostics { source: source.whole(), faults };
+        let mut diagnostics = Diagnostics { source: source.whole(), sense, faults };
         overrides::apply(&mut tree, source, &mut diagnostics);
         let variables =
             lookup.and_then(|lookup| variables::fill(&mut tree, lookup, &mut diagnostics));
@@ -50,14 +58,19 @@ impl Scenario {
     }
 
     /// Reads a scenario again as it was read, from its text and what lay over it; without an overlay the text
-    /// is taken as it stands.
+    /// is taken as it stands. Limits that no run can meet are taken, as older versions took them.
     ///
     /// # Errors
     /// As [`Scenario::parse`].
     pub fn again(text: &str, overlay: Option<&Overlay>) -> Result<Self, Faults> {
-        let Some(overlay) = overlay else { return Self::parse(text) };
-        let lookup = |name: &str| overlay.variables.get(name).cloned();
-        Self::read(&overlay.source(text), Some(&lookup)).map(|(scenario, _)| scenario)
+        let read = match overlay {
+            None => Self::read_with(&text.into(), None, Sense::AsRecorded),
+            Some(overlay) => {
+                let lookup = |name: &str| overlay.variables.get(name).cloned();
+                Self::read_with(&overlay.source(text), Some(&lookup), Sense::AsRecorded)
+            }
+        };
+        read.map(|(scenario, _)| scenario)
     }
 }
 

@@ -15,9 +15,18 @@ pub(super) struct Reported(());
 
 pub(super) type Checked<T> = Result<T, Reported>;
 
+/// Whether limits that no run can meet are faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sense {
+    Demanded,
+    /// They are not, in a recording that has them.
+    AsRecorded,
+}
+
 /// The faults found so far in a file.
 pub(super) struct Diagnostics<'a> {
     pub source: &'a str,
+    pub sense: Sense,
     pub faults: Vec<Fault>,
 }
 

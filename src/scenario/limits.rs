@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::diagnostics::{Checked, Diagnostics};
+use super::diagnostics::{Checked, Diagnostics, Sense};
 use super::fault::quoted;
 use super::field::Field;
 use super::fields::{Fields, written};
@@ -45,7 +45,8 @@ fn thresholds_of(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checke
         items.iter().map(|value| limit(metric, &Field { value, ..field.clone() }, diagnostics));
     let checked: Vec<Checked<Threshold>> = each.collect();
     let limits = checked.into_iter().collect::<Checked<Vec<Threshold>>>()?;
-    for (at, threshold) in limits.iter().enumerate() {
+    let demanded = diagnostics.sense == Sense::Demanded;
+    for (at, threshold) in limits.iter().enumerate().filter(|_| demanded) {
         if let Some(other) = limits[..at].iter().find(|other| threshold.contradicts(other)) {
             return Err(diagnostics.report(
                 "scenario::bad_threshold",
@@ -81,7 +82,9 @@ fn limit(
         let message = format!("invalid threshold {}", quoted(text));
         diagnostics.report("scenario::bad_threshold", &span, message, error.label, error.help)
     })?;
-    if let Some(why) = threshold.is_never_met() {
+    if diagnostics.sense == Sense::Demanded
+        && let Some(why) = threshold.is_never_met()
+    {
         let message = format!("threshold {} can be met by no run", quoted(text));
         let help = format!("write a limit that some runs meet, such as `\"{example}\"`");
         let code = "scenario::bad_threshold";

@@ -39,10 +39,14 @@ pub(super) fn apply(tree: &mut Node, source: &SourceText<'_>, diagnostics: &mut 
             diagnostics.report("scenario::too_large", &(at..at), message, "", help);
             return;
         }
-        let Ok((path, value)) = read(flag, at, diagnostics) else { continue };
+        let Ok((mut path, value)) = read(flag, at, diagnostics) else { continue };
         let span = value.span.clone();
         if let Override::Calls(_) = flag {
-            repeated(tree, &path, &value, concurrency);
+            if has_repeats(tree) {
+                path = vec![Segment::key("repeats", at..at + flag.flag().len())];
+            } else {
+                repeated(tree, &path, &value, concurrency);
+            }
         }
         let Ok(place) = set(tree, &path, value, diagnostics) else { continue };
         if let Some((_, earlier)) = done.iter().find(|(other, _)| other.starts_with(&place)) {
@@ -148,6 +152,11 @@ fn shift(node: &mut Node, by: usize) {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Refused => {}
     }
+}
+
+/// Whether the file has `repeats`, which says how many calls there are in the place of `load`.
+fn has_repeats(tree: &Node) -> bool {
+    if let Value::Map(root) = &tree.value { find(root, "repeats").is_some() } else { false }
 }
 
 /// `--calls` makes a repeated scenario of one that is called once, and places no more calls at a time than

@@ -179,6 +179,14 @@ mod tests {
     }
 
     #[test]
+    fn a_recording_with_a_limit_that_no_run_meets_is_read_again() {
+        let text = text("heard_e2e_latency: [\"p(95)<0ms\", \"p(50)<1s\", \"p(50)>2s\"]");
+        assert!(Scenario::parse(&text).is_err());
+        let read = Scenario::again(&text, None).unwrap();
+        assert_eq!(read.thresholds().len(), 3);
+    }
+
+    #[test]
     fn what_no_run_can_meet_is_a_fault() {
         for thresholds in [
             "heard_e2e_latency: \"p(95)<0ms\"",

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 
 use super::marks::{cause, ms, shown};
+use crate::record::RunHead;
 use crate::record::audio::Kept;
-use crate::report::{Report, Slowest};
+use crate::report::{Report, Slowest, wall_time};
 use crate::time::Offset;
 use crate::turn::CallFacts;
 
@@ -101,7 +102,7 @@ fn row(report: &Report, call: &CallFacts, sounds: &Sounds<'_>) -> Markup {
                 }
                 None => { td.number { "–" } td { "–" } }
             }
-            td { (time_of_day(report, call.dialled)) }
+            td { (time_of_day(&report.judged.analysis.head, call.dialled)) }
             td {
                 @match sounds.of(call) {
                     Some(_) if sounds.is_inside(call) => "here",
@@ -114,11 +115,8 @@ fn row(report: &Report, call: &CallFacts, sounds: &Sounds<'_>) -> Markup {
 }
 
 /// `16:54:52`; nothing where the recording's clock cannot be read.
-pub(super) fn time_of_day(report: &Report, at: Offset) -> String {
-    let began = report.judged.analysis.head.started_at.parse::<jiff::Timestamp>().ok();
-    let moment = began
-        .and_then(|began| began.checked_add(jiff::SignedDuration::from_micros(at.micros())).ok());
-    moment.map_or(String::new(), |moment| moment.strftime("%H:%M:%S").to_string())
+pub(super) fn time_of_day(head: &RunHead, at: Offset) -> String {
+    wall_time(head, at).map_or(String::new(), |at| at.strftime("%H:%M:%S").to_string())
 }
 
 /// Where the script shows a call.

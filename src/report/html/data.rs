@@ -3,10 +3,11 @@
 
 use serde::Serialize;
 
+use super::calls::time_of_day;
 use super::changes::{ORDER, group};
 use super::findings;
 use super::marks::{ms, signed};
-use crate::record::Speaker;
+use crate::record::{RunHead, Speaker, trace_url};
 use crate::report::Report;
 use crate::scenario::Act;
 use crate::text::{clipped, safe};
@@ -60,6 +61,8 @@ struct CallData {
     cause: Option<&'static str>,
     detail: String,
     room: String,
+    /// Where its trace can be seen.
+    trace: Option<String>,
     sid: String,
     agent: String,
     len: i64,
@@ -107,15 +110,19 @@ pub(super) fn shared(report: &Report, order: &[&CallFacts]) -> String {
     })
 }
 
-/// A call as JSON of at most `most` bytes; `None` when it does not fit.
+/// A call as JSON of at most `most` bytes; `None` when it does not fit. `head` is that of its run.
 pub(super) fn call(
+    head: &RunHead,
     facts: &CallFacts,
     lanes: &Lanes,
-    at: &str,
     audio: Option<&Audio>,
     most: usize,
 ) -> Option<String> {
-    let fitting = |limit| json(&call_data(facts, lanes, at, audio, limit));
+    let trace = trace_url(head, facts.call);
+    let at = time_of_day(head, lanes.dialled);
+    let fitting = |limit| {
+        json(&CallData { trace: trace.clone(), ..call_data(facts, lanes, &at, audio, limit) })
+    };
     LIMITS.into_iter().map(fitting).find(|json| json.len() <= most)
 }
 
@@ -178,6 +185,7 @@ fn call_data(
         cause: failure.map(|failure| failure.cause.name()),
         detail: limit.text(failure.map_or(&facts.detail, |failure| &failure.detail)),
         room: short.text(&facts.room),
+        trace: None,
         sid: optional(&facts.room_sid),
         agent: optional(&facts.agent_identity),
         len: of(lanes.ended).max(0),

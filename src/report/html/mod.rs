@@ -88,6 +88,7 @@ pub fn write(
     )?;
     let rank: BTreeMap<CallId, (usize, &CallFacts)> =
         order.iter().enumerate().map(|(rank, call)| (call.call, (rank, *call))).collect();
+    let head_of = &report.judged.analysis.head;
     for lanes in calls {
         let lanes = lanes?;
         let Some((rank, call)) = rank.get(&lanes.call) else { continue };
@@ -96,9 +97,8 @@ pub fn write(
         // What is larger than it was said to be is not what was meant.
         let bytes = kept.and_then(|kept| audio(kept).filter(|b| b.len() as u64 <= kept.bytes));
         let of = sound.map(|sound| as_data(sound, bytes.is_some(), lanes.dialled));
-        let at = calls::time_of_day(report, lanes.dialled);
         let most = room_of(*rank, order.len());
-        if let Some(json) = data::call(call, &lanes, &at, of.as_ref(), most) {
+        if let Some(json) = data::call(head_of, call, &lanes, of.as_ref(), most) {
             let id = call.call.0;
             write!(out, "\n<script type=\"application/json\" id=\"data-{id}\">{json}</script>")?;
             if let Some(bytes) = bytes {

@@ -155,10 +155,13 @@ fn a_call_takes_no_more_than_it_is_given() {
     let facts = &report.judged.analysis.calls[0];
     let lanes = Lanes::of(&one, &scenario());
     let sizes: Vec<Option<usize>> = [1_000_000, 20_000, 6_000, 100]
-        .map(|most| data::call(facts, &lanes, "", None, most).map(|json| json.len()))
+        .map(|most| {
+            data::call(&report.judged.analysis.head, facts, &lanes, None, most)
+                .map(|json| json.len())
+        })
         .to_vec();
     assert!(matches!(sizes[..], [Some(a), Some(b), Some(c), None] if a > b && b > c), "{sizes:?}");
-    let shown = data::call(facts, &lanes, "", None, 20_000).unwrap();
+    let shown = data::call(&report.judged.analysis.head, facts, &lanes, None, 20_000).unwrap();
     assert!(shown.contains("\"shortened\":true"));
     // However many calls there are, all together take no more than the page has room for.
     for calls in [1, 50, 1_000, 100_000] {

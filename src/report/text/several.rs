@@ -11,8 +11,8 @@ pub struct Row {
     /// The path of its file.
     pub scenario: String,
     pub end: End,
-    /// Where its run lies.
-    pub folder: String,
+    /// Where its run lies; `None` when nothing was recorded.
+    pub folder: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,10 @@ pub fn render(rows: &[Row], colour: Colour, width: usize) -> String {
             End::NotRun => ("NOT RUN", Tone::Doubt),
         };
         let place = match row.end {
-            End::Judged(_) | End::Failed => format!("{}: {}", row.scenario, row.folder),
+            End::Judged(_) | End::Failed => {
+                let folder = row.folder.as_deref().unwrap_or("nothing was recorded");
+                format!("{}: {folder}", row.scenario)
+            }
             End::NotRun => row.scenario.clone(),
         };
         page.paragraph(2, &[(tone, &format!("{word:<16}"))], &place);
@@ -55,7 +58,7 @@ mod tests {
         let row = |scenario: &str, end| Row {
             scenario: scenario.to_owned(),
             end,
-            folder: "reports/r".to_owned(),
+            folder: (end != End::Failed).then(|| "reports/r".to_owned()),
         };
         let rows = [
             row("a.yaml", End::Judged(Judgement::Pass)),
@@ -69,7 +72,7 @@ mod tests {
 1 of 4 scenarios passed
   PASS             a.yaml: reports/r
   NOTHING MEASURED b\\u{1b}[31m.yaml: reports/r
-  ERROR            c.yaml: reports/r
+  ERROR            c.yaml: nothing was recorded
   NOT RUN          d.yaml
 "
         );
