@@ -222,6 +222,7 @@ fn events(call: &CallRecord, scenario: &Scenario) -> Vec<Event> {
         let id = scenario.steps().get(step as usize).map(|step| step.id.as_str());
         id.map_or_else(|| format!("turn {step}"), |id| format!("turn `{id}`"))
     };
+    let heard = call.log.iter().find(|seen| seen.what == Observation::VoiceBegan).map(|s| s.at);
     let event = |seen: &crate::record::Stamped| {
         use Weight::{Course, Problem};
         #[expect(
@@ -259,7 +260,8 @@ fn events(call: &CallRecord, scenario: &Scenario) -> Vec<Event> {
             }
             Observation::LimitReached { what } => (Problem, format!("a limit was reached: {what}")),
             Observation::HangingUp => (Course, "the caller hangs up".to_owned()),
-            Observation::Session(SessionEvent::Handoff) => {
+            // The first message of most sessions is one, too.
+            Observation::Session(SessionEvent::Handoff) if heard.is_some_and(|at| at < seen.at) => {
                 (Course, "another agent of the session took over".to_owned())
             }
             Observation::Session(SessionEvent::Error { message }) => {

@@ -143,7 +143,11 @@ pub(crate) fn a_wrong_secret_is_named(stage: &Stage) -> Tested {
         stage.command(&scenario, &out).env("LIVEKIT_API_SECRET", "hunter2hunter2").output()?;
     let ran = ran(output, out);
     check(ran.code == Some(3), "nothing was measured", &ran)?;
-    check(ran.stderr.contains("refused the API key or secret"), "the reason is said", &ran)?;
+    check(
+        ran.stderr.contains("the API secret does not belong to the API key"),
+        "the reason is said",
+        &ran,
+    )?;
     check(!ran.seen().contains("hunter2"), "the secret is not", &ran)
 }
 

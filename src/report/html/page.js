@@ -297,7 +297,7 @@
       html("span", { class: "badge", "aria-hidden": "true" }, String(i + 1)), from(pinned),
       html("span", {}, problem ? html("span", { class: "hidden" }, "Problem: ") : null, sentence)));
     const facts = [["room", call.room], ["room id", call.sid], ["agent", call.agent], ["outcome", call.outcome], ["dialled (UTC)", call.at]];
-    const link = call.trace ? html("a", { href: call.trace, rel: "noreferrer" }, "trace of this call") : null;
+    const traced = call.trace ? html("a", { href: call.trace, rel: "noreferrer" }, "trace of this call") : null;
     const box = html("input", { type: "checkbox", id: "shortcuts", change: (event) => { shortcuts = event.target.checked; } });
     box.checked = shortcuts;
     view.replaceChildren(nav, heading,
@@ -309,7 +309,7 @@
         "Stages are laid end to end: their lengths are known, not when each began."),
       html("h3", {}, "This call"),
       html("dl", { class: "facts" }, ...facts.filter(([, value]) => value).map(([name, value]) => html("div", {}, html("dt", {}, name), html("dd", {}, value)))),
-      html("p", {}, link),
+      html("p", {}, traced),
       html("p", { class: "note" }, html("label", {}, box, ` ${KEYS}`)));
     shown = { id, toggle, close: () => { if (frame) cancelAnimationFrame(frame); if (audio) audio.close(); } };
     document.title = `Call ${id} · ${title}`;

@@ -116,10 +116,11 @@ fn problems(report: &Report) -> Vec<Problem> {
         let text = html! { (calls) ": " (marks::cause_text(count.cause)) };
         all.push(bad(&link, text));
     }
-    // What bears on the verdict beside that: its limits.
+    // Where nothing is wrong: what limits the verdict.
     let is_said =
         |reason: &&String| verdict.thresholds.iter().any(|result| reason.contains(&result.text));
-    for reason in verdict.reasons.iter().skip(1).filter(|reason| !is_said(reason)) {
+    let limits = verdict.reasons.iter().skip(1).filter(|_| all.is_empty());
+    for reason in limits.filter(|reason| !is_said(reason)).collect::<Vec<_>>() {
         let text = html! { (shown(reason)) };
         all.push(Problem { tone: Tone::Doubt, link: "#remarks".to_owned(), text });
     }

@@ -115,6 +115,7 @@ fn words_are_the_last_text_of_a_segment_or_else_the_sessions_messages() {
 fn events_say_what_went_wrong_where() {
     let lanes =
         lanes(&[connected(100), missed(1, 9_000), vec![is(5_000, Observation::AgentMediaStalled)]]);
+    assert!(lanes.events.iter().all(|event| !event.text.contains("took over")));
     let problems: Vec<_> = lanes.events.iter().filter(|e| e.weight == Weight::Problem).collect();
     assert_eq!(problems.iter().map(|e| e.at).collect::<Vec<_>>(), [at(5_000), at(9_000)]);
     assert!(problems[1].text.starts_with("turn `hours`: "), "{problems:?}");
