@@ -150,6 +150,9 @@ fn state(has: usize, rule: BaselineRule, newest: &str) -> String {
     let kept = usize::from(rule.runs);
     let runs = if has == 1 { "1 run".to_owned() } else { format!("{has} runs") };
     let more = match RUNS_FOR_DRIFT.saturating_sub(has) {
+        _ if kept < RUNS_FOR_DRIFT => format!(
+            "; it keeps {kept}, and comparisons include run-to-run variation from {RUNS_FOR_DRIFT} on"
+        ),
         0 if has < kept => format!("; the newest {kept} are kept"),
         0 => String::new(),
         more => format!(

@@ -205,7 +205,8 @@ fn measured(page: &mut Page, report: &Report) {
     let row = |summary: &super::Summary| {
         let show = |quantile| inline(&bounded(quantile));
         let (name, n) = (code(summary.metric.name()), summary.n);
-        let (p50, p95, max) = (show(summary.p50), show(summary.p95), show(summary.max));
+        let p95 = if summary.tells("p95") { show(summary.p95) } else { "–".to_owned() };
+        let (p50, max) = (show(summary.p50), show(summary.max));
         format!("| {name} | {n} | {p50} | {p95} | {max} |")
     };
     let repeats = |metric| report.judged.analysis.measures.repeats(metric);

@@ -59,6 +59,18 @@ impl Summary {
             ("max", self.max),
         ]
     }
+
+    /// Whether there are so many values that the quantile of this name is another one than the largest. People are
+    /// shown no others: they would be the largest value under another name.
+    pub fn tells(&self, quantile: &str) -> bool {
+        let least = match quantile {
+            "p90" => 10,
+            "p95" => 20,
+            "p99" => 100,
+            _ => 0,
+        };
+        self.n >= least
+    }
 }
 
 /// How late microphone packets left, over all calls.

@@ -93,6 +93,11 @@ impl Baseline {
         (!others.is_empty()).then(|| Cow::Owned(Self::made(others)))
     }
 
+    /// All of it was accepted; not so a run that is compared with as if it were a baseline.
+    pub fn is_accepted(&self) -> bool {
+        self.runs.iter().all(|run| run.accepted_at.is_some())
+    }
+
     fn made(runs: Vec<Measured>) -> Self {
         let together = (runs.len() > 1).then(|| together(&runs));
         Self { runs, together }

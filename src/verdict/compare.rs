@@ -55,7 +55,7 @@ pub(super) enum Standing {
     Better,
     Worse,
     /// Not shown to be worse by a baseline that has too few runs to tell more.
-    Learning,
+    Learning(Learning),
     #[default]
     Unclear,
     NotComparable,
@@ -67,7 +67,7 @@ impl Standing {
             Self::Worse => Some(Ground::Regression),
             Self::Unclear => Some(Ground::Inconclusive),
             Self::NotComparable => Some(Ground::NotComparable),
-            Self::NoWorse | Self::Better | Self::Learning => None,
+            Self::NoWorse | Self::Better | Self::Learning(_) => None,
         }
     }
 }
@@ -126,9 +126,14 @@ fn with_others(input: &Judging<'_>, baseline: &Baseline) -> Compared {
     let (old, new) = (baseline.measures(), &input.analysis.measures);
     let counts = failures::ask(baseline, new);
     let runs = baseline.run_ids().len();
-    let learning = (runs < RUNS_FOR_DRIFT).then_some(Learning { runs, of: RUNS_FOR_DRIFT });
+    // A run that is named to compare with is not on the way to more, nor is a baseline that keeps fewer.
+    let of = RUNS_FOR_DRIFT.min(usize::from(rule.runs));
+    let learning = (baseline.is_accepted() && runs < of).then_some(Learning { runs, of });
     let primary = Primary::judge(rule, baseline, new, counts.level, input.seed);
-    let primary = if learning.is_some() { primary.while_learning() } else { primary };
+    let primary = match learning {
+        Some(learning) => primary.while_learning(learning),
+        None => primary,
+    };
     let moved = primary.measured.as_ref().filter(|_| primary.decidable && has_parts(rule.primary));
     let moved = moved.map(|measured| measured.change.difference.point);
     let attribution =
@@ -221,11 +226,11 @@ impl Primary {
     /// The same against a baseline that is still learnt: what is only unclear for want of runs speaks neither
     /// for nor against the run. A figure of which only a bound is known, or that rests on too few turns,
     /// stays unclear: no further run of the baseline would settle it.
-    fn while_learning(self) -> Self {
+    fn while_learning(self, learning: Learning) -> Self {
         let bound = |m: &Measured| m.change.run_is_bound || m.change.baseline_is_bound;
         let settles = self.decidable && self.measured.as_ref().is_some_and(|m| !bound(m));
         if settles && self.standing == Standing::Unclear {
-            return Self { standing: Standing::Learning, ..self };
+            return Self { standing: Standing::Learning(learning), ..self };
         }
         self
     }
@@ -237,7 +242,9 @@ impl Primary {
             Standing::Worse => Direction::Slower,
             Standing::Better => Direction::Faster,
             Standing::NoWorse => Direction::Alike,
-            Standing::Unclear | Standing::Learning | Standing::NotComparable => Direction::Unclear,
+            Standing::Unclear | Standing::Learning(_) | Standing::NotComparable => {
+                Direction::Unclear
+            }
         };
         Some(Change { direction, ..*change })
     }

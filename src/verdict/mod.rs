@@ -256,7 +256,7 @@ pub fn judge(input: Judging<'_>) -> Verdict {
         Some(Standing::NotComparable) => Outcome::NotComparable,
         Some(Standing::Unclear) => Outcome::Inconclusive,
         Some(Standing::Better) => Outcome::Improvement,
-        Some(Standing::NoWorse | Standing::Learning) | None => Outcome::Pass,
+        Some(Standing::NoWorse | Standing::Learning(_)) | None => Outcome::Pass,
     };
     let of_standing = standing.and_then(Standing::ground);
     let grounds = thresholds::grounds(&thresholds, input.scenario).chain(of_standing).collect();

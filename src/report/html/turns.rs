@@ -197,7 +197,7 @@ fn quantiles(report: &Report) -> Markup {
         div.scroll tabindex="0" role="region" aria-label="Quantiles of every metric" {
             table {
                 caption {
-                    "Every metric over all turns, in milliseconds; ≥: unanswered turns make it a lower bound"
+                    "Every metric over all turns, in milliseconds; ≥: unanswered turns make it a lower bound; –: too few values"
                 }
                 thead { tr {
                     th scope="col" { "metric" } th scope="col" { "source" } th.number scope="col" { "n" }
@@ -209,7 +209,9 @@ fn quantiles(report: &Report) -> Markup {
                             th scope="row" { (term(summary.metric)) }
                             td { (summary.metric.definition().source.name()) }
                             td.number { (grouped(&summary.n.to_string())) }
-                            @for (_, quantile) in summary.quantiles() { td.number { (bounded(quantile)) } }
+                            @for (name, quantile) in summary.quantiles() {
+                                td.number { @if summary.tells(name) { (bounded(quantile)) } @else { "–" } }
+                            }
                         }
                     }
                 }

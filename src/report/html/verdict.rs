@@ -286,7 +286,7 @@ fn why_alone(report: &Report) -> Markup {
         | Outcome::Fail
         | Outcome::Regression
         | Outcome::Inconclusive => html! {
-            "There is nothing to compare it with. " code { "loadcall accept" } " makes a good run the baseline."
+            "There is nothing to compare it with. " code { "loadcall accept" } " makes a valid run the baseline."
         },
     }
 }

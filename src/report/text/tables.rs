@@ -105,16 +105,6 @@ fn has_filler(report: &Report) -> bool {
     report.events.iter().any(|(metric, share)| *metric == Metric::FillerCount && share.count > 0)
 }
 
-/// The values of which a quantile is another one than the largest.
-fn least(quantile: &str) -> usize {
-    match quantile {
-        "p90" => 10,
-        "p95" => 20,
-        "p99" => 100,
-        _ => 0,
-    }
-}
-
 /// Writes the row of a metric; true when it shows a lower bound.
 fn row(page: &mut Page, summary: &Summary, columns: &Columns) -> bool {
     let name = format!("  {}", summary.metric.name());
@@ -123,13 +113,12 @@ fn row(page: &mut Page, summary: &Summary, columns: &Columns) -> bool {
     let mut bound = false;
     let shown = |column: &str| columns.shown.contains(&column);
     for (column, quantile) in summary.quantiles().into_iter().filter(|(column, _)| shown(column)) {
-        if summary.n < least(column) {
-            // It would be the largest value under another name.
-            pieces.push((Tone::Faint, columns.right("–")));
-        } else {
+        if summary.tells(column) {
             bound |= quantile.lower_bound;
             let tone = if quantile.lower_bound { Tone::Doubt } else { Tone::Plain };
             pieces.push((tone, columns.right(&number(quantile))));
+        } else {
+            pieces.push((Tone::Faint, columns.right("–")));
         }
     }
     let pieces: Vec<(Tone, &str)> = pieces.iter().map(|(tone, text)| (*tone, &**text)).collect();

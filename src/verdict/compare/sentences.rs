@@ -1,6 +1,6 @@
 //! A comparison in words.
 
-use super::super::{Basis, Change, Comparison, Difference, Direction};
+use super::super::{Basis, Change, Comparison, Difference, Direction, Learning};
 use super::change::{Measured, Question};
 use super::{MIN_CALLS, Primary, RUNS_FOR_DRIFT, Standing, has_parts, settle};
 use crate::stats::Statistic;
@@ -66,11 +66,10 @@ impl Primary {
                 };
                 vec![format!("no slower than {}: {what}{within}", baseline(change))]
             }
-            Standing::Learning => {
-                let has = comparison.baseline_runs.len();
+            Standing::Learning(Learning { runs, of }) => {
                 let remedy = settle::remedy(change, &measured.errors, self.calls);
                 vec![format!(
-                    "learning, {has} of {RUNS_FOR_DRIFT} runs: {what}: a slowdown of {effect} ms or more is \
+                    "learning, {runs} of {of} runs: {what}: a slowdown of {effect} ms or more is \
                      neither shown nor ruled out yet; {remedy}"
                 )]
             }

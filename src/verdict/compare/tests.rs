@@ -4,8 +4,9 @@ mod held;
 mod runs;
 
 use super::super::testing::{Agent, CALLS_MAY_FAIL, against, compared};
-use super::super::{Mismatch, Outcome, judge};
+use super::super::{Mismatch, Outcome, Verdict, judge};
 use super::*;
+use crate::measured::Measured;
 use crate::record::{Observation, Outcome as CallOutcome, Run, SessionEvent};
 use crate::scenario::Scenario;
 use crate::turn::testing::{ask, listen, scenario, two_questions, two_questions_with};
@@ -129,6 +130,30 @@ fn small_and_unsure_changes() {
     assert!(first.ends_with("would settle it (now 10 and 10)"), "{first}");
     let comparison = verdict.comparison.as_ref().expect("compared");
     assert_eq!(comparison.changes[0].direction, Direction::Unclear);
+}
+
+#[test]
+fn only_an_accepted_baseline_that_will_grow_is_learnt() {
+    let wild = Agent { jitter: 400.0, ..Agent::default() };
+    let unclear = |verdict: &Verdict| {
+        assert_eq!(verdict.outcome, Outcome::Inconclusive, "{:?}", verdict.reasons);
+        assert_eq!(verdict.learning, None);
+    };
+    // A run that is named to compare with.
+    let scenario = two_questions();
+    let [old, new] = [wild.run("run-a", 10, 1, &scenario), wild.run("run-b", 10, 2, &scenario)];
+    let run = Measured::take(&analyse(&old, &scenario), &scenario, true);
+    let (baseline, analysis) = (Baseline::from_run(run), analyse(&new, &scenario));
+    unclear(&judge(Judging {
+        scenario: &scenario,
+        analysis: &analysis,
+        baseline: Some(&baseline),
+        mismatch: Mismatch::Refuse,
+        seed: 7,
+    }));
+    // A baseline that keeps one run has all its runs.
+    let scenario = two_questions_with("baseline: {runs: 1}");
+    unclear(&against(Some(&old), &new, &scenario));
 }
 
 #[test]
