@@ -18,15 +18,13 @@ use std::io::{self, Write};
 
 use opus::{Application, Bitrate, Channels, Encoder};
 
-use super::opus::CodecError;
+use super::opus::{CodecError, PACKET_MAX};
 use super::{FRAME, RATE};
 
 /// Bits a second of both sides together: 32 kbit/s each, fewer in silence.
 const BITRATE: i32 = 64_000;
 /// How hard the encoder tries, of 10: more takes twice the time for what nobody hears.
 const COMPLEXITY: i32 = 5;
-/// The largest packet of a frame (RFC 6716).
-const PACKET_MAX: usize = 1275;
 /// Packets of a page: one second.
 const PAGE_PACKETS: usize = 50;
 /// Parts of at most 255 bytes that a page holds.

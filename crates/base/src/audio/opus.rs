@@ -32,7 +32,7 @@ pub const LOOKAHEAD: usize = 312;
 const BITRATE: i32 = 32_000;
 
 /// The largest packet RFC 6716 allows for a frame.
-const PACKET_MAX: usize = 1275;
+pub(super) const PACKET_MAX: usize = 1275;
 
 /// The longest packet an Opus stream may hold: 120 ms.
 const DECODED_MAX: usize = 5760;
