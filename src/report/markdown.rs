@@ -24,7 +24,7 @@ pub const LEAST: usize = 4 << 10;
 const CALLS: usize = 10;
 /// Failing calls that are listed.
 const LISTED: usize = 100;
-/// How the reasons begin that say what a run and its baseline do not have in common.
+/// How the reason begins that names the only difference between a run and its baseline.
 const DIFFERS: &str = "differs from the baseline: ";
 
 /// The report in at most `limit` bytes ([`LEAST`] at least). `place` is where the user finds the run.
@@ -60,8 +60,9 @@ pub fn render(report: &Report, place: &str, limit: usize) -> String {
     failing(&mut page, report);
     measured(&mut page, report);
     stages(&mut page, report);
-    let differ: Vec<String> =
-        differ.iter().map(|reason| reason[DIFFERS.len()..].to_owned()).collect();
+    let named = differ.iter().map(|reason| reason[DIFFERS.len()..].to_owned());
+    let listed = rows::differences(verdict).iter().map(ToString::to_string);
+    let differ: Vec<String> = named.chain(listed).collect();
     folded(&mut page, &count(differ.len(), "difference"), "from the baseline", &differ);
     folded(&mut page, &count(report.notes.len(), "note"), "", &report.notes);
     page.finish(place)

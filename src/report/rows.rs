@@ -7,7 +7,7 @@ use crate::stats::{Quantile, Statistic};
 use crate::text::{number, quantile, signed};
 use crate::turn::{CallFacts, Reply, Turn};
 use crate::verdict::paired::{PairedChange, PairedComparison};
-use crate::verdict::{Change, Comparison, Direction, FailureChange, Outcome};
+use crate::verdict::{Change, Comparison, Difference, Direction, FailureChange, Outcome, Verdict};
 
 /// The judgement in a word.
 pub(super) const fn word(outcome: Outcome) -> &'static str {
@@ -259,7 +259,15 @@ const fn is_met(reply: Reply) -> bool {
     }
 }
 
+/// What differs from the baseline, where the verdict's reasons say only how much.
+pub(super) fn differences(verdict: &Verdict) -> &[Difference] {
+    match verdict.differences.as_slice() {
+        [_] => &[],
+        all => all,
+    }
+}
+
 /// The calls that failed, in the order of their numbers.
 pub(super) fn failing(report: &Report) -> impl Iterator<Item = &CallFacts> {
-    report.judged.analysis.calls.iter().filter(|call| call.ok() == Some(false))
+    report.judged.analysis.calls.iter().filter(|call| call.failed())
 }

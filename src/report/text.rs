@@ -19,7 +19,7 @@ pub mod calibration;
 
 pub(crate) use page::{Page, Tone};
 
-use super::rows::word;
+use super::rows::{self, word};
 use super::{CallLine, Report};
 use crate::scenario::Overlay;
 use crate::text::{clipped, count};
@@ -137,8 +137,8 @@ fn overlaid(page: &mut Page, overlay: &Overlay) {
 
 /// What differs from the baseline, where the verdict says only how much.
 fn differences(page: &mut Page, report: &Report) {
-    let all = &report.judged.verdict.differences;
-    if all.len() < 2 {
+    let all = rows::differences(&report.judged.verdict);
+    if all.is_empty() {
         return;
     }
     page.heading("differences from the baseline");

@@ -36,6 +36,11 @@ pub struct CallFacts {
 }
 
 impl CallFacts {
+    /// Whether the agent failed it: not so where the user stopped it or the caller itself failed.
+    pub fn failed(&self) -> bool {
+        self.ok() == Some(false)
+    }
+
     /// Whether it succeeded; `None` for a call that says nothing about the agent, because the user
     /// stopped it or the caller itself failed.
     pub fn ok(&self) -> Option<bool> {

@@ -8,7 +8,7 @@ use crate::record::Calibration;
 use crate::report::Report;
 use crate::report::counts::loss;
 use crate::text::grouped;
-use crate::verdict::{Baseline, MAX_PACING_P99_MS};
+use crate::verdict::{Judged, MAX_PACING_P99_MS};
 
 pub(super) fn section(report: &Report) -> Markup {
     let analysis = &report.judged.analysis;
@@ -84,9 +84,9 @@ fn calibration(known: Option<&Calibration>) -> Markup {
 }
 
 /// What was run, and what differs from the baseline.
-pub(super) fn fingerprint(report: &Report, baseline: Option<&Baseline>) -> Markup {
-    let print = report.judged.measured().fingerprint;
-    let differences = baseline.map(|baseline| differing(report, baseline));
+pub(super) fn fingerprint(report: &Report) -> Markup {
+    let Judged { scenario, analysis, verdict, .. } = &report.judged;
+    let print = Fingerprint::take(analysis, scenario);
     html! {
         section aria-labelledby="fingerprint" {
             h2 #fingerprint { "What was run" }
@@ -95,25 +95,16 @@ pub(super) fn fingerprint(report: &Report, baseline: Option<&Baseline>) -> Marku
                     @if !value.is_empty() { div { dt { (name) } dd { (shown(&value)) } } }
                 }
             }
-            @match differences {
-                None => p.note { "There is no baseline at hand whose conditions could differ." },
-                Some(all) if all.is_empty() => p { "Nothing that is recorded differs from the baseline." },
-                Some(all) => {
-                    h3 { "What differs from the baseline" }
-                    ul { @for one in all { li { (shown(&one)) } } }
-                }
+            @if !verdict.differences.is_empty() {
+                h3 { "What differs from the baseline" }
+                ul { @for one in &verdict.differences { li { (shown(&one.to_string())) } } }
+            } @else if verdict.comparison.is_some() {
+                p { "Nothing that is recorded differs from the baseline." }
+            } @else {
+                p.note { "There is no baseline at hand whose conditions could differ." }
             }
         }
     }
-}
-
-fn differing(report: &Report, baseline: &Baseline) -> Vec<String> {
-    let judged = &report.judged;
-    let all = match baseline.comparable(&judged.analysis, &judged.scenario) {
-        Ok(slight) => slight,
-        Err(other) => other.differences.into_iter().chain(other.slight).collect(),
-    };
-    all.iter().map(ToString::to_string).collect()
 }
 
 fn facts(report: &Report, print: &Fingerprint) -> Vec<(&'static str, String)> {

@@ -174,7 +174,7 @@ fn sections(page: Page<'_>, order: &[&CallFacts], sounds: &Sounds<'_>) -> Vec<Ma
         load::section(report),
         calls::section(report, order, sounds),
         instrument::section(report),
-        instrument::fingerprint(report, page.baseline),
+        instrument::fingerprint(report),
         instrument::remarks(report),
         glossary::section(report),
         html! { (PreEscaped("</div>")) (calls::stage()) (PreEscaped("</main>")) },

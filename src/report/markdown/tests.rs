@@ -1,6 +1,7 @@
 use super::*;
 use crate::record::Outcome as Ending;
 use crate::report::fixture::{answered, call, comparison_with_runs, report, report_with, run};
+use crate::verdict::{Difference, How};
 
 const PLACE: &str = "reports/20261124-120000-greeting";
 
@@ -15,6 +16,23 @@ fn regressed() -> Report {
         ];
         verdict.comparison = Some(comparison_with_runs(402.0));
     })
+}
+
+#[test]
+fn several_differences_are_listed() {
+    let (run, turns) = answered();
+    let report = report_with(&run, &turns, |verdict| {
+        let of = |what: &str| Difference {
+            what: what.to_owned(),
+            how: How::Values { baseline: "old".to_owned(), run: "new".to_owned() },
+        };
+        verdict.differences = vec![of("models"), of("agent SDK")];
+        verdict.reasons.push("2 settings differ from the baseline, listed below".to_owned());
+    });
+    let text = render(&report, PLACE, LIMIT);
+    for difference in &report.judged.verdict.differences {
+        assert!(text.contains(&inline(&difference.to_string())), "{difference}: {text}");
+    }
 }
 
 #[test]
