@@ -4,18 +4,17 @@ use super::progress::Verbosity;
 use super::stop::Stop;
 use super::terminal::eprint_line;
 use crate::clock::Clock;
+use crate::record::CallRecord;
 use crate::record::audio::FOLDER;
 use crate::record::audio::choice::{KeepAudio, Rank};
 use crate::record::audio::render::Clip;
 use crate::record::audio::tape::Taping;
-use crate::record::store::Ending;
-use crate::record::{CallRecord, RunHead};
 use crate::report::Slowest;
 use crate::room::packets::Sayable;
 use crate::run::keeper::{Keeper, Step};
 use crate::scenario::Scenario;
 use crate::text::count;
-use crate::turn::Analysis;
+use crate::turn::analyse_call;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -30,11 +29,11 @@ pub(super) fn taping(keep: KeepAudio) -> Option<Taping> {
     (keep != KeepAudio::None).then(Taping::default)
 }
 
-/// Whoever keeps the audio of the calls to an agent, in the folder of their recording, which has this head.
+/// Whoever keeps the audio of the calls to an agent, in the folder of their recording.
 pub(super) fn keeper(
     keep: KeepAudio,
     folder: &Path,
-    (head, scenario): (RunHead, Arc<Scenario>),
+    scenario: Arc<Scenario>,
     clips: &[Option<Sayable>],
 ) -> Option<Keeper> {
     if keep == KeepAudio::None {
@@ -45,18 +44,15 @@ pub(super) fn keeper(
         first_voiced_at: sayable.first_voiced_at,
     };
     let clips = clips.iter().map(|sayable| sayable.as_ref().map(clip)).collect();
-    let rank = Box::new(move |call: &CallRecord| rank(call, &head, &scenario));
+    let rank = Box::new(move |call: &CallRecord| rank(call, &scenario));
     Some(Keeper::new(folder.to_path_buf(), keep, clips, rank, eprint_line))
 }
 
 /// How bad a call was, by what a report will say of it.
-fn rank(call: &CallRecord, head: &RunHead, scenario: &Scenario) -> Rank {
-    let mut analysis = Analysis::begin(head.clone(), scenario);
-    analysis.add(call);
-    let facts = analysis.finish(Ending::default()).calls.pop();
-    let slowest = facts.as_ref().and_then(Slowest::of);
-    let slowest_us = slowest.map_or(0, waited_us);
-    Rank { failed: facts.is_some_and(|call| call.failure.is_some()), slowest_us }
+fn rank(call: &CallRecord, scenario: &Scenario) -> Rank {
+    let (facts, _) = analyse_call(call, scenario);
+    let slowest_us = Slowest::of(&facts).map_or(0, waited_us);
+    Rank { failed: facts.failed(), slowest_us }
 }
 
 /// How long the slowest turn was waited for; without end when nothing came.

@@ -241,7 +241,7 @@ impl<'a> RunSession<'a> {
         let elsewhere = std::env::temp_dir();
         let recorder = Recorder::create(&target.folder, &head, id, calls, elsewhere, eprint_line)
             .map_err(Failure::usage)?;
-        let of = (head, Arc::clone(&target.scenario));
+        let of = Arc::clone(&target.scenario);
         let keeper = audio::keeper(self.args.keep_audio, &target.folder, of, &self.loaded.sayable);
         let config = CallConfig {
             run_id: target.run_id,

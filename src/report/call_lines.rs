@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::replies::{heard_ms, is_censored};
 use crate::record::{CallId, Outcome, RunHead, trace_url};
 use crate::time::Offset;
 use crate::turn::{Analysis, Answer, CallFacts, Cause, Reply, Turn};
@@ -53,7 +54,7 @@ pub fn selected(analysis: &Analysis, selection: Selection) -> Vec<&CallFacts> {
     let calls = &analysis.calls;
     match selection {
         Selection::All => calls.iter().collect(),
-        Selection::Failed => calls.iter().filter(|call| call.failure.is_some()).collect(),
+        Selection::Failed => calls.iter().filter(|call| call.failed()).collect(),
         Selection::Worst(most) => worst_first(calls).take(most).collect(),
     }
 }
@@ -91,7 +92,7 @@ fn by_wait(a: Option<Slowest<'_>>, b: Option<Slowest<'_>>) -> Ordering {
 }
 
 impl<'a> CallLine<'a> {
-    fn new(head: &RunHead, call: &'a CallFacts) -> Self {
+    pub(super) fn new(head: &RunHead, call: &'a CallFacts) -> Self {
         let detail = call.failure.as_ref().map_or("", |failure| failure.detail.as_str());
         Self {
             call: call.call,
@@ -129,29 +130,15 @@ impl<'a> Slowest<'a> {
     }
 }
 
-/// How long the caller waited for what a turn awaits, and whether that never came.
+/// How long the caller waited for what a turn awaits, and whether that never came. Of an answer that nobody knows of,
+/// the response is known.
 fn wait(turn: &Turn) -> Option<(f64, bool)> {
-    match (turn.reply, turn.answer) {
-        (Reply::Heard { .. }, Some(Answer::Heard { latency_ms, .. }))
-        // Of an answer that nobody knows of the response is known.
-        | (Reply::Heard { latency_ms, .. }, None | Some(Answer::Unknown))
-        | (Reply::Greeted { latency_ms, .. }, _) => Some((latency_ms, false)),
-        (
-            Reply::Heard { .. },
-            Some(Answer::Outstanding { waited_ms } | Answer::Never { waited_ms }),
-        )
-        | (Reply::Unanswered { waited_ms }, _) => Some((waited_ms, true)),
-        (
-            Reply::CutIn { .. }
-            | Reply::Yielded { .. }
-            | Reply::DidNotYield { .. }
-            | Reply::Ignored
-            | Reply::Disturbed { .. }
-            | Reply::NotAwaited
-            | Reply::NotTested
-            | Reply::NotReached,
-            _,
-        ) => None,
+    match turn.answer.filter(|_| matches!(turn.reply, Reply::Heard { .. })) {
+        Some(Answer::Heard { latency_ms, .. }) => Some((latency_ms, false)),
+        Some(Answer::Outstanding { waited_ms } | Answer::Never { waited_ms }) => {
+            Some((waited_ms, true))
+        }
+        None | Some(Answer::Unknown) => Some((heard_ms(turn.reply)?, is_censored(turn.reply))),
     }
 }
 

@@ -97,12 +97,12 @@ fn in_turn(turn: &Turn, lanes: &Lanes) -> Vec<Finding> {
 /// The slowest reply of the call, and what it waited for.
 fn slow(call: &CallFacts) -> Option<Finding> {
     let slowest = Slowest::of(call).filter(|slowest| !slowest.censored)?;
-    let Reply::Heard { voice, .. } = slowest.turn.reply else { return None };
+    let Reply::Heard { voice, latency_ms } = slowest.turn.reply else { return None };
     let path = slowest.turn.path();
     let mainly = path.as_ref().and_then(Path::bottleneck).map_or(String::new(), |part| {
         let of = path.as_ref().and_then(|path| path.parts.get(&part)).copied().unwrap_or(0.0);
         format!(", of which {} took {}\u{a0}ms", part.name(), ms(of))
     });
-    let sentence = format!("the slowest reply of this call: {}\u{a0}ms{mainly}", ms(slowest.ms));
+    let sentence = format!("the slowest reply of this call: {}\u{a0}ms{mainly}", ms(latency_ms));
     Some(Finding { at: voice.from, is_problem: false, sentence })
 }

@@ -2,8 +2,8 @@
 
 use super::call_list;
 use super::page::{Page, Tone};
-use crate::report::{Report, Selection, Share, call_lines};
-use crate::turn::ContentCounts;
+use crate::report::{CallLine, Report, Share, worst_first};
+use crate::turn::{CallFacts, ContentCounts};
 
 /// Shares that rest on fewer calls of the rarer kind are shown as counts.
 const FEW: usize = 10;
@@ -30,13 +30,18 @@ pub(super) fn calls(page: &mut Page, report: &Report, place: &str) {
     for count in &report.causes {
         page.line(&[(Tone::Plain, &format!("  {:<16}{:>6}", count.cause.name(), count.calls))]);
     }
+    let analysis = &report.judged.analysis;
+    let failed: Vec<&CallFacts> =
+        worst_first(&analysis.calls).filter(|call| call.failed()).collect();
+    if failed.is_empty() {
+        return;
+    }
     page.heading("failing calls (time of day in UTC)");
-    let failed = call_lines(&report.judged.analysis, Selection::Worst(usize::MAX));
-    let failed: Vec<_> = failed.into_iter().filter(|line| line.cause.is_some()).collect();
     call_list::head(page);
-    for line in failed.iter().take(SHOWN) {
-        call_list::row(page, line);
-        call_list::places(page, line);
+    for call in failed.iter().take(SHOWN) {
+        let line = CallLine::new(&analysis.head, call);
+        call_list::row(page, &line);
+        call_list::places(page, &line);
     }
     if let Some(more) = failed.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         page.paragraph(2, &[], &format!("{more} more:"));
