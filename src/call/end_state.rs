@@ -4,16 +4,16 @@
 use super::config::CallConfig;
 use super::drive::call;
 use crate::record::audio::tape::Tape;
-use crate::record::{CallEnd, CallId, CallRecord, Outcome, Stamped};
+use crate::record::{CallEnd, CallId, CallRecord, Outcome, Stamped, StateFound};
 use crate::time::Offset;
 
-/// A call that has ended, and which of its end state was there before.
+/// A call that has ended, and what of its end state was there before.
 #[derive(Debug)]
 pub struct HungUp {
     pub record: CallRecord,
     /// What was heard, if that is kept.
     pub tape: Option<Tape>,
-    before: Vec<bool>,
+    before: Vec<StateFound>,
 }
 
 /// Places one call, as [`call`], and looks meanwhile at what is there before it.

@@ -1,5 +1,5 @@
-//! What a call left behind, asked over HTTP: each check of a scenario's end state before a call, so that what was so
-//! already proves nothing, and after it, until it is as it should be or its time is over.
+//! What a call left behind, asked over HTTP. Each check of a scenario's end state is made before a call, because a
+//! state that matches already proves nothing, and after it, until the state matches or the time is over.
 //!
 //! Nothing of an answer is recorded but in which place it differs, shortened, without tokens and without the values of
 //! variables.
@@ -106,24 +106,25 @@ impl EndStates {
         })
     }
 
-    /// Which checks are met already, as a call begins.
-    pub async fn before(&self, names: &Names) -> Vec<bool> {
+    /// What is there already, as a call begins.
+    pub async fn before(&self, names: &Names) -> Vec<StateFound> {
         let each = self.checks.iter().map(|(check, http)| self.look(check, http, names));
-        join_all(each).await.iter().map(|looked| looked.found == StateFound::AsWanted).collect()
+        join_all(each).await.into_iter().map(|looked| looked.found).collect()
     }
 
-    /// What every check came to after a call that ended at `hung_up`; `before`: those that were met already.
+    /// What every check came to after a call that ended at `hung_up`; `before`: what was there as it began.
     pub async fn after(
         &self,
         names: &Names,
-        before: &[bool],
+        before: &[StateFound],
         clock: Clock,
         hung_up: Offset,
         mut stop: watch::Receiver<bool>,
     ) -> Vec<Stamped> {
         let mut all = Vec::new();
         for (i, (check, http)) in (0_u32..).zip(&self.checks) {
-            let looked = if before.get(i as usize) == Some(&true) {
+            let was = before.get(i as usize);
+            let looked = if was == Some(&StateFound::AsWanted) {
                 Looked::unknown("it was so already as the call began".to_owned())
             } else {
                 let until = hung_up.plus(check.within);
@@ -134,6 +135,13 @@ impl EndStates {
                     }
                 }
             };
+            // It may have been so before, which nobody knows.
+            let looked = match (was, looked.found) {
+                (Some(StateFound::Unknown), StateFound::AsWanted) => {
+                    Looked::unknown("the state before the call could not be read".to_owned())
+                }
+                _ => looked,
+            };
             let Looked { found, detail } = looked;
             let what = Observation::EndState { check: i, found, detail };
             all.push(Stamped { at: clock.now(), what });
@@ -141,7 +149,7 @@ impl EndStates {
         all
     }
 
-    /// Asks until it is as it should be, and once more when the time is over.
+    /// Asks until the state matches, and once more when the time is over.
     async fn wait_for(
         &self,
         check: &EndState,

@@ -70,7 +70,7 @@ async fn found(answers: &[String]) -> (StateFound, String, usize) {
          headers: {{Authorization: {{$env: TOKEN}}}}, equals: {{status: booked, room: \"{{{{room}}}}\"}}}}"
     ));
     let clock = Clock::start();
-    let seen = states.after(&names(), &[false], clock, clock.now(), never()).await;
+    let seen = states.after(&names(), &[StateFound::Different], clock, clock.now(), never()).await;
     let [Stamped { what: Observation::EndState { check: 0, found, detail }, .. }] = &seen[..]
     else {
         panic!("{seen:?}");
@@ -132,18 +132,23 @@ async fn what_was_so_before_a_call_proves_nothing() {
     let get = format!("get: \"http://127.0.0.1:{port}/\", within: 1ms");
     let states = states(&format!("{{{get}, equals: {{a: 1}}}}, {{{get}, equals: {{a: 2}}}}"));
     let before = states.before(&names()).await;
-    assert_eq!(before, [true, false]);
+    assert_eq!(before, [StateFound::AsWanted, StateFound::Different]);
     let clock = Clock::start();
     let seen = states.after(&names(), &before, clock, clock.now(), never()).await;
     let found = |seen: &Stamped| {
         let Observation::EndState { found, .. } = &seen.what else { panic!("{seen:?}") };
         *found
     };
+    let first: Vec<_> = seen.iter().map(found).collect();
+    assert_eq!(first, [StateFound::Unknown, StateFound::Different]);
+    // Nobody knows what was there before: that it is there afterwards proves nothing either.
+    let unread = [StateFound::Unknown, StateFound::Unknown];
+    let seen = states.after(&names(), &unread, clock, clock.now(), never()).await;
     let found: Vec<_> = seen.iter().map(found).collect();
     assert_eq!(found, [StateFound::Unknown, StateFound::Different]);
     // A run that is stopped waits for nothing.
     let (sender, stop) = watch::channel(true);
-    let seen = states.after(&names(), &[false, false], clock, clock.now(), stop).await;
+    let seen = states.after(&names(), &[StateFound::Different; 2], clock, clock.now(), stop).await;
     assert_eq!(seen.len(), 2);
     drop(sender);
 }
