@@ -2,7 +2,6 @@
 
 use super::documents::Reported;
 use super::dry_run::{self, Runs};
-use super::exit;
 use super::failure::Failure;
 use super::loaded::LoadedScenario;
 use super::server::{self, Server, Site};
@@ -58,9 +57,11 @@ pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     }
     print_result(&documents::paired_text(&report, &new.folder))?;
     let fail_on = &fail_on.fail_on;
-    let informed = job::inform(Reported::Pair { report: &report, fail_on }, &new.folder, job);
+    let reported = Reported::Pair { report: &report, fail_on };
+    let informed = job::inform(reported, &new.folder, job);
     written.and(informed)?;
-    Ok(exit::of_pair(report.verdict.outcome, fail_on))
+    reported.say_what_passed_over(args.verbosity());
+    Ok(reported.code())
 }
 
 fn resolve(

@@ -1,12 +1,13 @@
 //! `loadcall compare`: judges a recording against a baseline or another run.
 
-use super::exit;
+use super::documents::Reported;
 use super::failure::Failure;
-use super::terminal::{eprint_line, print_result};
-use super::{documents, recorded, report};
+use super::progress::Verbosity;
+use super::terminal::print_result;
+use super::{recorded, report};
 use crate::report::Report;
 use crate::report::paired::PairedReport;
-use crate::verdict::{FailOn, Ground, Judged, Mismatch};
+use crate::verdict::{FailOn, Judged, Mismatch};
 use std::path::Path;
 
 pub(super) fn compare(
@@ -20,10 +21,7 @@ pub(super) fn compare(
             return Err(recorded::ab_has_no_baseline(path));
         }
         let report = PairedReport::new(&report::judge_pair(path)?);
-        print_result(&documents::paired_text(&report, path))?;
-        let outcome = report.verdict.outcome;
-        say_what_passed_over(Ground::of(outcome).as_slice(), &fail_on);
-        return Ok(exit::of_pair(outcome, &fail_on));
+        return show(Reported::Pair { report: &report, fail_on: &fail_on }, path);
     }
     let own = recorded::own_baseline_path(&recorded::open(path)?.head);
     if baseline.is_none() && !own.exists() {
@@ -40,14 +38,11 @@ pub(super) fn compare(
     let judged = Judged::judge((scenario, run), Some(&baseline), mismatch, seed);
     drop(baseline);
     let report = Report::new(Judged { fail_on, ..judged });
-    print_result(&documents::text(&report, path))?;
-    let Judged { verdict, fail_on, .. } = &report.judged;
-    say_what_passed_over(&verdict.grounds, fail_on);
-    Ok(exit::of(verdict.outcome, &verdict.grounds, fail_on))
+    show(Reported::Run(&report), path)
 }
 
-fn say_what_passed_over(grounds: &[Ground], fail_on: &FailOn) {
-    if let Some(line) = exit::passed_over(grounds, fail_on) {
-        eprint_line(&line);
-    }
+fn show(reported: Reported<'_>, path: &Path) -> Result<u8, Failure> {
+    print_result(&reported.text(path))?;
+    reported.say_what_passed_over(Verbosity::Normal);
+    Ok(reported.code())
 }

@@ -1,12 +1,14 @@
 //! What is written of judged runs: the files of a run folder, and texts for stdout.
 
 use super::failure::Failure;
+use super::progress::Verbosity;
+use super::terminal::eprint_line;
 use super::{exit, files, page};
 use crate::measured;
 use crate::report::annotations::Annotations;
 use crate::report::paired::PairedReport;
 use crate::report::{Report, html, json, junit, markdown, paired, text};
-use crate::verdict::{Baseline, FailOn, Judged, JudgedPair};
+use crate::verdict::{Baseline, FailOn, Ground, Judged, JudgedPair};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -54,15 +56,34 @@ pub(super) enum Reported<'a> {
 }
 
 impl Reported<'_> {
-    /// Whether a job that made this run fails.
-    fn fails(self) -> bool {
-        let code = match self {
+    /// The exit code of a command that made this run.
+    pub(super) fn code(self) -> u8 {
+        match self {
             Self::Run(Report { judged: Judged { verdict, fail_on, .. }, .. }) => {
                 exit::of(verdict.outcome, &verdict.grounds, fail_on)
             }
             Self::Pair { report, fail_on } => exit::of_pair(report.verdict.outcome, fail_on),
+        }
+    }
+
+    /// Whether a job that made this run fails.
+    fn fails(self) -> bool {
+        self.code() != exit::PASS
+    }
+
+    /// Says on stderr what speaks against the run and does not fail the job, unless the user wants no messages.
+    pub(super) fn say_what_passed_over(self, how: Verbosity) {
+        let line = match self {
+            Self::Run(Report { judged: Judged { verdict, fail_on, .. }, .. }) => {
+                exit::passed_over(&verdict.grounds, fail_on)
+            }
+            Self::Pair { report, fail_on } => {
+                exit::passed_over(Ground::of(report.verdict.outcome).as_slice(), fail_on)
+            }
         };
-        code != exit::PASS
+        if let Some(line) = line.filter(|_| how == Verbosity::Normal) {
+            eprint_line(&line);
+        }
     }
 
     pub(super) fn text(self, place: &Path) -> String {

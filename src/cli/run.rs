@@ -39,6 +39,10 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
             "run them one by one, or leave the flag out: each scenario has its baseline beside it",
         ));
     }
+    if paths.len() > 1 && args.job.summary.is_some() {
+        return Err(Failure::usage("--summary belongs to one scenario")
+            .hint("run them one by one, each with a file of its own"));
+    }
     if args.placing.dry_run {
         return dry_run::show_all(&paths, &args.placing);
     }
@@ -103,14 +107,9 @@ fn place(
     print_result(&documents::text(&report, &folder))?;
     let informed = job::inform(Reported::Run(&report), &folder, job);
     kept.and(written).and(informed)?;
-    let Judged { verdict, fail_on, .. } = &report.judged;
-    if let Some(line) = exit::passed_over(&verdict.grounds, fail_on)
-        && args.verbosity() == Verbosity::Normal
-    {
-        eprint_line(&line);
-    }
-    let code = exit::of(verdict.outcome, &verdict.grounds, fail_on);
-    Ok(Done { outcome: verdict.outcome, code })
+    let reported = Reported::Run(&report);
+    reported.say_what_passed_over(args.verbosity());
+    Ok(Done { outcome: report.judged.verdict.outcome, code: reported.code() })
 }
 
 /// Places several scenarios in the order in which they were named. Each has a session of its own, with its own
@@ -118,9 +117,6 @@ fn place(
 /// such runs.
 fn place_all(ready: &[Ready], args: &RunArgs, bars: &MultiProgress) -> Result<u8, Failure> {
     let all = NewRun::prepare(args.placing.out.as_deref())?;
-    if args.placing.out.is_none() {
-        files::point_latest_at(&all.folder);
-    }
     let paths: Vec<PathBuf> = ready.iter().map(|one| one.loaded.path.clone()).collect();
     let folders = scenarios::folder_names(&paths);
     let folders: Vec<PathBuf> = folders.iter().map(|name| all.folder.join(name)).collect();
