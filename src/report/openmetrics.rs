@@ -217,14 +217,24 @@ fn comparison(page: &mut Page, report: &Report) {
     }
     let name = "loadcall_difference_seconds";
     page.family(name, "gauge", "seconds", "The run minus its baseline, and the 95 % interval.");
-    for Change { metric, statistic, difference, .. } in
+    for Change { metric, statistic, difference, run_is_bound, baseline_is_bound, .. } in
         comparison.changes.iter().chain(&comparison.spread)
     {
         let statistic = match statistic {
             Statistic::Quantile(percent) => quantile(*percent),
             Statistic::Spread => "spread".to_owned(),
         };
-        let Interval { low, point, high } = *difference;
+        // What is at least so much has no end: nobody knows by how much it is slower, or was.
+        let Interval { low, point, high } = match (*run_is_bound, *baseline_is_bound) {
+            (false, false) => *difference,
+            (true, false) => Interval { point: f64::INFINITY, high: f64::INFINITY, ..*difference },
+            (false, true) => {
+                Interval { low: f64::NEG_INFINITY, point: f64::NEG_INFINITY, ..*difference }
+            }
+            (true, true) => {
+                Interval { low: f64::NEG_INFINITY, point: f64::NAN, high: f64::INFINITY }
+            }
+        };
         for (bound, ms) in [("low", low), ("point", point), ("high", high)] {
             let labels = [("metric", metric.name()), ("statistic", &*statistic), ("bound", bound)];
             page.sample(name, &labels, seconds(ms));
