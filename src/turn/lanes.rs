@@ -151,6 +151,7 @@ fn tools(call: &CallRecord) -> Vec<Stretch> {
     let (mut single, mut batches) = (Vec::new(), Vec::new());
     let mut running: BTreeMap<&str, (Offset, &str)> = BTreeMap::new();
     let mut requested: Option<(Offset, String)> = None;
+    let mut tells_ends = false;
     let stretch = |(from, what): (Offset, &str), until: Offset| Stretch {
         what: what.to_owned(),
         span: Span { from, until: until.max(from) },
@@ -163,10 +164,16 @@ fn tools(call: &CallRecord) -> Vec<Stretch> {
                 running.insert(call, (seen.at, name));
             }
             SessionEvent::ToolEnded { call } => {
+                tells_ends = true;
                 single.extend(running.remove(call.as_str()).map(|began| stretch(began, seen.at)));
             }
             SessionEvent::ToolsStarted { names } => requested = Some((seen.at, names.join(", "))),
             SessionEvent::ToolsExecuted { tools } => {
+                // Where single ends are never told, all have ended now.
+                if !tells_ends {
+                    let ended = std::mem::take(&mut running).into_values();
+                    single.extend(ended.map(|began| stretch(began, seen.at)));
+                }
                 let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
                 let (from, what) = requested.take().unwrap_or_else(|| (seen.at, names.join(", ")));
                 batches.push(stretch((from, &what), seen.at));

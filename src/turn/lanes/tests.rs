@@ -67,6 +67,9 @@ fn tools_are_single_executions_where_they_are_told_and_requests_else() {
     let found = lanes(std::slice::from_ref(&batch));
     assert_eq!(found.tools, [Stretch { what: "a, b".to_owned(), span: span(1_000, 1_800) }]);
     assert_eq!(found.events.last().map(|e| e.text.as_str()), Some("tool failed: `b`"));
+    // Whose ends are not told one by one have ended with the result.
+    let found = lanes(&[vec![batch[0].clone(), started(1_100, "1", "a"), batch[1].clone()]]);
+    assert_eq!(found.tools, [Stretch { what: "a".to_owned(), span: span(1_100, 1_800) }]);
     let ended = session(1_700, SessionEvent::ToolEnded { call: "1".to_owned() });
     let found = lanes(&[batch, vec![started(1_100, "1", "a"), started(1_200, "2", "b"), ended]]);
     let right = [
