@@ -81,7 +81,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, Secret>, Wrong> {
         let name = name.trim();
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
         if name.is_empty() || !name.chars().all(fits) {
-            return Err(wrong("there is no name of a variable before the `=`"));
+            return Err(wrong("the variable's name is missing before the `=`"));
         }
         let value = value.trim_start_matches([' ', '\t']);
         let at = text.len() - rest.len() + (first.len() - value.len());

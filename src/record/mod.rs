@@ -211,7 +211,7 @@ pub enum Observation {
     EndState {
         check: u32,
         found: StateFound,
-        /// What exactly, for people; empty when it is as it should be.
+        /// What differs, for people; empty when it matches.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         detail: String,
     },

@@ -254,7 +254,9 @@ fn answers_untold(notes: &mut Vec<String>, run: &Analysis) {
     let n = run.turns().filter(|turn| turn.answer == Some(Answer::Unknown)).count();
     if n > 0 {
         notes.push(format!(
-            "cannot tell whether the agent still owed the answer in {}, so answer_latency has no value there: it worked              after it had begun to speak, said nothing more, and does not tell whether its tools gave the model anything",
+            "cannot tell whether the agent still owed the answer in {}, so answer_latency has no value there: it worked \
+             after it had begun to speak, said nothing more, and does not tell whether its tools gave the model \
+             anything",
             number_of_turns(n)
         ));
     }

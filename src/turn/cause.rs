@@ -202,7 +202,7 @@ fn never_heard(spoke: bool) -> Option<Failure> {
     (!spoke).then_some(Failure { cause: Cause::Silence, detail })
 }
 
-/// What the call left behind: first what is not as it should be, then what could not be found out.
+/// What the call left behind: first a state that does not match, then one that could not be read.
 fn in_end_state(call: &CallRecord, checks: usize) -> Option<Failure> {
     let of = |check: usize| {
         #[expect(clippy::wildcard_enum_match_arm, reason = "one fact of many is wanted")]

@@ -280,7 +280,7 @@ mod tests {
     fn commands_are_not_broken() {
         let text = plain(|page| page.paragraph(0, &[], "one two (`loadcall ab x`) three"));
         assert_eq!(text, "one two\n  (`loadcall ab x`)\n  three\n");
-        // Where it cannot be helped, and where it is no command of ours.
+        // Except a command longer than a line, and quotes around something else.
         let text = plain(|page| page.paragraph(0, &[], "`loadcall accept reports/x` `a b` c"));
         assert_eq!(text, "`loadcall accept\n  reports/x` `a b` c\n");
         let long = "loadcall accept reports/20261130-165450-aa924115fedaf520";
