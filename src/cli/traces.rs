@@ -7,6 +7,7 @@ use super::progress::Verbosity;
 use super::terminal::eprint_line;
 use crate::export::langfuse::{Langfuse, Settings};
 use crate::export::{export_run, trace};
+use crate::langfuse::{Given, Project};
 use crate::record::store::{self, Recording};
 use crate::scenario::Scenario;
 use crate::text::count;
@@ -32,14 +33,14 @@ pub(super) fn langfuse(args: &LangfuseArgs, run_id: &str) -> Result<Option<Langf
             return Ok(None);
         }
     };
-    let settings = Settings {
+    let given = Given {
         public_key,
         secret_key,
         base_url: args.base_url.clone(),
         environment: args.environment.clone(),
-        run_id: run_id.to_owned(),
-        deadline: CALL_DEADLINE,
     };
+    let project = Project::new(&given).map_err(Failure::usage)?;
+    let settings = Settings { project, run_id: run_id.to_owned(), deadline: CALL_DEADLINE };
     Langfuse::new(&settings).map(Some).map_err(Failure::usage)
 }
 

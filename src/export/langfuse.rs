@@ -14,16 +14,10 @@ use opentelemetry_otlp::{
 };
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
-use reqwest::Url;
 
-use crate::secret::Secret;
+use crate::langfuse::Project;
 use client::{Client, Failure, LastFailure};
 
-/// Where Langfuse is when nothing else is said.
-pub const CLOUD: &str = "https://cloud.langfuse.com";
-/// The environment traces are filed under when nothing else is said, so that simulated calls can be
-/// told from real ones.
-pub const ENVIRONMENT: &str = "loadcall";
 /// Spans in one request: with the bounds on their texts (at most some 110 kB a span) it stays below
 /// 16 MiB, from where on Langfuse complains.
 const BATCH: usize = 100;
@@ -33,35 +27,16 @@ const RETRIES: usize = 2;
 /// How to reach a Langfuse project.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    pub public_key: String,
-    pub secret_key: Secret,
-    /// The address of its web interface; [`CLOUD`] when absent.
-    pub base_url: Option<String>,
-    /// 1 to 40 of `a-z 0-9 - _`, not beginning with `langfuse`; [`ENVIRONMENT`] when absent.
-    pub environment: Option<String>,
+    pub project: Project,
     /// Marks the spans' resource.
     pub run_id: String,
     /// For the export of one call.
     pub deadline: Duration,
 }
 
-/// Why settings cannot be used.
+/// Why there is no client.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SettingsError {
-    #[error(
-        "{0} is empty or contains invalid characters: copy it again from the project's settings in Langfuse"
-    )]
-    Key(&'static str),
-    #[error(
-        "LANGFUSE_PUBLIC_KEY holds a secret key (`sk-…`): exchange it with LANGFUSE_SECRET_KEY"
-    )]
-    KeysExchanged,
-    #[error("LANGFUSE_BASE_URL is not usable: {0}; write it like `{CLOUD}`")]
-    BaseUrl(String),
-    #[error(
-        "LANGFUSE_TRACING_ENVIRONMENT `{0}` would be ignored by Langfuse: use 1 to 40 of a-z, 0-9, - and _, not beginning with `langfuse`"
-    )]
-    Environment(String),
     #[error(transparent)]
     Http(#[from] crate::http::ClientError),
     #[error("the HTTP client cannot be set up: {0}")]
@@ -129,19 +104,13 @@ pub struct Langfuse {
 }
 
 impl Langfuse {
-    /// Checks the settings and prepares the client; sends nothing. Reads the machine's trusted
+    /// Prepares the client; sends nothing. Reads the machine's trusted
     /// certificates when the address is https.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let base = base_url(settings.base_url.as_deref().unwrap_or(CLOUD))?;
-        let environment = environment(settings.environment.as_deref().unwrap_or(ENVIRONMENT))?;
-        check_key("LANGFUSE_PUBLIC_KEY", &settings.public_key)?;
-        check_key("LANGFUSE_SECRET_KEY", settings.secret_key.expose())?;
-        if settings.public_key.starts_with("sk-") {
-            return Err(SettingsError::KeysExchanged);
-        }
-        let client = Client::new(settings, base.scheme() == "https")?;
+        let project = &settings.project;
+        let client = Client::new(settings)?;
         let last = client.last_failure();
-        let address = base.as_str().trim_end_matches('/').to_owned();
+        let address = project.address().to_owned();
         let endpoint = format!("{address}/api/public/otel/v1/traces");
         // The endpoint, protocol, compression and timeout are all set here, so that none of them is
         // taken from the OTEL_EXPORTER_OTLP_* variables, which are for another back end.
@@ -155,8 +124,8 @@ impl Langfuse {
             .with_retry_policy(RetryPolicy::recommended().with_max_retries(RETRIES))
             .build()
             .map_err(|error| SettingsError::Client(error.to_string()))?;
-        exporter.set_resource(&resource(&settings.run_id, environment));
-        let url = base.origin().ascii_serialization();
+        exporter.set_resource(&resource(&settings.run_id, project.environment()));
+        let url = project.url();
         Ok(Self { exporter, last, url, address, deadline: settings.deadline })
     }
 
@@ -222,36 +191,6 @@ fn after_colon(text: &str) -> String {
         write!(out, ": {text}").expect("memory can be written");
     }
     out
-}
-
-fn base_url(text: &str) -> Result<Url, SettingsError> {
-    let bad = |why: &str| SettingsError::BaseUrl(why.to_owned());
-    // The text is not repeated in any message: it may hold a password.
-    let url = Url::parse(text.trim()).map_err(|error| bad(&error.to_string()))?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(bad("it is not an http or https URL"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("it holds credentials; the keys have variables of their own"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(bad("it has a `?` or `#` part"));
-    }
-    Ok(url)
-}
-
-fn environment(text: &str) -> Result<&str, SettingsError> {
-    let valid = (1..=40).contains(&text.len())
-        && !text.starts_with("langfuse")
-        && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
-    if valid { Ok(text) } else { Err(SettingsError::Environment(text.to_owned())) }
-}
-
-fn check_key(name: &'static str, key: &str) -> Result<(), SettingsError> {
-    if key.is_empty() || !key.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(SettingsError::Key(name));
-    }
-    Ok(())
 }
 
 /// What made the spans. Built from nothing, so that `OTEL_RESOURCE_ATTRIBUTES` does not change it.

@@ -3,8 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use reqwest::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
@@ -12,6 +10,7 @@ use reqwest::header::{
 
 use super::{Settings, SettingsError};
 use crate::http;
+use crate::langfuse::Project;
 use crate::text::{clipped, safe};
 
 /// Without it Langfuse queues spans for minutes and leaves attributes out.
@@ -24,10 +23,7 @@ const SAID: usize = 200;
 #[derive(Debug)]
 pub(super) struct Client {
     http: reqwest::Client,
-    /// Marked as sensitive, so that it is not shown.
-    authorization: HeaderValue,
-    /// What must not be repeated from a server's message.
-    hidden: [crate::secret::Secret; 2],
+    project: Project,
     last: LastFailure,
 }
 
@@ -63,18 +59,13 @@ impl LastFailure {
 }
 
 impl Client {
-    pub(super) fn new(settings: &Settings, https: bool) -> Result<Self, SettingsError> {
-        let pair = format!("{}:{}", settings.public_key, settings.secret_key.expose());
-        let token = BASE64.encode(pair);
-        let mut authorization = HeaderValue::try_from(format!("Basic {token}"))
-            .map_err(|_| SettingsError::Key("LANGFUSE_SECRET_KEY"))?;
-        authorization.set_sensitive(true);
-        let http = http::client(https)?
+    pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let project = settings.project.clone();
+        let http = http::client(project.is_https())?
             .timeout(settings.deadline)
             .build()
             .map_err(|error| SettingsError::Client(error.to_string()))?;
-        let hidden = [settings.secret_key.clone(), crate::secret::Secret::new(token)];
-        Ok(Self { http, authorization, hidden, last: LastFailure::default() })
+        Ok(Self { http, project, last: LastFailure::default() })
     }
 
     pub(super) fn last_failure(&self) -> LastFailure {
@@ -91,14 +82,14 @@ impl Client {
             }
         }
         headers.insert(VERSION.0, VERSION.1);
-        headers.insert(AUTHORIZATION, self.authorization.clone());
+        headers.insert(AUTHORIZATION, self.project.authorization().clone());
         headers
     }
 
     /// A server's text on one line, short, without what must not be shown.
     fn harmless(&self, bytes: &[u8]) -> String {
         let mut text = String::from_utf8_lossy(bytes).into_owned();
-        for secret in &self.hidden {
+        for secret in self.project.hidden() {
             text = text.replace(secret.expose(), "…");
         }
         clipped(&safe(text.trim()), SAID)
