@@ -82,6 +82,15 @@ impl Project {
         self.base.origin().ascii_serialization()
     }
 
+    /// The address of a page of its web interface, of parts that may be texts of others.
+    pub fn page(&self, parts: &[&str]) -> String {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(parts);
+        }
+        url.into()
+    }
+
     pub fn is_https(&self) -> bool {
         self.base.scheme() == "https"
     }
