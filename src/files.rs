@@ -123,6 +123,16 @@ pub fn lock_folder_of(path: &Path) -> io::Result<File> {
     Err(io::ErrorKind::TimedOut.into())
 }
 
+/// As [`lock_folder_of`], without waiting; `None` when somebody else has it locked.
+pub fn try_lock_folder_of(path: &Path) -> io::Result<Option<File>> {
+    let folder = File::open(folder_of(path))?;
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(folder)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(e)) => Err(e),
+    }
+}
+
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -234,6 +244,7 @@ mod tests {
         let first = lock_folder_of(&path).unwrap();
         let second = File::open(folder.path()).unwrap();
         assert!(matches!(second.try_lock(), Err(TryLockError::WouldBlock)));
+        assert!(try_lock_folder_of(&path).unwrap().is_none());
         drop(first);
         lock_folder_of(&path).unwrap();
     }

@@ -39,6 +39,7 @@ fn help_reads_well() {
         ("help_schema", &["schema", "--help"]),
         ("help_report", &["report", "--help"]),
         ("help_calls", &["calls", "--help"]),
+        ("help_export", &["export", "--help"]),
         ("help_completions", &["completions", "--help"]),
         ("help_man", &["man", "--help"]),
     ] {

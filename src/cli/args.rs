@@ -1,11 +1,13 @@
 //! The commands and their flags. The doc comments here are the help texts.
 
 mod examples;
+mod export;
 mod instrument;
 mod overrides;
 mod server;
 mod starter;
 
+pub(super) use export::ExportArgs;
 pub(super) use instrument::{AgentArgs, CalibrateArgs};
 pub(super) use overrides::{EnvArgs, OverrideArgs};
 pub(super) use server::{KeyArgs, LangfuseArgs, ServerArgs, refuse_conflicts};
@@ -142,6 +144,12 @@ pub(super) enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: CallsFormat,
     },
+    /// Send the traces of a recorded run to the backends that have not got them: Langfuse, OTLP.
+    ///
+    /// Every run sends its traces when it has ended; this command sends what is missing then, or goes to
+    /// backends that are set later. What a backend has acknowledged is not sent again.
+    #[command(after_help = examples::EXPORT)]
+    Export(ExportArgs),
     /// Print a script that completes commands and flags in a shell.
     #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArgs),

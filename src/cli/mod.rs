@@ -16,6 +16,7 @@ mod documents;
 mod dry_run;
 mod environment;
 mod exit;
+mod export;
 mod failure;
 mod files;
 mod init;
@@ -105,6 +106,7 @@ pub fn main() -> ExitCode {
                 None => calls::list(&run.path, selection, format),
             }
         }
+        Command::Export(args) => export::export(&args),
         Command::Completions(args) => completions::completions(args.shell),
         Command::Man(args) => man::man(&args.folder),
         Command::Supervise { program } => supervise::supervise(&program),

@@ -8,12 +8,12 @@ use super::progress::Progress;
 use super::server::{Server, ServerFacts, Site, Started};
 use super::stop::{self, Stop};
 use super::terminal::eprint_line;
+use super::traces::{Places, Sending};
 use super::{PlacingArgs, audio, calibrations, environment, files, machine, traces, url};
 use crate::audio::opus;
 use crate::call::access::{Access, Gate};
 use crate::call::config::CallConfig;
 use crate::clock::Clock;
-use crate::export::langfuse::Langfuse;
 use crate::plan::{Plan, Schedule, TargetId, Targets};
 use crate::record::audio::tape::Taping;
 use crate::record::{self, Arm, RunHead};
@@ -100,7 +100,7 @@ pub(super) struct RunSession<'a> {
 struct OpenRun {
     config: CallConfig,
     recorder: Recorder,
-    langfuse: Option<Langfuse>,
+    places: Places,
 }
 
 impl<'a> RunSession<'a> {
@@ -235,8 +235,8 @@ impl<'a> RunSession<'a> {
             }
             None => None,
         };
-        let langfuse = traces::langfuse(&self.args.langfuse, &target.run_id)?;
-        let langfuse_url = langfuse.as_ref().map(|langfuse| langfuse.address().to_owned());
+        let places = Places::from_settings(&self.args.langfuse, &target.run_id)?;
+        let langfuse_url = places.langfuse_url.clone();
         let head = RunHead { langfuse_url, ..self.head(&target, clock, server) };
         let elsewhere = std::env::temp_dir();
         let recorder = Recorder::create(&target.folder, &head, id, calls, elsewhere, eprint_line)
@@ -253,7 +253,7 @@ impl<'a> RunSession<'a> {
             taping: self.taping.clone(),
             stop: self.stop.first.clone(),
         };
-        Ok(OpenRun { config, recorder: recorder.with(keeper), langfuse })
+        Ok(OpenRun { config, recorder: recorder.with(keeper), places })
     }
 
     /// Ends the recording, writes the audio of its calls and sends their traces; the answer is where the recording lies.
@@ -264,12 +264,13 @@ impl<'a> RunSession<'a> {
             let show = audio::Show { bars: self.bars, how: self.args.verbosity() };
             audio::finish(keeper, &folder, run.config.clock, &self.stop, &show);
         }
-        let how = self.args.verbosity();
-        if let Some(langfuse) = run.langfuse {
-            tokio::select! {
-                () = traces::send(langfuse, &folder, &run.config.scenario, how) => {}
-                _ = self.stop.second.wait_for(|stop| *stop) => {}
-            }
+        // One signal has ended the calls already; the next one ends this.
+        let enough = if self.is_stopped() { &self.stop.second } else { &self.stop.first };
+        let (bars, how, stop) = (self.bars, self.args.verbosity(), enough.clone());
+        let sending = Sending { folder: &folder, again: false, bars, how, stop };
+        tokio::select! {
+            () = traces::send(run.places, &sending) => {}
+            _ = self.stop.second.wait_for(|stop| *stop) => {}
         }
         Ok(folder)
     }

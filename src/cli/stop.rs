@@ -20,18 +20,23 @@ pub(super) struct Stop {
 /// The signals of this process, from the first time that this is called: one that comes between two runs
 /// stops the second.
 pub(super) fn signals() -> Result<Stop, Failure> {
+    signals_saying("hanging up; press Ctrl-C again to abort")
+}
+
+/// The same; `words` is what is said after the first, for a command that has no calls to hang up.
+pub(super) fn signals_saying(words: &'static str) -> Result<Stop, Failure> {
     static WATCHED: Mutex<Option<Stop>> = Mutex::new(None);
     let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(stop) = &*watched {
         return Ok(stop.clone());
     }
-    let stop = watch()?;
+    let stop = watch(words)?;
     *watched = Some(stop.clone());
     Ok(stop)
 }
 
 /// Watches for signals on a thread of its own, which ends with the process.
-fn watch() -> Result<Stop, Failure> {
+fn watch(words: &'static str) -> Result<Stop, Failure> {
     let failed = |e| Failure::internal(format!("cannot watch for signals: {e}"));
     let runtime = Builder::new_current_thread().enable_io().build().map_err(failed)?;
     let within = runtime.enter();
@@ -51,7 +56,7 @@ fn watch() -> Result<Stop, Failure> {
                 Some(Some(())) = OptionFuture::from(hangup.as_mut().map(Signal::recv)), if n == 0 => {}
             }
             if n == 0 {
-                eprint_line("hanging up; press Ctrl-C again to abort");
+                eprint_line(words);
             }
             out.send_replace(true);
         }

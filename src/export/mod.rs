@@ -1,8 +1,12 @@
-//! What leaves for other systems: each finished call as a trace in Langfuse. A run is exported
+//! What leaves for other systems: each finished call as a trace, in Langfuse and in any backend of OTLP. A run is exported
 //! when its last call has ended, from what was recorded, and nothing that goes wrong here reaches a call.
 
 pub mod langfuse;
+pub mod ledger;
+pub mod otlp;
 mod run;
+#[cfg(test)]
+mod testing;
 pub mod trace;
 
-pub use run::{ExportSummary, export_run};
+pub use run::{Export, ExportSummary, export_run};

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
+use sha2::{Digest as _, Sha256};
 
 use crate::secret::Secret;
 
@@ -32,6 +33,7 @@ pub struct Project {
     /// Marked as sensitive, so that it is not shown.
     authorization: HeaderValue,
     hidden: [Secret; 2],
+    digest: String,
 }
 
 /// Why settings cannot be used.
@@ -69,7 +71,9 @@ impl Project {
             .map_err(|_| ProjectError::Key("LANGFUSE_SECRET_KEY"))?;
         authorization.set_sensitive(true);
         let hidden = [given.secret_key.clone(), Secret::new(token)];
-        Ok(Self { base, environment: environment.to_owned(), authorization, hidden })
+        let hash: [u8; 32] = Sha256::digest(&given.public_key).into();
+        let digest = hash[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { base, environment: environment.to_owned(), authorization, hidden, digest })
     }
 
     /// The address of its web interface, without credentials and without a slash at its end.
@@ -97,6 +101,11 @@ impl Project {
 
     pub fn environment(&self) -> &str {
         &self.environment
+    }
+
+    /// A digest of the public key: tells projects at one address apart.
+    pub fn digest(&self) -> &str {
+        &self.digest
     }
 
     /// The value of the header of this name; not shown by `Debug`.

@@ -9,7 +9,7 @@ pub(crate) fn loadcall() -> Command {
     for (name, _) in std::env::vars_os() {
         let is_setting = name.to_str().is_some_and(|name| {
             name == "COLUMNS"
-                || ["LIVEKIT_", "LANGFUSE_", "LOADCALL_", "GITHUB_"]
+                || ["LIVEKIT_", "LANGFUSE_", "LOADCALL_", "GITHUB_", "OTEL_"]
                     .iter()
                     .any(|p| name.starts_with(p))
         });

@@ -96,6 +96,22 @@ Examples:
   loadcall calls reports/latest 7
   loadcall calls reports/latest --worst 5 --format json";
 
+pub(super) const EXPORT: &str = "\
+Backends are those of the environment: Langfuse with LANGFUSE_PUBLIC_KEY and
+LANGFUSE_SECRET_KEY, any other with OTEL_EXPORTER_OTLP_ENDPOINT and the further variables of an
+OTLP exporter. export.json in the run's folder says what has arrived where.
+
+Exit codes:
+  0    every backend has every call
+  2    invalid usage, or no backend is set
+  3    something is missing
+  130  stopped by a signal; what is left can be sent later
+
+Examples:
+  loadcall export reports/latest
+  loadcall export --env-file .env.local reports/latest
+  loadcall export --again reports/latest";
+
 pub(super) const COMPLETIONS: &str = "\
 Examples:
   loadcall completions bash > ~/.local/share/bash-completion/completions/loadcall

@@ -67,6 +67,11 @@ impl Cli {
                 args.keys.complete();
                 Ok(())
             }
+            Command::Export(args) => {
+                args.env.load()?;
+                args.langfuse.complete();
+                Ok(())
+            }
             Command::Calibrate(_)
             | Command::Schema
             | Command::Compare { .. }
