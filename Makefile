@@ -10,6 +10,7 @@
 #   make bench-calls [N="10 50 100 200"] [REPEATS=3] [WINDOW=20] [LK=path]
 #               CPU time and memory of a call, beside the least it can cost and, with LK, the official tester
 #   make conformance   the livekit crate's own end-to-end tests on the media engine
+#   make collector   a recorded run through a real OpenTelemetry Collector (five minutes of CPU time the first time)
 #   make docs   the book, in target/book
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -121,6 +122,13 @@ bench-calls: rust tools
 conformance: linting tools
 	$(LINTED) tools/conformance.sh build
 	tools/conformance.sh run
+
+# What loadcall exports, understood by OpenTelemetry's own receiver. Not part of `conformance`: the collector takes longer to
+# build than all of that.
+.PHONY: collector
+collector: linting
+	@tools/collector.sh >/dev/null
+	$(LINTED) LOADCALL_REQUIRE_COLLECTOR=1 cargo test --test export collector
 
 # The book of docs/, by a builder that is compiled the first time.
 .PHONY: docs
