@@ -1,5 +1,8 @@
 //! The agent's own spans: what its tracing says of a call, whichever way it came here.
 
+pub mod file;
+pub mod otlp;
 mod span;
+pub mod store;
 
 pub use span::{AgentSpan, Value};

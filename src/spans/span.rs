@@ -77,21 +77,31 @@ impl AgentSpan {
 }
 
 #[cfg(test)]
+pub(crate) mod testing {
+    use super::AgentSpan;
+
+    /// A span of a millisecond, the `id`-th of its trace.
+    pub(crate) fn span(name: &str, id: u64) -> AgentSpan {
+        AgentSpan {
+            trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
+            span_id: format!("{id:016x}"),
+            parent_id: None,
+            name: name.to_owned(),
+            begin_ns: id * 1_000_000,
+            end_ns: (id + 1) * 1_000_000,
+            attributes: std::collections::BTreeMap::new(),
+            error: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn span(attributes: &[(&str, Value)]) -> AgentSpan {
         let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-        AgentSpan {
-            trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
-            span_id: "b7ad6b7169203331".to_owned(),
-            parent_id: None,
-            name: "llm_node".to_owned(),
-            begin_ns: 1,
-            end_ns: 2,
-            attributes: attributes.collect(),
-            error: None,
-        }
+        AgentSpan { attributes: attributes.collect(), ..testing::span("llm_node", 1) }
     }
 
     #[test]
