@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod otlp;
+pub mod receiver;
 mod span;
 pub mod store;
 
