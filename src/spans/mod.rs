@@ -1,6 +1,7 @@
 //! The agent's own spans: what its tracing says of a call, whichever way it came here.
 
 pub mod file;
+pub mod forward;
 pub mod otlp;
 pub mod receiver;
 mod span;
