@@ -94,6 +94,7 @@ class Script:
     faults: tuple[Fault, ...] = ()
     preemptive_generation: bool = False
     session_host: bool = True
+    traceparent: str | None = None
 
     @staticmethod
     def parse(metadata: str) -> Script:
@@ -285,6 +286,7 @@ def _parse(metadata: str) -> Script:
         faults=_faults(top),
         preemptive_generation=top.flag("preemptive_generation", default.preemptive_generation),
         session_host=top.flag("session_host", default.session_host),
+        traceparent=top.text("traceparent", default.traceparent),
     )
     top.finish(tuple(f.name for f in fields(Script)))
     if problems:

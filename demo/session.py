@@ -20,6 +20,7 @@ from livekit.agents import (
 )
 from livekit.plugins import silero
 
+import tracing
 from call import Call, Truth
 from llm import ScriptedLLM
 from script import VAD_MIN_SILENCE_MS, Script, ScriptError, Tool, call_number
@@ -59,6 +60,7 @@ async def entrypoint(ctx: JobContext) -> None:
     if late := call.script.fault("late_join"):
         call.truth.write("fault", kind="late_join")
         await asyncio.sleep(late.ms / 1000)
+    tracing.start(ctx, call.script.script.traceparent)
     agent = DemoAgent(ctx, call)
     session = _session(ctx, call, agent)
 

@@ -37,6 +37,7 @@ class Metadata(unittest.TestCase):
             faults=[{"kind": "crash", "turn": 3, "calls": [1, 4]}, {"kind": "late_join", "ms": 50}],
             preemptive_generation=True,
             session_host=False,
+            traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         )
         call = script.for_call(1)
         self.assertEqual(script.stages.llm_ttft_ms, 200.5)
@@ -50,6 +51,7 @@ class Metadata(unittest.TestCase):
         self.assertEqual(call.fault("late_join").ms, 50)
         self.assertTrue(script.preemptive_generation)
         self.assertFalse(script.session_host)
+        self.assertTrue(script.traceparent.endswith("-b7ad6b7169203331-01"))
 
     def test_a_null_greeting_is_none(self):
         self.assertIsNone(parse(greeting=None).greeting)
