@@ -26,6 +26,9 @@ const SAID: usize = 200;
 /// Attempts at a server that fails or cannot be reached. One that is only busy is asked until the deadline.
 const ATTEMPTS: u32 = 5;
 
+/// From where on a wait is told of.
+const NOTICED: Duration = Duration::from_secs(3);
+
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 
@@ -37,6 +40,7 @@ pub struct Client {
     /// What the pace counts from.
     clock: Clock,
     pace: Mutex<Pace>,
+    notice: Option<fn(Duration)>,
 }
 
 /// A request, without what is the same in all of them.
@@ -67,7 +71,13 @@ impl Client {
             .build()
             .map_err(|error| ClientError::SetUp(error.without_url().to_string()))?;
         let pace = Mutex::new(Pace::default());
-        Ok(Self { http, project: project.clone(), clock: Clock::start(), pace })
+        Ok(Self { http, project: project.clone(), clock: Clock::start(), pace, notice: None })
+    }
+
+    /// Tells of every wait that the server asks for and that people would notice.
+    #[must_use]
+    pub fn with_notice(self, notice: fn(Duration)) -> Self {
+        Self { notice: Some(notice), ..self }
     }
 
     pub fn project(&self) -> &Project {
@@ -130,6 +140,9 @@ impl Client {
         }
         if wait >= until.left() {
             return Err(ApiError::Busy { url: self.url(), status, seconds: seconds(wait) });
+        }
+        if let Some(notice) = self.notice.filter(|_| wait >= NOTICED) {
+            notice(wait);
         }
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;

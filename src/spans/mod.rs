@@ -6,5 +6,6 @@ pub mod otlp;
 pub mod receiver;
 mod span;
 pub mod store;
+pub mod langfuse;
 
 pub use span::{AgentSpan, Value};
