@@ -13,7 +13,9 @@ mod multiple;
 mod paired;
 pub mod power;
 mod prediction;
+mod ranked;
 mod rate;
+mod scale;
 mod sample;
 
 pub use bootstrap::{
@@ -25,7 +27,9 @@ pub use histogram::{Histogram, HistogramError};
 pub use multiple::{holm, tarone_level};
 pub use paired::{PairedDifference, Shift, mcnemar, shift};
 pub use prediction::Prediction;
+pub use ranked::{Ranked, RankedFigure, Ranks, variance};
 pub use rate::{ExactTest, Rate, more_misses, rate_difference};
+pub use scale::{down, up};
 pub use sample::{Mix, Point, Sample, Statistic, alike};
 
 use serde::{Deserialize, Serialize};
