@@ -11,7 +11,7 @@ use crate::scenario::{BaselineRule, Metric, Scenario};
 use crate::text::{count, number, number_of, quantile, safe};
 use crate::turn::Analysis;
 use crate::verdict::{
-    BASELINE_MAX_BYTES as MAX_BYTES, Baseline, CannotAccept, Judging, Mismatch, Outcome,
+    BASELINE_MAX_BYTES as MAX_BYTES, Baseline, CannotAccept, Deciding, Judging, Mismatch, Outcome,
     RUNS_FOR_DRIFT, judge, sample,
 };
 use std::fs::File;
@@ -67,7 +67,14 @@ fn added(
     let now = files::timestamp(clock::wall_now());
     let this = Baseline::accept(run, scenario, &now)?;
     let (seed, mismatch) = (run.head.seed, Mismatch::Refuse);
-    let verdict = judge(Judging { scenario, analysis: run, baseline: None, mismatch, seed });
+    let verdict = judge(Judging {
+        scenario,
+        analysis: run,
+        baseline: None,
+        mismatch,
+        deciding: Deciding::Once,
+        seed,
+    });
     if verdict.outcome == Outcome::Fail && !even_failed {
         let failed = verdict.thresholds.iter().filter(|t| !t.held).count();
         return Err(NotAdded::Failed {
@@ -167,12 +174,20 @@ fn state(has: usize, rule: BaselineRule, newest: &str) -> String {
 fn warn_of_a_step(before: &Baseline, run: &Analysis, scenario: &Scenario) {
     let (seed, mismatch) = (run.head.seed, Mismatch::Refuse);
     let baseline = Some(before);
-    let verdict = judge(Judging { scenario, analysis: run, baseline, mismatch, seed });
+    let verdict = judge(Judging {
+        scenario,
+        analysis: run,
+        baseline,
+        mismatch,
+        deciding: Deciding::Once,
+        seed,
+    });
     let word = match verdict.outcome {
         Outcome::Regression => "worse",
         Outcome::Improvement => "better",
         Outcome::Pass
         | Outcome::Fail
+        | Outcome::Suspected
         | Outcome::Inconclusive
         | Outcome::NotComparable
         | Outcome::Invalid

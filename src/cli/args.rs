@@ -269,7 +269,7 @@ impl From<DifferentArg> for Mismatch {
 #[derive(Debug, Clone, Args)]
 pub(super) struct FailOnArg {
     /// What makes the exit code other than 0, separated by commas: threshold, expectation, regression,
-    /// nothing-measured, not-comparable (these by default), inconclusive, invalid; or default, all, none.
+    /// nothing-measured, not-comparable (these by default), suspected, inconclusive, invalid; or default, all, none.
     #[arg(long, value_name = "LIST", default_value = "default", hide_default_value = true)]
     pub(super) fail_on: FailOn,
 }

@@ -17,7 +17,9 @@ pub(super) fn of(outcome: Outcome, grounds: &[Ground], fail_on: &FailOn) -> u8 {
         None => PASS,
         Some(Ground::Threshold | Ground::Expectation | Ground::Regression) => WORSE,
         Some(Ground::NothingMeasured) => NOTHING_MEASURED,
-        Some(Ground::NotComparable | Ground::Inconclusive | Ground::Invalid) => NO_VERDICT,
+        Some(
+            Ground::NotComparable | Ground::Suspected | Ground::Inconclusive | Ground::Invalid,
+        ) => NO_VERDICT,
     }
 }
 

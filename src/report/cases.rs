@@ -98,6 +98,7 @@ fn of_verdict(outcome: Judgement, reasons: &[String], fails: bool) -> Case {
         Judgement::Pass | Judgement::Improvement => Result::Passed(sentence),
         Judgement::Fail
         | Judgement::Regression
+        | Judgement::Suspected
         | Judgement::Inconclusive
         | Judgement::NotComparable
         | Judgement::Invalid

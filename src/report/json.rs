@@ -369,6 +369,7 @@ pub(super) const fn judgement(outcome: Judgement) -> &'static str {
         Judgement::Improvement => "improvement",
         Judgement::Fail => "fail",
         Judgement::Regression => "regression",
+        Judgement::Suspected => "suspected",
         Judgement::Inconclusive => "inconclusive",
         Judgement::NotComparable => "not_comparable",
         Judgement::Invalid => "invalid",

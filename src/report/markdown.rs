@@ -107,9 +107,11 @@ fn head(page: &mut Page, scenario: &str, outcome: Outcome, reasons: &[&String]) 
     let mark = match outcome {
         Outcome::Pass | Outcome::Improvement => "✅",
         Outcome::Fail | Outcome::Regression | Outcome::NothingMeasured => "❌",
-        Outcome::Inconclusive | Outcome::NotComparable | Outcome::Invalid | Outcome::Stopped => {
-            "⚠️"
-        }
+        Outcome::Suspected
+        | Outcome::Inconclusive
+        | Outcome::NotComparable
+        | Outcome::Invalid
+        | Outcome::Stopped => "⚠️",
     };
     let first = reasons.first().map_or(String::new(), |reason| format!(": {}", inline(reason)));
     page.heading(2, &format!("{mark} {}: {}", code(scenario), word(outcome)));

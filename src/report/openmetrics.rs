@@ -116,11 +116,12 @@ fn verdict(page: &mut Page, report: &Report) {
     }
 }
 
-const OUTCOMES: [Outcome; 9] = [
+const OUTCOMES: [Outcome; 10] = [
     Outcome::Pass,
     Outcome::Improvement,
     Outcome::Fail,
     Outcome::Regression,
+    Outcome::Suspected,
     Outcome::Inconclusive,
     Outcome::NotComparable,
     Outcome::Invalid,

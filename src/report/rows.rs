@@ -16,6 +16,7 @@ pub(super) const fn word(outcome: Outcome) -> &'static str {
         Outcome::Improvement => "IMPROVEMENT",
         Outcome::Fail => "FAIL",
         Outcome::Regression => "REGRESSION",
+        Outcome::Suspected => "SUSPECTED",
         Outcome::Inconclusive => "INCONCLUSIVE",
         Outcome::NotComparable => "NOT COMPARABLE",
         Outcome::Invalid => "INVALID",

@@ -87,7 +87,8 @@ const fn judgement(outcome: Judgement) -> (&'static str, Tone) {
     let tone = match outcome {
         Judgement::Pass | Judgement::Improvement => Tone::Good,
         Judgement::Fail | Judgement::Regression | Judgement::NothingMeasured => Tone::Bad,
-        Judgement::Inconclusive
+        Judgement::Suspected
+        | Judgement::Inconclusive
         | Judgement::NotComparable
         | Judgement::Invalid
         | Judgement::Stopped => Tone::Doubt,

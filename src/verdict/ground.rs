@@ -21,6 +21,8 @@ pub enum Ground {
     NothingMeasured,
     /// The baseline belongs to something else.
     NotComparable,
+    /// Something looks worse than the baseline, and no other run has confirmed it yet.
+    Suspected,
     /// The comparison says nothing.
     Inconclusive,
     /// The caller was overloaded, or the recording is incomplete.
@@ -28,12 +30,13 @@ pub enum Ground {
 }
 
 impl Ground {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Threshold,
         Self::Expectation,
         Self::Regression,
         Self::NothingMeasured,
         Self::NotComparable,
+        Self::Suspected,
         Self::Inconclusive,
         Self::Invalid,
     ];
@@ -45,6 +48,7 @@ impl Ground {
             Outcome::Regression => Some(Self::Regression),
             Outcome::NothingMeasured => Some(Self::NothingMeasured),
             Outcome::NotComparable => Some(Self::NotComparable),
+            Outcome::Suspected => Some(Self::Suspected),
             Outcome::Inconclusive => Some(Self::Inconclusive),
             Outcome::Invalid => Some(Self::Invalid),
             Outcome::Pass | Outcome::Improvement | Outcome::Fail | Outcome::Stopped => None,
@@ -59,6 +63,7 @@ impl Ground {
             Self::Regression => "regression",
             Self::NothingMeasured => "nothing-measured",
             Self::NotComparable => "not-comparable",
+            Self::Suspected => "suspected",
             Self::Inconclusive => "inconclusive",
             Self::Invalid => "invalid",
         }
@@ -67,7 +72,7 @@ impl Ground {
 
 /// The grounds that fail a job.
 ///
-/// By default all but the two that chance or the calling machine decides, and that the next run may settle. A
+/// By default all but the three that chance or the calling machine decides, and that the next run may settle. A
 /// baseline of something else is among them: it stays so until somebody accepts a new one, and until then
 /// every night would pass without a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +81,7 @@ pub struct FailOn(BTreeSet<Ground>);
 
 impl Default for FailOn {
     fn default() -> Self {
-        let by_chance = [Ground::Inconclusive, Ground::Invalid];
+        let by_chance = [Ground::Suspected, Ground::Inconclusive, Ground::Invalid];
         Self(Ground::ALL.into_iter().filter(|ground| !by_chance.contains(ground)).collect())
     }
 }
@@ -126,7 +131,7 @@ mod tests {
     fn grounds_are_named_one_by_one_or_together() {
         use Ground::{Expectation, Inconclusive, Invalid, Regression, Threshold};
         assert_eq!(parsed("regression, threshold"), [Threshold, Regression]);
-        assert_eq!(parsed("default,inconclusive,invalid"), Ground::ALL);
+        assert_eq!(parsed("default,suspected,inconclusive,invalid"), Ground::ALL);
         assert_eq!(parsed("all"), Ground::ALL);
         assert_eq!(parsed("none"), []);
         assert_eq!(parsed("default").len(), 5);
@@ -137,6 +142,7 @@ mod tests {
         let fail_on: FailOn = "regression,expectation".parse().expect("names");
         assert_eq!(fail_on.failing(&[Threshold, Regression, Invalid]), Some(Regression));
         assert_eq!(fail_on.failing(&[Inconclusive]), None);
+        assert_eq!(FailOn::default().failing(&[Ground::Suspected]), None);
         assert_eq!(FailOn::default().failing(&[Inconclusive, Invalid]), None);
         assert_eq!(FailOn::default().failing(&[Expectation]), Some(Expectation));
     }

@@ -1,7 +1,9 @@
 //! A run with what it means and its verdict: what every document about it is made from.
 
 use super::paired::{PairedVerdict, Pairing, Recorded};
-use super::{Baseline, FailOn, Given, Ground, Judging, Mismatch, Verdict, judge, paired, unfit};
+use super::{
+    Baseline, Deciding, FailOn, Given, Ground, Judging, Mismatch, Verdict, judge, paired, unfit,
+};
 use crate::measured::Measured;
 use crate::scenario::Scenario;
 use crate::turn::Analysis;
@@ -45,8 +47,15 @@ impl Judged {
         mismatch: Mismatch,
         seed: u64,
     ) -> Self {
-        let judging =
-            Judging { scenario: &scenario, analysis: &analysis, baseline, mismatch, seed };
+        let deciding = Deciding::Once;
+        let judging = Judging {
+            scenario: &scenario,
+            analysis: &analysis,
+            baseline,
+            mismatch,
+            deciding,
+            seed,
+        };
         let verdict = judge(judging);
         let (origin, fail_on) = (Origin::Now, FailOn::default());
         Self { scenario, analysis, verdict, origin, fail_on }

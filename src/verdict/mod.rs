@@ -7,6 +7,8 @@
 mod health;
 mod thresholds;
 mod ground;
+mod questions;
+mod figures;
 mod comparable;
 mod meaning;
 mod baseline;
@@ -21,12 +23,14 @@ pub use attribution::{Attribution, PartChange, StepChange};
 pub use baseline::{Baseline, CannotAccept, MAX_BYTES as BASELINE_MAX_BYTES};
 pub use comparable::{Difference, How, Mismatch, NotComparable};
 pub use compare::RUNS_FOR_DRIFT;
+pub use figures::{EVENTS, Figure, Figures, SLOW, Wait, waits};
 pub use given::{FILE_NAME as VERDICT_FILE, Given, GivenError, MAX_BYTES as VERDICT_MAX_BYTES};
 pub use ground::{FailOn, Ground};
 pub use health::{
     MAX_OUR_FAULT_SHARE, MAX_PACING_P99_MS, MAX_SKIPPED_SHARE, Pacing, Unfit, pacing, unfit,
 };
 pub use judged::{Judged, JudgedPair, Origin};
+pub use questions::{Asked, Deciding, Question, Sighting, Suspicion};
 
 pub use thresholds::sample;
 
@@ -45,6 +49,7 @@ pub struct Judging<'a> {
     pub analysis: &'a Analysis,
     pub baseline: Option<&'a Baseline>,
     pub mismatch: Mismatch,
+    pub deciding: Deciding<'a>,
     /// Of the resampling; the same input and seed always give the same verdict.
     pub seed: u64,
 }
@@ -67,6 +72,8 @@ pub struct Verdict {
     /// What differs from the newest accepted run, whether or not it forbids a comparison. The reasons say
     /// in one line how much; documents list it in a section of its own.
     pub differences: Vec<Difference>,
+    /// What looks worse or is found worse, with the run in which it began.
+    pub suspected: Vec<Suspicion>,
 }
 
 /// How far a baseline is on the way to enough runs.
@@ -91,6 +98,8 @@ pub enum Outcome {
     /// The primary metric is worse than the baseline by more than the minimum effect, or more calls
     /// fail than in the baseline.
     Regression,
+    /// Something looks worse, and the next run of the agent has to confirm it.
+    Suspected,
     /// The data do not allow a judgement; the reasons say what would.
     Inconclusive,
     /// The baseline belongs to something else.
@@ -245,6 +254,7 @@ pub fn judge(input: Judging<'_>) -> Verdict {
             grounds,
             learning,
             differences,
+            suspected: Vec::new(),
         };
     }
     let compared = input.baseline.map(|baseline| compare::with_baseline(&input, baseline));
@@ -271,7 +281,8 @@ pub fn judge(input: Judging<'_>) -> Verdict {
     notes.extend(thresholds::notes(&thresholds));
     notes.extend(health::notes(&input));
     reasons.append(&mut notes);
-    Verdict { outcome, reasons, thresholds, comparison, grounds, learning, differences }
+    let suspected = Vec::new();
+    Verdict { outcome, reasons, thresholds, comparison, grounds, learning, differences, suspected }
 }
 
 /// How many values a quantile needs before two of them are compared: below that it is decided by one

@@ -1,6 +1,6 @@
 //! Runs of a simulated agent for tests: two questions a call, each reply delayed by known stages.
 
-use super::{Baseline, Judging, Mismatch, Verdict, judge};
+use super::{Baseline, Deciding, Judging, Mismatch, Verdict, judge};
 use crate::random::SplitMix64;
 use crate::record::{CallRecord, Observation, Outcome, ReportedMetrics, Run, SessionEvent};
 use crate::scenario::Scenario;
@@ -122,6 +122,7 @@ pub(crate) fn against(baseline: Option<&Run>, run: &Run, scenario: &Scenario) ->
         analysis: &analysis,
         baseline: baseline.as_ref(),
         mismatch: Mismatch::Refuse,
+        deciding: Deciding::Once,
         seed: 7,
     })
 }

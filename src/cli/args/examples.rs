@@ -13,7 +13,7 @@ Exit codes:
   2    invalid usage or scenario
   3    nothing measured: no server, or no call reached an agent
   4    failed: a threshold, an expectation, or the comparison with the baseline
-  5    no verdict: not comparable; inconclusive and invalid, if --fail-on names them
+  5    no verdict: not comparable; suspected, inconclusive and invalid, if --fail-on names them
   130  stopped by a signal; the calls measured so far are reported
 
 Results go to stdout, progress and messages to stderr. -v shows the logs of the media engine and the

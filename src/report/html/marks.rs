@@ -150,6 +150,7 @@ pub(super) const fn judgement(outcome: Outcome) -> (&'static str, Tone) {
         Outcome::Fail => ("Fail", Tone::Bad),
         Outcome::Regression => ("Regression", Tone::Bad),
         Outcome::NothingMeasured => ("Nothing measured", Tone::Bad),
+        Outcome::Suspected => ("Suspected", Tone::Doubt),
         Outcome::Inconclusive => ("Inconclusive", Tone::Doubt),
         Outcome::NotComparable => ("Not comparable", Tone::Doubt),
         Outcome::Invalid => ("Invalid", Tone::Doubt),

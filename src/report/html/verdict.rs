@@ -285,6 +285,7 @@ fn why_alone(report: &Report) -> Markup {
         | Outcome::Improvement
         | Outcome::Fail
         | Outcome::Regression
+        | Outcome::Suspected
         | Outcome::Inconclusive => html! {
             "There is nothing to compare it with. " code { "loadcall accept" } " makes a valid run the baseline."
         },

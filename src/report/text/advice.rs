@@ -41,6 +41,7 @@ pub(in crate::report) fn of_a_run(report: &Report, place: &str) -> Option<Advice
             format!("loadcall report --format json {place}"),
         ),
         Judgement::Pass
+        | Judgement::Suspected
         | Judgement::Inconclusive
         | Judgement::NotComparable
         | Judgement::Invalid
@@ -61,6 +62,7 @@ pub(in crate::report) fn of_a_pair(outcome: Judgement, place: &str) -> Option<Ad
             format!("loadcall report {place}/b"),
         ),
         Judgement::Fail
+        | Judgement::Suspected
         | Judgement::Inconclusive
         | Judgement::NotComparable
         | Judgement::Invalid

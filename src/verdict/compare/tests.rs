@@ -4,7 +4,7 @@ mod held;
 mod runs;
 
 use super::super::testing::{Agent, CALLS_MAY_FAIL, against, compared};
-use super::super::{Mismatch, Outcome, Verdict, judge};
+use super::super::{Deciding, Mismatch, Outcome, Verdict, judge};
 use super::*;
 use crate::measured::Measured;
 use crate::record::{Observation, Outcome as CallOutcome, Run, SessionEvent};
@@ -149,6 +149,7 @@ fn only_an_accepted_baseline_that_will_grow_is_learnt() {
         analysis: &analysis,
         baseline: Some(&baseline),
         mismatch: Mismatch::Refuse,
+        deciding: Deciding::Once,
         seed: 7,
     }));
     // A baseline that keeps one run has all its runs.
@@ -211,6 +212,7 @@ fn other_things_are_not_compared_and_an_agent_that_was_changed_is() {
             analysis: &analysis,
             baseline: Some(&baseline),
             mismatch: Mismatch::Refuse,
+            deciding: Deciding::Once,
             seed: 7,
         })
     };

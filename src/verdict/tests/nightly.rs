@@ -13,7 +13,7 @@ use crate::turn::analyse;
 use crate::turn::testing as make;
 use crate::verdict::testing::accepted;
 use crate::verdict::{
-    Baseline, FailOn, Ground, Judging, Mismatch, Outcome, RUNS_FOR_DRIFT, Verdict, judge,
+    Baseline, Deciding, FailOn, Ground, Judging, Mismatch, Outcome, RUNS_FOR_DRIFT, Verdict, judge,
 };
 
 const CALLS: u32 = 10;
@@ -53,7 +53,14 @@ fn night(id: &str, slower: f64, seed: u64, scenario: &Scenario) -> Run {
 
 fn judged(baseline: Option<&Baseline>, run: &Run, scenario: &Scenario) -> Verdict {
     let (analysis, mismatch) = (analyse(run, scenario), Mismatch::Refuse);
-    judge(Judging { scenario, analysis: &analysis, baseline, mismatch, seed: 7 })
+    judge(Judging {
+        scenario,
+        analysis: &analysis,
+        baseline,
+        mismatch,
+        deciding: Deciding::Once,
+        seed: 7,
+    })
 }
 
 fn is_red(verdict: &Verdict) -> bool {

@@ -12,7 +12,9 @@ use crate::scenario::Scenario;
 use crate::turn::analyse;
 use crate::turn::testing as make;
 use crate::verdict::testing::{CALLS_MAY_FAIL, accepted};
-use crate::verdict::{Baseline, Comparison, Direction, Judging, Mismatch, Outcome, Verdict, judge};
+use crate::verdict::{
+    Baseline, Comparison, Deciding, Direction, Judging, Mismatch, Outcome, Verdict, judge,
+};
 
 const CALLS: u32 = 30;
 const TURNS: u32 = 4;
@@ -89,7 +91,14 @@ fn baseline(runs: u64, night: Night, drift: f64, seed: u64, scenario: &Scenario)
 
 fn judged(baseline: &Baseline, run: &Run, scenario: &Scenario) -> Verdict {
     let (analysis, mismatch) = (analyse(run, scenario), Mismatch::Refuse);
-    judge(Judging { scenario, analysis: &analysis, baseline: Some(baseline), mismatch, seed: 7 })
+    judge(Judging {
+        scenario,
+        analysis: &analysis,
+        baseline: Some(baseline),
+        mismatch,
+        deciding: Deciding::Once,
+        seed: 7,
+    })
 }
 
 fn comparison(verdict: &Verdict) -> &Comparison {
@@ -119,7 +128,7 @@ impl Tally {
                 self.inconclusive += 1;
             }
             Outcome::Pass => self.pass += 1,
-            Outcome::Inconclusive => self.inconclusive += 1,
+            Outcome::Suspected | Outcome::Inconclusive => self.inconclusive += 1,
             Outcome::Fail
             | Outcome::NotComparable
             | Outcome::Invalid

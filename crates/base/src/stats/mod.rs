@@ -29,8 +29,8 @@ pub use paired::{PairedDifference, Shift, mcnemar, shift};
 pub use prediction::Prediction;
 pub use ranked::{Ranked, RankedFigure, Ranks, variance};
 pub use rate::{ExactTest, Rate, more_misses, rate_difference};
-pub use scale::{down, up};
 pub use sample::{Mix, Point, Sample, Statistic, alike};
+pub use scale::{down, up};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,9 @@
 //! Runs that the baseline holds, and what differs from it.
 
 use super::super::super::testing::{Agent, accepted, against};
-use super::super::super::{Baseline, Ground, Judging, Learning, Mismatch, Outcome, judge};
+use super::super::super::{
+    Baseline, Deciding, Ground, Judging, Learning, Mismatch, Outcome, judge,
+};
 use crate::record::Run;
 use crate::turn::analyse;
 use crate::turn::testing::two_questions;
@@ -31,7 +33,14 @@ fn a_run_is_never_compared_with_itself() {
     let judged = |baseline: &Baseline, run: &Run| {
         let (analysis, mismatch) = (analyse(run, &scenario), Mismatch::Refuse);
         let baseline = Some(baseline);
-        judge(Judging { scenario: &scenario, analysis: &analysis, baseline, mismatch, seed: 7 })
+        judge(Judging {
+            scenario: &scenario,
+            analysis: &analysis,
+            baseline,
+            mismatch,
+            deciding: Deciding::Once,
+            seed: 7,
+        })
     };
     let (alone, held) = (against(Some(&a), &slow, &scenario), judged(&both, &slow));
     assert_eq!(held.outcome, Outcome::Regression);

@@ -3,7 +3,7 @@
 use super::super::super::testing::{Agent, accepted};
 use super::*;
 use crate::random::SplitMix64;
-use crate::verdict::{BASELINE_MAX_BYTES, Mismatch, Verdict};
+use crate::verdict::{BASELINE_MAX_BYTES, Deciding, Mismatch, Verdict};
 
 /// Accepted runs of an agent that differs by up to `drift` milliseconds from night to night.
 fn nights(runs: u32, calls: u32, agent: Agent, drift: f64, scenario: &Scenario) -> Baseline {
@@ -20,7 +20,14 @@ fn nights(runs: u32, calls: u32, agent: Agent, drift: f64, scenario: &Scenario) 
 fn held(base: &Baseline, agent: Agent, calls: u32, scenario: &Scenario) -> Verdict {
     let run = agent.run("tonight", calls, 1_000, scenario);
     let (analysis, mismatch) = (analyse(&run, scenario), Mismatch::Refuse);
-    judge(Judging { scenario, analysis: &analysis, baseline: Some(base), mismatch, seed: 7 })
+    judge(Judging {
+        scenario,
+        analysis: &analysis,
+        baseline: Some(base),
+        mismatch,
+        deciding: Deciding::Once,
+        seed: 7,
+    })
 }
 
 #[test]
@@ -173,7 +180,14 @@ fn failures_of_several_runs_count_together() {
         }
         let analysis = analyse(&run, &scenario);
         let (scenario, mismatch) = (&scenario, Mismatch::Refuse);
-        judge(Judging { scenario, analysis: &analysis, baseline: Some(&week), mismatch, seed: 7 })
+        judge(Judging {
+            scenario,
+            analysis: &analysis,
+            baseline: Some(&week),
+            mismatch,
+            deciding: Deciding::Once,
+            seed: 7,
+        })
     };
     // None of 210 failed: two of 30 come about in 1.5 % of cases, and the level is 2.5 %.
     assert_eq!(with_failures(1).outcome, Outcome::Pass);
