@@ -89,19 +89,22 @@ fn added(
 
 /// Writes the baseline; `named` says that the user chose the file.
 fn write(file: &Path, named: bool, accepted: &Baseline) -> Result<(), Failure> {
-    let text = accepted.to_json();
-    if text.len() > MAX_BYTES {
-        let (has, runs) = (text.len() >> 20, accepted.run_ids().len());
-        return Err(Failure::usage(format!(
-            "the baseline would have {has} MiB; the limit is {} MiB",
-            MAX_BYTES >> 20
-        ))
-        .hint(format!(
-            "keep fewer than {runs} runs (`baseline: {{runs: …}}`), or make fewer calls"
-        )));
-    }
-    files::write(file, text.as_bytes()).map_err(|failure| {
-        if named { failure } else { failure.hint("choose another place with --baseline FILE") }
+    let too_large = || {
+        let runs = accepted.run_ids().len();
+        Failure::usage(format!("the baseline would have more than {} MiB", MAX_BYTES >> 20)).hint(
+            format!("keep fewer than {runs} runs (`baseline: {{runs: …}}`), or make fewer calls"),
+        )
+    };
+    let mut is_too_large = false;
+    files::write_with(file, |out| {
+        let written = accepted.write(out);
+        is_too_large = written.as_ref().is_err_and(|e| e.kind() == ErrorKind::FileTooLarge);
+        written
+    })
+    .map_err(|failure| match (is_too_large, named) {
+        (true, _) => too_large(),
+        (false, true) => failure,
+        (false, false) => failure.hint("choose another place with --baseline FILE"),
     })
 }
 

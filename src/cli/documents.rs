@@ -20,8 +20,8 @@ pub(super) fn write(
     folder: &Path,
     html_audio: u64,
 ) -> (Report, Result<(), Failure>) {
-    let values = judged.measured().to_json();
-    let written = files::write(&folder.join(measured::FILE_NAME), values.as_bytes());
+    let values = judged.measured();
+    let written = files::write_with(&folder.join(measured::FILE_NAME), |out| values.write(out));
     drop(values);
     let report = Report::new(judged);
     let written = written.and_then(|()| {

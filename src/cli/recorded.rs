@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(from_recording(), stored);
         for unusable in [
             "{}".to_owned(),
-            stored.to_json().replace("\"format\": 4", "\"format\": 5"),
+            stored.to_json().replace("\"format\": 5", "\"format\": 6"),
             stored.to_json().replace(&id, "another-run"),
             Measured { valid: false, ..stored.clone() }.to_json(),
         ] {

@@ -9,13 +9,17 @@ use serde_json::ser::{Formatter, Serializer};
 /// Levels that are broken into lines.
 const BROKEN_LEVELS: usize = 2;
 
-pub(super) fn write(value: &impl Serialize) -> String {
+/// Writes a value, ending in a line break.
+pub(super) fn write(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(&mut *out, Lines::default()))?;
+    out.write_all(b"\n")
+}
+
+/// What is written, as text.
+#[cfg(test)]
+pub(crate) fn text(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
     let mut bytes = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut bytes, Lines::default());
-    value
-        .serialize(&mut serializer)
-        .expect("writing to memory does not fail, and all keys are strings");
-    bytes.push(b'\n');
+    write(&mut bytes).expect("writing to memory does not fail");
     String::from_utf8(bytes).expect("JSON is UTF-8")
 }
 

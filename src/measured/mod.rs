@@ -4,17 +4,27 @@
 
 mod file;
 mod fingerprint;
+mod kept;
 mod lines;
 mod table;
 
 pub use file::{MAX_BYTES, MeasuredError};
 pub use fingerprint::{Fingerprint, StepPrint, agent_metadata};
 
-pub(crate) use file::{File, Kind};
+pub(crate) use file::{Kind, parse, write};
 pub(crate) use fingerprint::joined;
+pub(crate) use kept::compact;
+#[cfg(test)]
+pub(crate) use lines::text;
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use serde::{Deserialize, Serialize};
 
 use crate::record::{CallId, Outcome, Side};
-use crate::scenario::Scenario;
+use crate::scenario::{Metric, Scenario};
+use crate::stats::Rate;
 use crate::turn::{Analysis, Cause, Measures};
 
 /// The name of the file within a run folder.
@@ -34,7 +44,7 @@ pub struct Measured {
     pub valid: bool,
     pub fingerprint: Fingerprint,
     pub steps: Vec<StepPrint>,
-    /// Latencies and `calls_ok`, to the microsecond.
+    /// Latencies, to the microsecond, what happened in each turn or not, and `calls_ok`.
     pub measures: Measures,
     /// How each call ended, in the order of their ids; empty in baselines of before.
     pub ends: Vec<End>,
@@ -49,7 +59,31 @@ pub struct End {
     pub cause: Option<Cause>,
 }
 
+/// What a file of one run records of nights.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Nothing {}
+
+impl End {
+    /// Whether the call succeeded; `None` for one that says nothing about the agent.
+    fn ok(self) -> Option<bool> {
+        let is_ours = matches!(self.outcome, Outcome::Stopped | Outcome::OurFault);
+        (!is_ours).then_some(self.cause.is_none())
+    }
+}
+
 impl Measured {
+    /// Calls that succeeded, of all that say something about the agent, also those whose values are not kept.
+    pub fn calls_ok(&self) -> Rate {
+        let ended = self.ends.iter().filter(|end| end.cause != Some(Cause::EndStateUnknown));
+        let mut known: Vec<bool> = ended.filter_map(|end| end.ok()).collect();
+        // A baseline of format 2 does not say how calls ended.
+        if self.ends.is_empty() {
+            let values = self.measures.values(Metric::CallsOk).iter().filter(|ok| !ok.censored);
+            known.extend(values.map(|ok| ok.value > 0.5));
+        }
+        Rate { hits: known.iter().filter(|ok| **ok).count() as u64, n: known.len() as u64 }
+    }
+
     /// The values of a run of `scenario`; `valid` as the verdict found it.
     pub fn take(analysis: &Analysis, scenario: &Scenario, valid: bool) -> Self {
         let head = &analysis.head;
@@ -71,14 +105,30 @@ impl Measured {
         }
     }
 
-    /// The text of `measured.json`, ending in a line break.
-    pub fn to_json(&self) -> String {
-        File::new(Kind::Measured, std::slice::from_ref(self)).to_json()
+    /// What a baseline keeps of it: how every call ended, and the values of some of a large number.
+    pub(crate) fn compact(self) -> Self {
+        let Self { measures, .. } = self;
+        let measures = match compact(&measures) {
+            Cow::Owned(some) => some,
+            Cow::Borrowed(_) => measures,
+        };
+        Self { measures, ..self }
+    }
+
+    /// Writes `measured.json`, ending in a line break.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        write::<Nothing>(Kind::Measured, (std::slice::from_ref(self), &[]), out)
+    }
+
+    /// The text of `measured.json`.
+    #[cfg(test)]
+    pub(crate) fn to_json(&self) -> String {
+        lines::text(|out| self.write(out))
     }
 
     /// Reads `measured.json`.
     pub fn parse(text: &str) -> Result<Self, MeasuredError> {
-        let mut runs = File::parse(Kind::Measured, text)?.into_runs();
+        let (mut runs, _) = parse::<Nothing>(Kind::Measured, text)?;
         match (runs.pop(), runs.is_empty()) {
             (Some(run), true) => Ok(run),
             _ => Err(MeasuredError::Contradictory("it holds several runs".to_owned())),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{End, Measured};
 use crate::record::{CallId, Outcome};
-use crate::scenario::Metric;
+use crate::scenario::{Kind, Metric};
 use crate::turn::{Cause, Measures, Value};
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,7 +32,8 @@ pub(super) struct Row {
     /// Why the call failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cause: Option<String>,
-    /// One for each column, in thousandths of its unit.
+    /// One for each column, in thousandths of its unit; none of a call whose values were not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) us: Vec<Option<i64>>,
     /// Columns whose value is a lower bound.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -42,7 +43,7 @@ pub(super) struct Row {
 /// Values as they are after they were written and read, so that judging against a run gives the same
 /// whether its values were just computed or read.
 pub(super) fn rounded(measures: &Measures) -> Measures {
-    let kept = |metric: &Metric| metric.is_time() || *metric == Metric::CallsOk;
+    let kept = |metric: &Metric| has_columns(*metric) || *metric == Metric::CallsOk;
     let round = |value: &Value| Value { value: units(thousandths(value.value)), ..*value };
     let by_metric = measures
         .by_metric
@@ -52,21 +53,32 @@ pub(super) fn rounded(measures: &Measures) -> Measures {
     Measures { by_metric: by_metric.collect(), dropped_reported: 0 }
 }
 
-/// Values by run and metric as rows by call.
-pub(super) fn tabulate(runs: &[Measured]) -> (Vec<Column>, Vec<Row>) {
-    let by_metric = runs.iter().flat_map(|run| &run.measures.by_metric);
-    let wanted: BTreeSet<(Metric, u32)> = by_metric
-        .filter(|(metric, _)| metric.is_time())
-        .flat_map(|(metric, values)| values.iter().map(|v| (*metric, v.step)))
-        .collect();
-    let place: BTreeMap<(Metric, u32), usize> = wanted.iter().copied().zip(0..).collect();
-    let columns =
-        wanted.iter().map(|(m, step)| Column { metric: m.name().to_owned(), step: *step });
-    let rows = (0..).zip(runs).flat_map(|(index, run)| rows(index, run, &place));
-    (columns.collect(), rows.collect())
+/// Whether a metric has a column for each step: a latency, or what happens in a turn or not.
+pub(super) fn has_columns(metric: Metric) -> bool {
+    matches!(metric.kind(), Kind::Time | Kind::Event)
 }
 
-fn rows(index: u32, run: &Measured, place: &BTreeMap<(Metric, u32), usize>) -> Vec<Row> {
+/// The place of the column of each metric and step.
+pub(super) type Places = BTreeMap<(Metric, u32), usize>;
+
+/// The columns of these runs.
+pub(super) fn places(runs: &[Measured]) -> Places {
+    let by_metric = runs.iter().flat_map(|run| &run.measures.by_metric);
+    let wanted: BTreeSet<(Metric, u32)> = by_metric
+        .filter(|(metric, _)| has_columns(**metric))
+        .flat_map(|(metric, values)| values.iter().map(|v| (*metric, v.step)))
+        .collect();
+    wanted.into_iter().zip(0..).collect()
+}
+
+/// The columns in their order.
+pub(super) fn columns(places: &Places) -> Vec<Column> {
+    let column = |(m, step): &(Metric, u32)| Column { metric: m.name().to_owned(), step: *step };
+    places.keys().map(column).collect()
+}
+
+/// The values of one run as rows by call.
+pub(super) fn rows(index: u32, run: &Measured, place: &Places) -> Vec<Row> {
     let mut rows: BTreeMap<CallId, Row> = BTreeMap::new();
     let empty = |call: CallId| Row {
         run: index,
@@ -74,28 +86,34 @@ fn rows(index: u32, run: &Measured, place: &BTreeMap<(Metric, u32), usize>) -> V
         ok: None,
         outcome: None,
         cause: None,
-        us: vec![None; place.len()],
+        us: Vec::new(),
         at_least: Vec::new(),
     };
     for value in run.measures.values(Metric::CallsOk) {
         let row = rows.entry(value.call).or_insert_with(|| empty(value.call));
         row.ok = Some(value.value > 0.5);
+        row.us = vec![None; place.len()];
     }
     for end in &run.ends {
         let row = rows.entry(end.call).or_insert_with(|| empty(end.call));
+        row.ok = row.ok.or(end.ok());
         let usual = end.outcome == Outcome::Answered && row.ok == Some(true);
         row.outcome = (!usual).then_some(end.outcome);
         row.cause = end.cause.map(|cause| cause.name().to_owned());
     }
-    for (metric, values) in run.measures.by_metric.iter().filter(|(metric, _)| metric.is_time()) {
+    let by_column = run.measures.by_metric.iter().filter(|(metric, _)| has_columns(**metric));
+    for (metric, values) in by_column {
         for value in values {
-            let Some(place) = place.get(&(*metric, value.step)) else { continue };
+            let Some(at) = place.get(&(*metric, value.step)) else { continue };
             let row = rows.entry(value.call).or_insert_with(|| empty(value.call));
-            if let Some(cell) = row.us.get_mut(*place) {
+            if row.us.is_empty() {
+                row.us = vec![None; place.len()];
+            }
+            if let Some(cell) = row.us.get_mut(*at) {
                 *cell = Some(thousandths(value.value));
             }
             if value.censored {
-                row.at_least.push(u32::try_from(*place).unwrap_or(u32::MAX));
+                row.at_least.push(u32::try_from(*at).unwrap_or(u32::MAX));
             }
         }
     }
@@ -103,7 +121,7 @@ fn rows(index: u32, run: &Measured, place: &BTreeMap<(Metric, u32), usize>) -> V
 }
 
 /// What the rows of each run say, by its index.
-pub(super) fn values(columns: &[Column], rows: &[Row]) -> BTreeMap<u32, (Measures, Vec<End>)> {
+pub(super) fn values(columns: &[Column], rows: Vec<Row>) -> BTreeMap<u32, (Measures, Vec<End>)> {
     let metrics: Vec<Option<Metric>> = columns.iter().map(|c| Metric::named(&c.metric)).collect();
     let mut all: BTreeMap<u32, (Measures, Vec<End>)> = BTreeMap::new();
     for row in rows {
@@ -113,7 +131,7 @@ pub(super) fn values(columns: &[Column], rows: &[Row]) -> BTreeMap<u32, (Measure
             let value = Value { call, step, value, censored };
             measures.by_metric.entry(metric).or_default().push(value);
         };
-        if let Some(ok) = row.ok {
+        if let Some(ok) = row.ok.filter(|_| row.us.len() == columns.len()) {
             let unknown = row.cause.as_deref() == Some(Cause::EndStateUnknown.name());
             put(Metric::CallsOk, 0, if ok { 1.0 } else { 0.0 }, unknown);
         }

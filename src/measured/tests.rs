@@ -14,7 +14,7 @@ fn measured(agent: Agent, calls: u32) -> Measured {
 #[test]
 fn the_file_says_how_calls_that_failed_ended() {
     let text = measured(Agent { silent_every: 4, jitter: 0.0, ..Agent::default() }, 2).to_json();
-    let want = "{\n  \"format\": 4,\n  \"kind\": \"loadcall measured\",\n  \"steps\": [\n";
+    let want = "{\n  \"format\": 5,\n  \"kind\": \"loadcall measured\",\n  \"steps\": [\n";
     assert_eq!(text.get(..want.len()), Some(want), "{text}");
     let calls: Vec<&str> = text.lines().filter(|line| line.contains("\"call\":")).collect();
     assert!(calls[0].starts_with(r#"    {"run":0,"call":0,"ok":true,"us":[1280000,"#), "{text}");
@@ -51,7 +51,7 @@ fn other_files_are_refused() {
     };
     for (from, to, want) in [
         ("loadcall measured", "loadcall baseline", "not a file of measured values (its kind is"),
-        ("\"format\": 4", "\"format\": 3", "file of measured values format 3 is older than 4"),
+        ("\"format\": 5", "\"format\": 4", "file of measured values format 4 is older than 5"),
         ("no_reply", "bad_mood", "the file contradicts itself (call 0 has the unknown failure"),
     ] {
         assert!(error(from, to).starts_with(want), "{}", error(from, to));
@@ -89,7 +89,7 @@ fn a_baseline_of_before_is_read_and_compared_only_when_asked_for() {
         serde_json::to_string(&MetadataDigest::digest(&scenario.agent().metadata)).unwrap();
     let whole = serde_json::to_string(&scenario.agent().metadata).unwrap();
     let old = new
-        .replace("\"format\": 4", "\"format\": 2")
+        .replace("\"format\": 5", "\"format\": 2")
         .replace(&digest, &whole)
         .replace("\"started_at\":\"2026-11-24T10:00:00.000000Z\",", "");
     assert!(old.contains("sk-secret") && !old.contains("started_at"), "{old}");

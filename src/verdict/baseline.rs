@@ -1,15 +1,17 @@
 //! The accepted runs that later ones are compared with.
 
 use std::borrow::Cow;
+use std::io::{self, Write};
 
 use super::comparable::{Difference, NotComparable, comparable};
 use super::health::{Unfit, unfit};
-use crate::measured::{File, Fingerprint, Kind, Measured, MeasuredError, StepPrint};
+use crate::measured::{self, Fingerprint, Kind, Measured, MeasuredError, Nothing, StepPrint};
 use crate::record::CallId;
 use crate::scenario::Scenario;
 use crate::turn::{Analysis, Measures, Value};
 
-/// The largest baseline file that is written or read: seven runs of 10,000 calls take half of it.
+/// The largest baseline file that is written or read: seven runs of 10,000 calls with ten turns and all stages take
+/// half of it.
 pub const MAX_BYTES: usize = 32 << 20;
 
 /// At least one accepted run, all of the same script.
@@ -19,6 +21,25 @@ pub struct Baseline {
     runs: Vec<Measured>,
     /// Of all runs together, with the calls numbered through; `None` for a single run.
     together: Option<Measures>,
+}
+
+/// A writer of a file of limited size.
+struct Limited<'a> {
+    out: &'a mut dyn Write,
+    left: usize,
+}
+
+impl Write for Limited<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = self.left.checked_sub(bytes.len());
+        self.left = left.ok_or(io::ErrorKind::FileTooLarge)?;
+        self.out.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// Why a run cannot become a baseline or part of one.
@@ -48,17 +69,28 @@ impl Baseline {
 
     /// A run as the baseline of another one. It has to be valid.
     pub fn from_run(run: Measured) -> Self {
-        Self::made(vec![run])
+        Self::made(vec![run.compact()])
     }
 
     /// Reads a baseline file.
     pub fn parse(text: &str) -> Result<Self, MeasuredError> {
-        Ok(Self::made(File::parse(Kind::Baseline, text)?.into_runs()))
+        let (runs, _) = measured::parse::<Nothing>(Kind::Baseline, text)?;
+        Ok(Self::made(runs.into_iter().map(Measured::compact).collect()))
     }
 
-    /// The text of the file, ending in a line break. Equal baselines have equal text.
-    pub fn to_json(&self) -> String {
-        File::new(Kind::Baseline, &self.runs).to_json()
+    /// Writes the file, ending in a line break. Equal baselines have equal text.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::FileTooLarge`] beyond [`MAX_BYTES`].
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut out = Limited { out, left: MAX_BYTES };
+        measured::write::<Nothing>(Kind::Baseline, (&self.runs, &[]), &mut out)
+    }
+
+    /// The text of the file.
+    #[cfg(test)]
+    pub(crate) fn to_json(&self) -> String {
+        measured::text(|out| self.write(out))
     }
 
     /// This baseline with the runs of another at its end, of which the newest `keep` remain.

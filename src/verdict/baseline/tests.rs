@@ -22,7 +22,7 @@ fn baseline(agent: Agent, calls: u32) -> Baseline {
 fn the_file_has_a_line_for_each_thing() {
     let text = baseline(Agent { silent_every: 4, jitter: 0.0, ..Agent::default() }, 2).to_json();
     let want = r#"{
-  "format": 4,
+  "format": 5,
   "kind": "loadcall baseline",
   "steps": [
     {"id":"greeting","act":"listen","expect":"speaks","within_ms":8000},
@@ -84,17 +84,17 @@ fn other_files_are_refused_with_what_to_do() {
     check("{}", "not a baseline (line 1, column 2: missing field `format`)");
     check(&with("loadcall baseline", "x"), "not a baseline (its kind is `x`)");
     check(
-        &with("\"format\": 4", "\"format\": 5"),
-        "baseline format 5 is newer than 4, the newest this loadcall reads; update loadcall",
+        &with("\"format\": 5", "\"format\": 6"),
+        "baseline format 6 is newer than 5, the newest this loadcall reads; update loadcall",
     );
     check(
-        &with("\"format\": 4", "\"format\": 1"),
+        &with("\"format\": 5", "\"format\": 1"),
         "baseline format 1 is older than 2, the oldest this loadcall reads; accept a run again",
     );
-    check(&with("accepted_at", "accepted"), "not a baseline (line 36, column");
+    check(&with("accepted_at", "accepted"), "not a baseline (line 44, column");
     check(
         &with("heard_e2e_latency", "heard"),
-        "the file contradicts itself (`heard` is not a latency metric); accept a run again",
+        "the file contradicts itself (`heard` is not a metric of turns); accept a run again",
     );
     check(
         &with("\"call\":1", "\"call\":0"),
@@ -102,10 +102,10 @@ fn other_files_are_refused_with_what_to_do() {
     );
     check(&with("\"run\":0", "\"run\":1"), "the file contradicts itself (call 0 of run 1 of 1)");
     check(&with("\"step\":2", "\"step\":3"), "the file contradicts itself (column of step 3 of 3)");
-    check(&with("\"us\":[", "\"us\":[1,"), "the file contradicts itself (call 0 has 25 of 24");
+    check(&with("\"us\":[", "\"us\":[1,"), "the file contradicts itself (call 0 has 33 of 32");
     check(
-        &with("\"us\":[", "\"at_least\":[24],\"us\":["),
-        "the file contradicts itself (call 0 has no value in column 24)",
+        &with("\"us\":[", "\"at_least\":[32],\"us\":["),
+        "the file contradicts itself (call 0 has no value in column 32)",
     );
 }
 
