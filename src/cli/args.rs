@@ -3,12 +3,14 @@
 mod examples;
 mod export;
 mod instrument;
+mod night;
 mod overrides;
 mod server;
 mod starter;
 
 pub(super) use export::ExportArgs;
 pub(super) use instrument::{AgentArgs, CalibrateArgs};
+pub(super) use night::{NightArgs, UpdateBaseline};
 pub(super) use overrides::{EnvArgs, OverrideArgs};
 pub(super) use server::{KeyArgs, LangfuseArgs, ServerArgs, refuse_conflicts};
 pub(super) use starter::{CompletionsArgs, InitArgs, ManArgs};
@@ -102,11 +104,11 @@ pub(super) enum Command {
         #[command(flatten)]
         fail_on: FailOnArg,
     },
-    /// Add a run to the baseline of its scenario.
+    /// Add a run to the baseline of its scenario, or the runs of a folder that `loadcall noise` made.
     ///
-    /// Later runs of the scenario are compared with its baseline, which keeps the newest 7 runs unless
-    /// the scenario sets another number (`baseline: {runs: 7}`). With 5 or more, comparisons include
-    /// run-to-run variation.
+    /// Later runs of the scenario are compared with its baseline. The first 7 runs set its level, unless the
+    /// scenario sets another number (`baseline: {runs: 7}`); it then stays, and later runs only say how much runs
+    /// differ. With 5 or more, comparisons include run-to-run variation.
     #[command(after_help = examples::ACCEPT)]
     Accept(AcceptArgs),
     /// Print the report of a recorded run, with the verdict it was given. Needs no server.
@@ -281,8 +283,7 @@ pub(super) struct AcceptArgs {
     /// Start over with this run, after an intended change.
     #[arg(long)]
     pub(super) replace: bool,
-    /// For jobs: add every valid run until the baseline has as many as it keeps, then leave it alone. A run that
-    /// cannot be added is said and is no error.
+    /// Add the run only while the level has too few runs. One that cannot be added is said and is no error.
     #[arg(long, conflicts_with = "replace")]
     pub(super) while_learning: bool,
     /// Accept the run although its thresholds or expectations failed.
@@ -327,6 +328,8 @@ pub(super) struct RunArgs {
     pub(super) baseline: Option<PathBuf>,
     #[command(flatten)]
     pub(super) different: DifferentArg,
+    #[command(flatten)]
+    pub(super) night: NightArgs,
     #[command(flatten)]
     pub(super) fail_on: FailOnArg,
     #[command(flatten)]

@@ -22,6 +22,17 @@ pub(super) fn inform(report: Reported<'_>, folder: &Path, args: &JobArgs) -> Res
     write(report, folder, args.summary.as_deref(), of_step.as_deref())
 }
 
+/// Adds a text about all runs to the summary of a step, where there is one.
+pub(super) fn summarize(text: &str) {
+    let Some(path) = std::env::var_os(SUMMARY).filter(|path| !path.is_empty()) else { return };
+    let path = PathBuf::from(path);
+    let added = crate::files::append(&path).map_err(io::Error::other);
+    if let Err(e) = added.and_then(|mut file| file.write_all(format!("\n{text}").as_bytes())) {
+        let path = path.display();
+        eprint_line(&format!("warning: cannot add to the summary `{path}`: {e}"));
+    }
+}
+
 /// Writes `junit.xml` into the folder, and the summary into the file that was asked for, else into that of the step.
 fn write(
     report: Reported<'_>,

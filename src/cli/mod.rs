@@ -5,6 +5,7 @@ mod accept;
 mod agent;
 mod args;
 mod audio;
+mod baseline;
 mod calibrate;
 mod calibrations;
 mod calls;
@@ -48,6 +49,7 @@ use crate::report::Selection;
 use args::{
     AbArgs, AcceptArgs, AgentArgs, CalibrateArgs, CallsFormat, Cli, Command, InitArgs, JobArgs,
     KeyArgs, LangfuseArgs, NoiseArgs, PlacingArgs, ReportFormat, RunArgs, ServerArgs,
+    UpdateBaseline,
 };
 use clap::{CommandFactory as _, FromArgMatches as _};
 use std::process::ExitCode;

@@ -56,8 +56,28 @@ pub(super) fn open(path: &Path) -> Result<Recording, Failure> {
 
 /// The first run, by name, in a folder of several.
 fn a_run_within(folder: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    entries.filter(|path| path.join(FILE_NAME).exists()).min()
+    runs_below(folder).min()
+}
+
+fn runs_below(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.filter(|path| path.join(FILE_NAME).exists())
+}
+
+/// The runs that `loadcall noise` placed into a folder, in their order; of any other path, that path alone.
+pub(super) fn runs_within(path: &Path) -> Vec<PathBuf> {
+    let number = |run: &PathBuf| run.file_name()?.to_str()?.parse::<u32>().ok();
+    let mut runs: Vec<(u32, PathBuf)> = if path.join(FILE_NAME).exists() {
+        Vec::new()
+    } else {
+        runs_below(path).filter_map(|run| Some((number(&run)?, run))).collect()
+    };
+    if runs.is_empty() {
+        return vec![path.to_path_buf()];
+    }
+    runs.sort();
+    runs.into_iter().map(|(_, run)| run).collect()
 }
 
 /// The scenario a recording was made with, for the agent that was called. What the agent of an A/B side

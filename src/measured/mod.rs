@@ -23,8 +23,7 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::record::{CallId, Outcome, Side};
-use crate::scenario::{Metric, Scenario};
-use crate::stats::Rate;
+use crate::scenario::Scenario;
 use crate::turn::{Analysis, Cause, Measures};
 
 /// The name of the file within a run folder.
@@ -72,18 +71,6 @@ impl End {
 }
 
 impl Measured {
-    /// Calls that succeeded, of all that say something about the agent, also those whose values are not kept.
-    pub fn calls_ok(&self) -> Rate {
-        let ended = self.ends.iter().filter(|end| end.cause != Some(Cause::EndStateUnknown));
-        let mut known: Vec<bool> = ended.filter_map(|end| end.ok()).collect();
-        // A baseline of format 2 does not say how calls ended.
-        if self.ends.is_empty() {
-            let values = self.measures.values(Metric::CallsOk).iter().filter(|ok| !ok.censored);
-            known.extend(values.map(|ok| ok.value > 0.5));
-        }
-        Rate { hits: known.iter().filter(|ok| **ok).count() as u64, n: known.len() as u64 }
-    }
-
     /// The values of a run of `scenario`; `valid` as the verdict found it.
     pub fn take(analysis: &Analysis, scenario: &Scenario, valid: bool) -> Self {
         let head = &analysis.head;

@@ -3,6 +3,7 @@
 
 mod inline;
 mod page;
+pub mod several;
 
 use super::paired::{PairedReport, SideLine};
 use super::rows::{self, Row, bounded, word};

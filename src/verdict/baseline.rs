@@ -1,11 +1,16 @@
 //! The accepted runs that later ones are compared with.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::sync::OnceLock;
 
 use super::comparable::{Difference, NotComparable, comparable};
+use super::figures::Figures;
 use super::health::{Unfit, unfit};
-use crate::measured::{self, Fingerprint, Kind, Measured, MeasuredError, Nothing, StepPrint};
+use super::nights::{MAX_NIGHTS, Night};
+use super::questions::Suspicion;
+use crate::measured::{self, Fingerprint, Kind, Measured, MeasuredError, StepPrint};
 use crate::record::CallId;
 use crate::scenario::Scenario;
 use crate::turn::{Analysis, Measures, Value};
@@ -14,13 +19,21 @@ use crate::turn::{Analysis, Measures, Value};
 /// half of it.
 pub const MAX_BYTES: usize = 32 << 20;
 
-/// At least one accepted run, all of the same script.
-#[derive(Debug, Clone, PartialEq)]
+/// At least one accepted run, all of the same script, and what is recorded of the nights since.
+#[derive(Debug, Clone)]
 pub struct Baseline {
-    /// Oldest first; never empty.
+    /// They set the level. Oldest first; never empty.
     runs: Vec<Measured>,
-    /// Of all runs together, with the calls numbered through; `None` for a single run.
-    together: Option<Measures>,
+    /// Of these runs and of later ones, the oldest first; none of runs that were accepted before nights were recorded.
+    nights: Vec<Night>,
+    /// Of all runs together, with the calls numbered through, once somebody asks: it takes as much memory again.
+    together: OnceLock<Measures>,
+}
+
+impl PartialEq for Baseline {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.runs, &self.nights) == (&other.runs, &other.nights)
+    }
 }
 
 /// A writer of a file of limited size.
@@ -63,19 +76,35 @@ impl Baseline {
         if let Some(unfit) = unfit(analysis) {
             return Err(CannotAccept::Unfit(unfit));
         }
-        let measured = Measured::take(analysis, scenario, true);
-        Ok(Self::from_run(Measured { accepted_at: Some(accepted_at.to_owned()), ..measured }))
+        let accepted_at = Some(accepted_at.to_owned());
+        let measured =
+            Measured { accepted_at, ..Measured::take(analysis, scenario, true).compact() };
+        let night = Night::of(&measured);
+        Ok(Self::made(vec![measured], vec![night]))
+    }
+
+    /// The same with what was suspected of its newest run.
+    pub fn suspecting(mut self, suspected: &[Suspicion]) -> Self {
+        if let Some(night) = self.nights.last_mut() {
+            night.suspected = suspected.to_vec();
+        }
+        self
     }
 
     /// A run as the baseline of another one. It has to be valid.
     pub fn from_run(run: Measured) -> Self {
-        Self::made(vec![run.compact()])
+        Self::made(vec![run.compact()], Vec::new())
     }
 
     /// Reads a baseline file.
     pub fn parse(text: &str) -> Result<Self, MeasuredError> {
-        let (runs, _) = measured::parse::<Nothing>(Kind::Baseline, text)?;
-        Ok(Self::made(runs.into_iter().map(Measured::compact).collect()))
+        let (runs, nights) = measured::parse::<Night>(Kind::Baseline, text)?;
+        let mut ids = BTreeSet::new();
+        if let Some(twice) = nights.iter().find(|night| !ids.insert(&night.run)) {
+            let twice = format!("night {} is there twice", twice.run);
+            return Err(MeasuredError::Contradictory(twice));
+        }
+        Ok(Self::made(runs.into_iter().map(Measured::compact).collect(), nights))
     }
 
     /// Writes the file, ending in a line break. Equal baselines have equal text.
@@ -84,7 +113,7 @@ impl Baseline {
     /// [`io::ErrorKind::FileTooLarge`] beyond [`MAX_BYTES`].
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut out = Limited { out, left: MAX_BYTES };
-        measured::write::<Nothing>(Kind::Baseline, (&self.runs, &[]), &mut out)
+        measured::write(Kind::Baseline, (&self.runs, &self.nights), &mut out)
     }
 
     /// The text of the file.
@@ -93,8 +122,9 @@ impl Baseline {
         measured::text(|out| self.write(out))
     }
 
-    /// This baseline with the runs of another at its end, of which the newest `keep` remain.
-    pub fn with(&self, newer: Self, keep: usize) -> Result<Self, CannotAccept> {
+    /// This baseline with the runs of another one. They set the level while it has fewer than `level` runs; after that
+    /// a run is a night that says how much nights differ.
+    pub fn with(&self, newer: Self, level: usize) -> Result<Self, CannotAccept> {
         let (old, new) = (self.newest(), newer.newest());
         comparable((&old.fingerprint, &old.steps), (&new.fingerprint, &new.steps)).map_err(
             |NotComparable { differences, .. }| {
@@ -102,27 +132,55 @@ impl Baseline {
                 CannotAccept::Other(all.join("; "))
             },
         )?;
-        let twice = newer.runs.iter().find(|n| self.runs.iter().any(|o| o.run_id == n.run_id));
-        if let Some(twice) = twice {
-            return Err(CannotAccept::Twice(twice.run_id.clone()));
+        let known: BTreeSet<&str> = self.run_ids().chain(self.later_ids()).collect();
+        if let Some(twice) = newer.run_ids().find(|id| known.contains(id)) {
+            return Err(CannotAccept::Twice(twice.to_owned()));
         }
-        let steps = new.steps.clone();
-        let mut runs: Vec<Measured> = self.runs.iter().cloned().chain(newer.runs).collect();
-        runs.drain(..runs.len().saturating_sub(keep.max(1)));
+        let wanted = level.saturating_sub(self.runs.len());
+        let mut runs = self.runs.clone();
+        runs.extend(newer.runs.into_iter().take(wanted));
+        let steps = runs.last().map(|run| run.steps.clone()).unwrap_or_default();
         for run in &mut runs {
             run.steps.clone_from(&steps);
         }
-        Ok(Self::made(runs))
+        let mut nights: Vec<Night> = self.nights.iter().cloned().chain(newer.nights).collect();
+        nights.drain(..nights.len().saturating_sub(MAX_NIGHTS));
+        Ok(Self::made(runs, nights))
     }
 
-    /// The accepted runs but the one with this id; `None` when there is no other.
+    /// The baseline without the run of this id; `None` when no other run was accepted.
     pub fn without(&self, run_id: &str) -> Option<Cow<'_, Self>> {
-        if self.run_ids().all(|id| id != run_id) {
+        if self.run_ids().chain(self.later_ids()).all(|id| id != run_id) {
             return Some(Cow::Borrowed(self));
         }
         let others = self.runs.iter().filter(|run| run.run_id != run_id);
         let others: Vec<Measured> = others.cloned().collect();
-        (!others.is_empty()).then(|| Cow::Owned(Self::made(others)))
+        let nights = self.nights.iter().filter(|night| night.run != run_id).cloned().collect();
+        (!others.is_empty()).then(|| Cow::Owned(Self::made(others, nights)))
+    }
+
+    /// The figures of nights that came after the level was set, the oldest first: they say how much nights differ.
+    pub fn later(&self) -> impl Iterator<Item = &Figures> {
+        self.later_nights().map(|night| &night.figures)
+    }
+
+    /// How many nights came after the level was set.
+    pub fn later_count(&self) -> usize {
+        self.later_nights().count()
+    }
+
+    fn later_nights(&self) -> impl Iterator<Item = &Night> {
+        let level: BTreeSet<&str> = self.run_ids().collect();
+        self.nights.iter().filter(move |night| !level.contains(night.run.as_str()))
+    }
+
+    fn later_ids(&self) -> impl Iterator<Item = &str> {
+        self.later_nights().map(|night| night.run.as_str())
+    }
+
+    /// What looked worse in the newest night, each with the night since when.
+    pub fn suspicions(&self) -> Vec<Suspicion> {
+        self.nights.last().map(Night::suspicions).unwrap_or_default()
     }
 
     /// All of it was accepted; not so a run that is compared with as if it were a baseline.
@@ -130,9 +188,8 @@ impl Baseline {
         self.runs.iter().all(|run| run.accepted_at.is_some())
     }
 
-    fn made(runs: Vec<Measured>) -> Self {
-        let together = (runs.len() > 1).then(|| together(&runs));
-        Self { runs, together }
+    fn made(runs: Vec<Measured>, nights: Vec<Night>) -> Self {
+        Self { runs, nights, together: OnceLock::new() }
     }
 
     fn newest(&self) -> &Measured {
@@ -161,7 +218,10 @@ impl Baseline {
 
     /// What all runs measured together, to the microsecond, with the calls numbered through.
     pub fn measures(&self) -> &Measures {
-        self.together.as_ref().unwrap_or(&self.newest().measures)
+        match self.runs.as_slice() {
+            [only] => &only.measures,
+            several => self.together.get_or_init(|| together(several)),
+        }
     }
 
     /// Whether a run may be compared with this, and what differs from the newest accepted run all the

@@ -1,9 +1,9 @@
 //! A run with what it means and its verdict: what every document about it is made from.
 
+use super::nights::began;
 use super::paired::{PairedVerdict, Pairing, Recorded};
-use super::{
-    Baseline, Deciding, FailOn, Given, Ground, Judging, Mismatch, Verdict, judge, paired, unfit,
-};
+use super::questions::{Deciding, Sighting, Suspicion};
+use super::{Baseline, FailOn, Given, Ground, Judging, Mismatch, Verdict, judge, paired, unfit};
 use crate::measured::Measured;
 use crate::scenario::Scenario;
 use crate::turn::Analysis;
@@ -47,7 +47,16 @@ impl Judged {
         mismatch: Mismatch,
         seed: u64,
     ) -> Self {
-        let deciding = Deciding::Once;
+        Self::decide((scenario, analysis), baseline, (mismatch, Deciding::Once), seed)
+    }
+
+    /// The same by a rule that says how sure the comparison has to be.
+    pub fn decide(
+        (scenario, analysis): (Scenario, Analysis),
+        baseline: Option<&Baseline>,
+        (mismatch, deciding): (Mismatch, Deciding<'_>),
+        seed: u64,
+    ) -> Self {
         let judging = Judging {
             scenario: &scenario,
             analysis: &analysis,
@@ -65,6 +74,13 @@ impl Judged {
     pub fn given((scenario, analysis): (Scenario, Analysis), given: Given) -> Self {
         let Given { judged_at, fail_on, verdict, .. } = given;
         Self { scenario, analysis, verdict, origin: Origin::Given { judged_at }, fail_on }
+    }
+
+    /// What looks worse, each with the run since when, for the run that confirms it.
+    pub fn suspicions(&self) -> Vec<Suspicion> {
+        let head = &self.analysis.head;
+        let this = Sighting { run: head.run_id.clone(), started_at: head.started_at.clone() };
+        began(&self.verdict.suspected, &this)
     }
 
     /// What fails the job that asks: the gravest ground of the verdict; `None` when it does not fail.

@@ -11,6 +11,7 @@ mod questions;
 mod figures;
 mod comparable;
 mod meaning;
+mod nights;
 mod baseline;
 mod attribution;
 mod compare;
@@ -18,6 +19,7 @@ mod given;
 mod judged;
 pub mod paired;
 pub mod noise;
+pub mod family;
 
 pub use attribution::{Attribution, PartChange, StepChange};
 pub use baseline::{Baseline, CannotAccept, MAX_BYTES as BASELINE_MAX_BYTES};

@@ -1,3 +1,4 @@
+use super::super::questions::{Asked, Question};
 use super::super::testing::Agent;
 use super::*;
 use crate::record::{Observation, SessionEvent};
@@ -137,23 +138,92 @@ fn named(id: &str, seed: u64) -> Baseline {
 }
 
 #[test]
-fn runs_are_added_and_the_oldest_dropped() {
+fn the_first_runs_set_the_level_and_later_ones_are_nights() {
     let mut base = named("r0", 0);
     for seed in 1..5 {
         base = base.with(named(&format!("r{seed}"), seed), 3).expect("of one kind");
     }
-    assert_eq!(base.run_ids().collect::<Vec<_>>(), ["r2", "r3", "r4"]);
-    assert_eq!(base.run_id(), "r4");
-    let each: Vec<Measures> = [2, 3, 4].map(|seed| named("r", seed).measures().clone()).to_vec();
+    assert_eq!(base.run_ids().collect::<Vec<_>>(), ["r0", "r1", "r2"]);
+    assert_eq!((base.run_id(), base.later_count()), ("r2", 2));
+    let each: Vec<Measures> = [0, 1, 2].map(|seed| named("r", seed).measures().clone()).to_vec();
     assert!(base.runs().eq(each.iter()));
+    let of = |seed| named("r", seed).nights[0].figures.clone();
+    assert!(base.later().eq([of(3), of(4)].iter()));
     // Together, no two calls of different runs are one.
     let heard = base.measures().values(Metric::HeardE2eLatency);
-    let calls: std::collections::BTreeSet<u32> = heard.iter().map(|v| v.call.0).collect();
+    let calls: BTreeSet<u32> = heard.iter().map(|v| v.call.0).collect();
     assert_eq!((heard.len(), calls.len()), (36, 18));
-    assert_eq!(Baseline::parse(&base.to_json()).expect("a baseline"), base);
-    // Fewer are kept from now on.
-    let fewer = base.with(named("r9", 9), 1).expect("of one kind");
-    assert_eq!(fewer.run_ids().collect::<Vec<_>>(), ["r9"]);
+    let text = base.to_json();
+    assert_eq!(Baseline::parse(&text).expect("a baseline"), base);
+    assert_eq!(text.lines().filter(|line| line.contains("\"print\":")).count(), 5, "{text}");
+    // A longer level begins with the next run.
+    let longer = base.with(named("r9", 9), 4).expect("of one kind");
+    assert_eq!(longer.run_ids().last(), Some("r9"));
+    assert_eq!(longer.later_count(), 2);
+}
+
+#[test]
+fn a_night_is_known_by_its_line() {
+    let base = named("r0", 0).with(named("r1", 1), 1).expect("of one kind");
+    let twice = base.with(named("r1", 1), 1).expect_err("twice");
+    assert_eq!(twice.to_string(), "run r1 is already in the baseline");
+    // A run is never judged by its own line.
+    let others = base.without("r1").expect("others");
+    assert_eq!((others.run_ids().len(), others.later_count()), (1, 0));
+    let twice = base.to_json().replace("{\"run\":\"r1\"", "{\"run\":\"r0\"");
+    let error = Baseline::parse(&twice).expect_err("refused").to_string();
+    assert!(error.starts_with("the file contradicts itself (night r0 is there twice)"), "{error}");
+}
+
+#[test]
+fn the_oldest_nights_make_room() {
+    let mut base = named("r0", 0);
+    let newer = named("r1", 1);
+    for night in 0..MAX_NIGHTS + 5 {
+        let run = Measured { run_id: format!("n{night}"), ..newer.runs[0].clone() };
+        let night = Night { run: run.run_id.clone(), ..newer.nights[0].clone() };
+        base = base.with(Baseline::made(vec![run], vec![night]), 1).expect("of one kind");
+    }
+    assert_eq!((base.run_ids().len(), base.later_count()), (1, MAX_NIGHTS));
+    assert_eq!(base.later_ids().next(), Some("n5"));
+    let bytes = base.to_json().len();
+    assert!(bytes < 1_000 * MAX_NIGHTS, "{bytes}");
+}
+
+#[test]
+fn what_was_suspected_of_the_newest_run_is_kept_with_its_beginning() {
+    let asked = Asked { question: Question::WorstStep, step: Some("price".to_owned()) };
+    let suspicion = Suspicion { asked, since: None };
+    let base = named("r0", 0);
+    assert_eq!(base.suspicions(), []);
+    let base = base.with(named("r1", 1).suspecting(&[suspicion.clone()]), 1).expect("of one kind");
+    let base = Baseline::parse(&base.to_json()).expect("a baseline");
+    let [kept] = &base.suspicions()[..] else { panic!("{base:?}") };
+    assert_eq!(kept.asked, suspicion.asked);
+    assert_eq!(kept.since.as_ref().map(|since| since.run.as_str()), Some("r1"));
+    // The next night has its own say.
+    assert_eq!(base.with(named("r2", 2), 1).expect("of one kind").suspicions(), []);
+}
+
+#[test]
+fn a_large_run_takes_the_room_of_a_thousand_calls() {
+    let scenario = two_questions();
+    let of = |calls| {
+        let run = Agent::default().run("r", calls, 1, &scenario);
+        Baseline::accept(&analyse(&run, &scenario), &scenario, "now").expect("fit")
+    };
+    let (usual, large) = (of(1_000), of(3_000));
+    let values = |base: &Baseline| base.measures().values(Metric::HeardE2eLatency).len();
+    assert_eq!((values(&usual), values(&large)), (2_000, 2_000));
+    // How all calls ended stays: a short line each.
+    assert_eq!(large.runs[0].ends.len(), 3_000);
+    let text = large.to_json();
+    assert!(text.len() < usual.to_json().len() + 2_000 * 40, "{}", text.len());
+    assert_eq!(Baseline::parse(&text).expect("a baseline"), large);
+    // Beyond the limit nothing is written.
+    let mut out = Limited { out: &mut Vec::new(), left: 100 };
+    let written = measured::write(Kind::Baseline, (&large.runs, &large.nights), &mut out);
+    assert_eq!(written.expect_err("too large").kind(), io::ErrorKind::FileTooLarge);
 }
 
 #[test]
