@@ -7,5 +7,6 @@ pub mod receiver;
 mod span;
 pub mod store;
 pub mod langfuse;
+pub mod timeline;
 
 pub use span::{AgentSpan, Value};

@@ -69,6 +69,15 @@ impl AgentSpan {
         }
     }
 
+    /// Whether an attribute says yes, also as a text, as Langfuse gives it back.
+    pub fn truth(&self, name: &str) -> bool {
+        match self.attribute(name) {
+            Some(Value::Yes(yes)) => *yes,
+            Some(Value::Text(text)) => text.eq_ignore_ascii_case("true"),
+            Some(Value::Whole(_) | Value::Number(_)) | None => false,
+        }
+    }
+
     /// The session it belongs to: as Langfuse finds it, from the most to the least explicit name.
     pub fn session(&self) -> Option<&str> {
         let names = ["langfuse.session.id", "session.id", "gen_ai.conversation.id"];
