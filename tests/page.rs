@@ -53,7 +53,7 @@ fn render(run: &Run, baseline: Option<&Baseline>, kept: &[Kept], audio_bytes: u6
     let analysis = analyse(run, &scenario);
     let judged = Judged::judge((scenario, analysis), baseline, Mismatch::Refuse, 1);
     let report = Report::new(judged);
-    let page = Page { report: &report, baseline, kept, audio_bytes };
+    let page = Page { report: &report, baseline, kept, audio_bytes, spans: &[] };
     let out = fs::File::create(folder.join("report.html")).unwrap();
     let audio = |kept: &Kept| kept.read(folder).ok();
     html::write(page, lanes.into_iter().map(Ok), audio, std::io::BufWriter::new(out)).unwrap();

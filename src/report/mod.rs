@@ -3,6 +3,8 @@
 
 mod call_lines;
 pub mod calls_json;
+pub mod trace;
+pub mod trace_json;
 mod counts;
 mod definitions;
 mod notes;

@@ -15,6 +15,7 @@ pub(super) mod advice;
 pub mod noise;
 pub mod paired;
 pub mod several;
+pub mod trace;
 pub mod calibration;
 
 pub(crate) use page::{Page, Tone};

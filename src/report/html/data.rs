@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::agents::Agents;
 use super::calls::time_of_day;
 use super::changes::{ORDER, group};
 use super::findings;
@@ -78,6 +79,10 @@ struct CallData {
     pins: Vec<(i64, bool, String)>,
     events: Vec<(i64, String)>,
     audio: Option<Audio>,
+    /// From, until, row, kind and name of the agent's own stages.
+    spans: Vec<(i64, i64, u8, &'static str, String)>,
+    /// How well they stand beside what was heard; empty where there are none.
+    spans_note: String,
     /// Something was left out.
     shortened: bool,
 }
@@ -110,18 +115,32 @@ pub(super) fn shared(report: &Report, order: &[&CallFacts]) -> String {
     })
 }
 
+/// What is shown of a call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown<'a> {
+    pub(super) facts: &'a CallFacts,
+    pub(super) lanes: &'a Lanes,
+    pub(super) audio: Option<&'a Audio>,
+}
+
 /// A call as JSON of at most `most` bytes; `None` when it does not fit. `head` is that of its run.
 pub(super) fn call(
     head: &RunHead,
-    facts: &CallFacts,
-    lanes: &Lanes,
-    audio: Option<&Audio>,
+    shown: Shown<'_>,
+    agents: &Agents,
     most: usize,
 ) -> Option<String> {
-    let trace = trace_url(head, facts.call);
-    let at = time_of_day(head, lanes.dialled);
-    let fitting = |limit| {
-        json(&CallData { trace: trace.clone(), ..call_data(facts, lanes, &at, audio, limit) })
+    let trace = trace_url(head, shown.facts.call);
+    let at = time_of_day(head, shown.lanes.dialled);
+    let fitting = |limit: Limit| {
+        let spans = agents.stages.iter().take(if limit.states { limit.entries } else { 0 });
+        let spans = spans.map(|of| (of.from, of.until, of.row, of.kind, limit.text(&of.name)));
+        json(&CallData {
+            trace: trace.clone(),
+            spans: spans.collect(),
+            spans_note: agents.note.clone(),
+            ..call_data(shown, &at, limit)
+        })
     };
     LIMITS.into_iter().map(fitting).find(|json| json.len() <= most)
 }
@@ -158,13 +177,7 @@ impl Limit {
     }
 }
 
-fn call_data(
-    facts: &CallFacts,
-    lanes: &Lanes,
-    at: &str,
-    audio: Option<&Audio>,
-    limit: Limit,
-) -> CallData {
+fn call_data(Shown { facts, lanes, audio }: Shown<'_>, at: &str, limit: Limit) -> CallData {
     let of = |moment: Offset| since(moment, lanes.dialled);
     let most = limit.entries;
     let stretches = |all: &[Stretch]| -> Vec<(i64, i64, String)> {
@@ -208,6 +221,8 @@ fn call_data(
         pins: pins.map(|pin| (of(pin.at), pin.is_problem, limit.text(&pin.sentence))).collect(),
         events: events.map(|event| (of(event.at), limit.text(&event.text))).collect(),
         audio: audio.cloned(),
+        spans: Vec::new(),
+        spans_note: String::new(),
         shortened: limit.cuts(lanes),
     }
 }

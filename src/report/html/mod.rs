@@ -5,6 +5,7 @@
 //! only style are those of this folder, by their hashes. Text of others is escaped where it is written (`maud`),
 //! shortened and made harmless before ([`crate::text`]); the script builds text nodes of it, never markup.
 
+mod agents;
 mod calls;
 mod changes;
 mod data;
@@ -16,6 +17,7 @@ mod load;
 mod marks;
 mod outcomes;
 mod svg;
+pub mod trace;
 mod turns;
 mod verdict;
 
@@ -35,6 +37,8 @@ use marks::shown;
 use super::{Report, worst_first};
 use crate::record::CallId;
 use crate::record::audio::{Kept, file_name};
+use crate::spans::AgentSpan;
+use crate::spans::timeline::Call;
 use crate::text::count;
 use crate::time::Offset;
 use crate::turn::CallFacts;
@@ -50,7 +54,7 @@ const SCRIPT: &str = include_str!("page.js");
 /// Bytes that the calls take beside their audio: the page of a large run stays below five megabytes.
 const CALLS: usize = 3_900_000;
 /// The calls to look at first get what anybody reads.
-const FIRST: usize = 50;
+pub const FIRST: usize = 50;
 const OF_A_FIRST: usize = 20_000;
 
 /// What a page is made from, beside the calls themselves.
@@ -63,6 +67,8 @@ pub struct Page<'a> {
     pub kept: &'a [Kept],
     /// Bytes of audio that are put into the page, as text, for the calls to look at first; the rest is linked.
     pub audio_bytes: u64,
+    /// The agent's spans, of the calls to look at first; those of others are not shown.
+    pub spans: &'a [AgentSpan],
 }
 
 /// Writes the page. `calls` are those of the run in any order; `audio` gives the bytes of what is put into the page,
@@ -98,7 +104,10 @@ pub fn write(
         let bytes = kept.and_then(|kept| audio(kept).filter(|b| b.len() as u64 <= kept.bytes));
         let of = sound.map(|sound| as_data(sound, bytes.is_some(), lanes.dialled));
         let most = room_of(*rank, order.len());
-        if let Some(json) = data::call(head_of, call, &lanes, of.as_ref(), most) {
+        let shown = data::Shown { facts: call, lanes: &lanes, audio: of.as_ref() };
+        let spans = if *rank < FIRST { page.spans } else { &[] };
+        let agents = agents::of(Call { head: head_of, facts: call, lanes: &lanes }, spans);
+        if let Some(json) = data::call(head_of, shown, &agents, most) {
             let id = call.call.0;
             write!(out, "\n<script type=\"application/json\" id=\"data-{id}\">{json}</script>")?;
             if let Some(bytes) = bytes {

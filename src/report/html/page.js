@@ -70,11 +70,13 @@
     let scale = Math.max(fit, Math.min(0.09, 30000 / length));
     const tools = 198;
     const states = call.tools.length ? 220 : 198;
-    const height = call.states.length ? states + 22 : states;
+    const spans = call.states.length ? states + 26 : states + 4;
+    const height = call.spans.length ? spans + 54 : call.states.length ? states + 22 : states;
     const labels = html("div", { class: "names", "aria-hidden": "true" });
     const names = [["Caller", ROWS.caller + 24], ["Agent", ROWS.agent + 24], ["Stages", ROWS.stages + 10]];
     if (call.tools.length) names.push(["Tools", tools + 8]);
     if (call.states.length) names.push(["State", states + 8]);
+    if (call.spans.length) names.push(["Turn", spans + 8], ["LLM", spans + 25], ["TTS", spans + 42]);
     const column = svg("svg", { width: 66, height });
     for (const [name, y] of names) column.append(svg("text", { x: 8, y: y + 4 }, name));
     labels.append(column);
@@ -132,6 +134,12 @@
       for (const [from, until, name] of call.states) {
         const wide = rect("state", from, until, states, 14, `state ${name}`);
         if (wide > name.length * 6.2 + 8) picture.append(svg("text", { x: x(from) + 4, y: states + 11 }, name));
+      }
+      for (const [from, until, row, kind, name] of call.spans) {
+        const wide = rect(kind, from, until, spans + row * 17, 14, name);
+        if (wide > name.length * 6.2 + 6 && kind !== "rest") {
+          picture.append(svg("text", { class: "inside", x: x(from) + 4, y: spans + row * 17 + 11 }, name));
+        }
       }
       call.pins.forEach(([at, problem, sentence], i) => {
         picture.append(svg("g", { class: problem ? "pin problem" : "pin" }, svg("title", {}, sentence),
@@ -306,7 +314,8 @@
       html("ol", { class: "findings", "aria-label": "Findings" }, ...pins),
       html("h3", {}, "Transcript"), transcript(call, from),
       html("p", { class: "note" }, call.shortened ? "Shortened: the recording holds more. " : "",
-        "Stages are laid end to end: their lengths are known, not when each began."),
+        "Stages are laid end to end: their lengths are known, not when each began.",
+        call.spans_note ? ` ${call.spans_note}` : ""),
       html("h3", {}, "This call"),
       html("dl", { class: "facts" }, ...facts.filter(([, value]) => value).map(([name, value]) => html("div", {}, html("dt", {}, name), html("dd", {}, value)))),
       html("p", {}, traced),

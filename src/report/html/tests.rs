@@ -1,3 +1,4 @@
+use super::agents::Agents;
 use super::*;
 use crate::record::{Outcome, Run};
 use crate::report::fixture::{
@@ -16,7 +17,7 @@ fn kept(id: u32, bytes: u64) -> Kept {
 
 fn page(report: &Report, run: &Run, kept: &[Kept], audio_bytes: u64) -> String {
     let mut out = Vec::new();
-    let page = Page { report, baseline: None, kept, audio_bytes };
+    let page = Page { report, baseline: None, kept, audio_bytes, spans: &[] };
     let audio = |kept: &Kept| Some(vec![7; usize::try_from(kept.bytes).unwrap()]);
     write(page, lanes(run), audio, &mut out).unwrap();
     String::from_utf8(out).unwrap()
@@ -90,7 +91,7 @@ fn audio_that_is_larger_than_it_was_said_to_be_is_linked() {
     let (run, turns) = answered();
     let report = report(&run, &turns);
     let (all, mut out) = ([kept(3, 30)], Vec::new());
-    let page = Page { report: &report, baseline: None, kept: &all, audio_bytes: 1_000 };
+    let page = Page { report: &report, baseline: None, kept: &all, audio_bytes: 1_000, spans: &[] };
     write(page, lanes(&run), |_| Some(vec![0; 31]), &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(!text.contains("id=\"audio-3\"") && text.contains("\"inside\":false"));
@@ -154,14 +155,16 @@ fn a_call_takes_no_more_than_it_is_given() {
     let report = report(&run, &turns);
     let facts = &report.judged.analysis.calls[0];
     let lanes = Lanes::of(&one, &scenario());
+    let shown = data::Shown { facts, lanes: &lanes, audio: None };
     let sizes: Vec<Option<usize>> = [1_000_000, 20_000, 6_000, 100]
         .map(|most| {
-            data::call(&report.judged.analysis.head, facts, &lanes, None, most)
+            data::call(&report.judged.analysis.head, shown, &Agents::default(), most)
                 .map(|json| json.len())
         })
         .to_vec();
     assert!(matches!(sizes[..], [Some(a), Some(b), Some(c), None] if a > b && b > c), "{sizes:?}");
-    let shown = data::call(&report.judged.analysis.head, facts, &lanes, None, 20_000).unwrap();
+    let head = &report.judged.analysis.head;
+    let shown = data::call(head, shown, &Agents::default(), 20_000).unwrap();
     assert!(shown.contains("\"shortened\":true"));
     // However many calls there are, all together take no more than the page has room for.
     for calls in [1, 50, 1_000, 100_000] {
