@@ -1,16 +1,16 @@
 //! Spans over OTLP/HTTP to any backend: requests of bounded size, tried again where the backend says so or was not
 //! reached, taken apart where they are too large, and for every call what became of it.
 //!
-//! Written on the messages and an HTTP client alone: an exporter of the SDK reads the variables of one backend for all,
-//! gives up a whole batch at once, and does not say whether a request that failed had gone out.
+//! OpenTelemetry's exporter writes a request and posts it through a client of ours (`client.rs`), which has the last word on
+//! headers and sees every answer: the exporter itself only says that it failed, not whether the request had gone out.
 
 mod batch;
 mod client;
 mod exporter;
 mod failure;
 mod retry;
+mod said;
 mod variables;
-mod wire;
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +27,6 @@ pub use exporter::{Budget, Exporter, Fate};
 pub use failure::{Advice, ExportError};
 pub use retry::Retry;
 pub use variables::{VariableError, from_variables};
-pub use wire::Encoding;
 
 /// The kinds of backends, of which each run has at most one of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +45,13 @@ pub struct Place {
     /// Where several projects are behind one address: a digest that tells them apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
+}
+
+/// How requests are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    Protobuf,
+    Json,
 }
 
 /// What goes into one request.

@@ -7,20 +7,30 @@ use prost::Message as _;
 use super::Limits;
 use crate::record::CallId;
 
-/// The spans of one call, as they are sent.
+/// The spans of one call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallSpans {
     pub(super) call: CallId,
-    pub(super) spans: Vec<Span>,
+    pub(super) spans: Vec<Weighed>,
+}
+
+/// A span and its size.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Weighed {
+    pub(super) span: SpanData,
+    /// As protobuf.
+    bytes: usize,
 }
 
 impl CallSpans {
     pub fn new(call: CallId, spans: Vec<SpanData>) -> Self {
-        Self { call, spans: spans.into_iter().map(Span::from).collect() }
+        let weighed =
+            |span: SpanData| Weighed { bytes: Span::from(span.clone()).encoded_len(), span };
+        Self { call, spans: spans.into_iter().map(weighed).collect() }
     }
 
     fn bytes(&self) -> usize {
-        self.spans.iter().map(Span::encoded_len).sum()
+        self.spans.iter().map(|weighed| weighed.bytes).sum()
     }
 }
 
@@ -84,8 +94,8 @@ impl Request {
         self.0.iter().map(CallSpans::bytes).sum()
     }
 
-    pub(super) fn spans(&self) -> Vec<Span> {
-        self.0.iter().flat_map(|call| call.spans.iter().cloned()).collect()
+    pub(super) fn spans(&self) -> Vec<SpanData> {
+        self.0.iter().flat_map(|call| &call.spans).map(|weighed| weighed.span.clone()).collect()
     }
 
     /// Two requests in place of one, at the border of a call where there is one; the request itself when it holds a single
@@ -108,11 +118,29 @@ impl Request {
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status};
+    use opentelemetry_sdk::trace::{SpanEvents, SpanLinks};
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     fn call(id: u32, spans: usize) -> CallSpans {
-        let span = |n: usize| Span { name: format!("s{n:02}"), ..Span::default() };
-        CallSpans { call: CallId(id), spans: (0..spans).map(span).collect() }
+        let span = |n: usize| SpanData {
+            span_context: SpanContext::empty_context(),
+            parent_span_id: SpanId::INVALID,
+            parent_span_is_remote: false,
+            span_kind: SpanKind::Internal,
+            name: format!("s{n:02}").into(),
+            start_time: UNIX_EPOCH,
+            end_time: UNIX_EPOCH,
+            attributes: Vec::new(),
+            dropped_attributes_count: 0,
+            events: SpanEvents::default(),
+            links: SpanLinks::default(),
+            status: Status::Unset,
+            instrumentation_scope: opentelemetry::InstrumentationScope::default(),
+        };
+        CallSpans::new(CallId(id), (0..spans).map(span).collect())
     }
 
     fn shape(requests: &[Request]) -> Vec<Vec<(u32, usize)>> {
@@ -145,8 +173,8 @@ mod tests {
         assert!(batch.add(call(7, 25), limits).is_none());
         let requests = batch.requests(limits);
         assert_eq!(shape(&requests), [[(7, 6)], [(7, 6)], [(7, 6)], [(7, 7)]]);
-        let spans: Vec<Span> = requests.iter().flat_map(Request::spans).collect();
-        assert_eq!(spans, call(7, 25).spans);
+        let spans: Vec<SpanData> = requests.iter().flat_map(Request::spans).collect();
+        assert_eq!(spans, Request(vec![call(7, 25)]).spans());
     }
 
     #[test]

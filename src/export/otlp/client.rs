@@ -1,15 +1,24 @@
 //! One request and its answer.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::Response;
+use async_trait::async_trait;
+use opentelemetry::KeyValue;
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use opentelemetry_otlp::{
+    Compression, Protocol, RetryPolicy, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
+use reqwest::StatusCode;
 use reqwest::header::{
     CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
 };
 
 use super::failure::ExportError;
-use super::wire::{self, Taken};
-use super::{Backend, retry};
+use super::said::{self, Taken};
+use super::{Backend, Encoding, retry};
 use crate::http::{self, ClientError};
 use crate::text::{clipped, safe};
 
@@ -37,39 +46,113 @@ pub(super) enum Answer {
 /// Sends to one backend.
 #[derive(Debug)]
 pub(super) struct Client {
+    exporter: SpanExporter,
+    line: Arc<Line>,
+}
+
+/// What is under the exporter.
+#[derive(Debug)]
+struct Line {
     http: reqwest::Client,
-    pub(super) backend: Backend,
+    backend: Backend,
     /// Name and address, for messages.
-    pub(super) place: String,
+    place: String,
+    /// What became of the latest request.
+    answer: Mutex<Option<Answer>>,
 }
 
 impl Client {
     /// Sends nothing. Reads the machine's trusted certificates when the address is https.
-    pub(super) fn new(backend: Backend) -> Result<Self, ClientError> {
+    pub(super) fn new(backend: Backend, run_id: &str) -> Result<Self, ClientError> {
+        let set_up = |error: &dyn std::fmt::Display| ClientError::SetUp(error.to_string());
         let http = http::client(backend.endpoint.scheme() == "https")?
             // Shorter than that of the whole, so that it is known which of both was over.
             .connect_timeout(backend.timeout / 2)
             .timeout(backend.timeout)
             .build()
-            .map_err(|error| ClientError::SetUp(error.to_string()))?;
+            .map_err(|error| set_up(&error))?;
+        let resource = resource(&backend, run_id);
         let place = backend.shown();
-        Ok(Self { http, backend, place })
+        let line = Arc::new(Line { http, backend, place, answer: Mutex::new(None) });
+        let backend = &line.backend;
+        let protocol = match backend.encoding {
+            Encoding::Protobuf => Protocol::HttpBinary,
+            Encoding::Json => Protocol::HttpJson,
+        };
+        // All of it is set here, so that none is taken from variables, which are of one backend alone.
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_shared_http_client(Arc::<Line>::clone(&line))
+            .with_endpoint(backend.endpoint.as_str())
+            .with_protocol(protocol)
+            .with_timeout(backend.timeout)
+            .with_retry_policy(RetryPolicy::default().with_max_retries(0));
+        let exporter =
+            if backend.gzip { exporter.with_compression(Compression::Gzip) } else { exporter };
+        let mut exporter = exporter.build().map_err(|error| set_up(&error))?;
+        exporter.set_resource(&resource);
+        Ok(Self { exporter, line })
     }
 
-    pub(super) async fn post(&self, body: Vec<u8>) -> Answer {
-        let backend = &self.backend;
-        let mut request = self.http.post(backend.endpoint.clone()).headers(backend.headers.clone());
-        request = request.header(CONTENT_TYPE, backend.encoding.content_type());
-        if backend.gzip {
-            request = request.header(CONTENT_ENCODING, "gzip");
-        }
-        match request.body(body).send().await {
-            Ok(response) => self.answer(response).await,
-            Err(error) => self.no_answer(&error),
-        }
+    pub(super) fn backend(&self) -> &Backend {
+        &self.line.backend
     }
 
-    async fn answer(&self, response: Response) -> Answer {
+    /// Name and address, for messages.
+    pub(super) fn place(&self) -> &str {
+        &self.line.place
+    }
+
+    pub(super) async fn post(&self, spans: Vec<SpanData>) -> Answer {
+        self.line.answer().take();
+        let exported = self.exporter.export(spans).await;
+        let answer = self.line.answer().take();
+        answer.unwrap_or_else(|| {
+            let why =
+                exported.err().map_or_else(|| "nothing was sent".to_owned(), |e| e.to_string());
+            Answer::Failed(ExportError::NotWritten(why))
+        })
+    }
+}
+
+/// What made the spans. Built from nothing, so that `OTEL_RESOURCE_ATTRIBUTES` is read where it belongs.
+fn resource(backend: &Backend, run_id: &str) -> Resource {
+    let given = backend.resource.iter().map(|(key, value)| (key.clone(), value.clone()));
+    let all = given.chain([("loadcall.run.id".to_owned(), run_id.to_owned())]);
+    let all = all.map(|(key, value)| KeyValue::new(key, value));
+    Resource::builder_empty().with_attributes(all).build()
+}
+
+#[async_trait]
+impl HttpClient for Line {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let (given, body) = request.into_parts();
+        let mut request = self.http.post(self.backend.endpoint.clone()).body(body);
+        // Only what describes the body is kept of the exporter's headers: the rest comes from
+        // `OTEL_EXPORTER_OTLP_HEADERS`, and may be meant, like the keys in it, for another backend.
+        for name in [CONTENT_TYPE, CONTENT_ENCODING] {
+            if let Some(value) = given.headers.get(&name) {
+                request = request.header(name, value.clone());
+            }
+        }
+        let (status, answer) = match request.headers(self.backend.headers.clone()).send().await {
+            Ok(response) => (response.status(), self.read(response).await),
+            Err(error) => (StatusCode::BAD_GATEWAY, self.no_answer(&error)),
+        };
+        *self.answer() = Some(answer);
+        // Langfuse answers with JSON where OTLP has protobuf: the exporter need not read it.
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = status;
+        Ok(response)
+    }
+}
+
+impl Line {
+    fn answer(&self) -> MutexGuard<'_, Option<Answer>> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read(&self, response: reqwest::Response) -> Answer {
         let status = response.status().as_u16();
         let content_type = header(&response, &CONTENT_TYPE).to_ascii_lowercase();
         let location = self.harmless(header(&response, &LOCATION));
@@ -78,10 +161,10 @@ impl Client {
         let body = beginning(response).await;
         let place = self.place.clone();
         if (200..300).contains(&status) {
-            let taken = wire::taken(&body, &content_type);
+            let taken = said::taken(&body, &content_type);
             return Answer::Taken(Taken { message: self.harmless(&taken.message), ..taken });
         }
-        let said = after_colon(&self.harmless(&wire::said(&body, &content_type)));
+        let said = after_colon(&self.harmless(&said::said(&body, &content_type)));
         let advice = &self.backend.advice;
         let refused = |advice| {
             Answer::Failed(ExportError::Refused {
@@ -134,7 +217,7 @@ impl Client {
     }
 
     /// A server's text on one line, short, without what must not be shown.
-    pub(super) fn harmless(&self, text: &str) -> String {
+    fn harmless(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.backend.hidden {
             text = text.replace(secret.expose(), "…");
@@ -143,12 +226,12 @@ impl Client {
     }
 }
 
-fn header<'a>(response: &'a Response, name: &HeaderName) -> &'a str {
+fn header<'a>(response: &'a reqwest::Response, name: &HeaderName) -> &'a str {
     response.headers().get(name).map(HeaderValue::to_str).and_then(Result::ok).unwrap_or_default()
 }
 
 /// What a body begins with; less when the connection is lost, as its status is known already.
-async fn beginning(mut response: Response) -> Vec<u8> {
+async fn beginning(mut response: reqwest::Response) -> Vec<u8> {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         let room = ANSWER - body.len();

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::batch::{Batch, Request};
 use super::client::{Answer, Client, after_colon};
 use super::failure::ExportError;
-use super::{Backend, Limits, wire};
+use super::{Backend, Limits};
 use crate::clock::Clock;
 use crate::http::ClientError;
 use crate::random::SplitMix64;
@@ -74,7 +74,6 @@ enum Outcome {
 #[derive(Debug)]
 pub struct Exporter {
     client: Client,
-    resource: Vec<(String, String)>,
     /// Those of the backend, less when it found a request too large.
     limits: Limits,
 }
@@ -82,14 +81,12 @@ pub struct Exporter {
 impl Exporter {
     /// Prepares the client; sends nothing. Reads the machine's trusted certificates when the address is https.
     pub fn new(backend: Backend, run_id: &str) -> Result<Self, ClientError> {
-        let mut resource = backend.resource.clone();
-        resource.push(("loadcall.run.id".to_owned(), run_id.to_owned()));
         let limits = backend.limits;
-        Ok(Self { client: Client::new(backend)?, resource, limits })
+        Ok(Self { client: Client::new(backend, run_id)?, limits })
     }
 
     pub fn backend(&self) -> &Backend {
-        &self.client.backend
+        self.client.backend()
     }
 
     /// Up to which size calls are put into one batch.
@@ -151,8 +148,8 @@ impl Exporter {
             Err(request) => {
                 let span = request.0.first().and_then(|part| part.spans.first());
                 let error = ExportError::TooLarge {
-                    place: self.client.place.clone(),
-                    span: span.map(|span| span.name.clone()).unwrap_or_default(),
+                    place: self.client.place().to_owned(),
+                    span: span.map(|of| of.span.name.clone().into_owned()).unwrap_or_default(),
                     call: request.0.first().map(|part| part.call.0).unwrap_or_default(),
                     kilobytes: bytes.div_ceil(1_000),
                 };
@@ -170,11 +167,6 @@ impl Exporter {
         let left = |error| Outcome::Known(Fate::Left(error));
         let unknown = |error| Outcome::Known(Fate::Unknown(error));
         let backend = self.backend();
-        let spans = request.spans();
-        let body = match wire::body(&spans, &self.resource, backend.encoding, backend.gzip) {
-            Ok(body) => body,
-            Err(why) => return left(ExportError::NotWritten(why)),
-        };
         let mut random = SplitMix64::new(seed(request));
         let mut attempts = 0;
         loop {
@@ -185,12 +177,12 @@ impl Exporter {
                 return left(ExportError::Deadline { limit: budget.limit });
             }
             attempts += 1;
-            let (error, asked) = match self.client.post(body.clone()).await {
+            let (error, asked) = match self.client.post(request.spans()).await {
                 Answer::Taken(taken) if taken.rejected == 0 => {
                     return Outcome::Known(Fate::Arrived);
                 }
                 Answer::Taken(taken) => {
-                    let place = self.client.place.clone();
+                    let place = self.client.place().to_owned();
                     let (spans, said) = (taken.rejected, after_colon(&taken.message));
                     return unknown(ExportError::Rejected { place, spans, said });
                 }
@@ -234,6 +226,9 @@ fn add(fates: &mut BTreeMap<CallId, Fate>, request: &Request, fate: &Fate) {
 /// Different for each run and request: several loadcalls that were refused together do not come back together.
 fn seed(request: &Request) -> u64 {
     let span = request.0.first().and_then(|part| part.spans.first());
-    let bytes = span.into_iter().flat_map(|span| span.trace_id.iter().chain(&span.span_id));
-    bytes.fold(0, |seed, byte| seed.rotate_left(8) ^ u64::from(*byte))
+    let context = span.map(|of| &of.span.span_context);
+    let bytes = context
+        .into_iter()
+        .flat_map(|of| of.trace_id().to_bytes().into_iter().chain(of.span_id().to_bytes()));
+    bytes.fold(0, |seed, byte| seed.rotate_left(8) ^ u64::from(byte))
 }

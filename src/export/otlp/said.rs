@@ -1,32 +1,7 @@
-//! Spans as the body of a request: protobuf or JSON, as it is or with gzip.
+//! What a backend's answer says, protobuf or JSON.
 
-use std::io::Write as _;
-
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
-use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
-use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
-
-/// How messages are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    Protobuf,
-    Json,
-}
-
-impl Encoding {
-    pub const fn content_type(self) -> &'static str {
-        match self {
-            Self::Protobuf => "application/x-protobuf",
-            Self::Json => "application/json",
-        }
-    }
-}
 
 /// What an answer that took the spans says of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,55 +9,6 @@ pub(super) struct Taken {
     /// Spans that were rejected all the same.
     pub(super) rejected: u64,
     pub(super) message: String,
-}
-
-/// The body of a request.
-///
-/// # Errors
-/// Why there is none: a library that cannot write to memory.
-pub(super) fn body(
-    spans: &[Span],
-    resource: &[(String, String)],
-    encoding: Encoding,
-    gzip: bool,
-) -> Result<Vec<u8>, String> {
-    let scope = InstrumentationScope {
-        name: "loadcall".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        ..InstrumentationScope::default()
-    };
-    let request = ExportTraceServiceRequest {
-        resource_spans: vec![ResourceSpans {
-            resource: Some(Resource {
-                attributes: resource.iter().map(attribute).collect(),
-                ..Resource::default()
-            }),
-            scope_spans: vec![ScopeSpans {
-                scope: Some(scope),
-                spans: spans.to_vec(),
-                schema_url: String::new(),
-            }],
-            schema_url: String::new(),
-        }],
-    };
-    let plain = match encoding {
-        Encoding::Protobuf => request.encode_to_vec(),
-        Encoding::Json => serde_json::to_vec(&request).map_err(|e| e.to_string())?,
-    };
-    if !gzip {
-        return Ok(plain);
-    }
-    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
-    packed.write_all(&plain).and_then(|()| packed.finish()).map_err(|e| e.to_string())
-}
-
-fn attribute((key, value): &(String, String)) -> KeyValue {
-    let value = any_value::Value::StringValue(value.clone());
-    KeyValue {
-        key: key.clone(),
-        value: Some(AnyValue { value: Some(value) }),
-        ..KeyValue::default()
-    }
 }
 
 /// What the body of a 200 says. One that cannot be read says nothing: Langfuse answers with its own JSON.
