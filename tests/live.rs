@@ -15,6 +15,7 @@ mod live {
     pub(crate) mod cases;
     pub(crate) mod dial;
     pub(crate) mod scripted;
+    pub(crate) mod spans;
     pub(crate) mod stage;
     pub(crate) mod turns;
 }
@@ -36,6 +37,7 @@ use live::audio;
 use live::cases;
 use live::dial;
 use live::scripted;
+use live::spans;
 use live::stage::Stage;
 use live::turns;
 use std::process::ExitCode;
@@ -45,7 +47,11 @@ use std::sync::{Arc, OnceLock};
 pub(crate) type Case = (&'static str, fn(&Stage) -> Result<(), Failed>);
 
 /// Those that look at what happens, and not at how long it takes.
-const UNTIMED: [Case; 15] = [
+const UNTIMED: [Case; 16] = [
+    (
+        "an_agent_that_exports_elsewhere_goes_on_to",
+        spans::an_agent_that_exports_elsewhere_goes_on_to,
+    ),
     // The longest first, as they run beside each other.
     ("a_killed_agent_is_named", cases::a_killed_agent_is_named),
     ("calls_become_traces", cases::calls_become_traces),
@@ -78,7 +84,8 @@ const UNTIMED: [Case; 15] = [
 
 /// Those that compare what was measured with what was to be measured, or start an agent of their own, which takes both
 /// cores for seconds.
-const TIMED: [Case; 14] = [
+const TIMED: [Case; 15] = [
+    ("the_agents_spans_come_in_beside_its_calls", spans::the_agents_spans_come_in_beside_its_calls),
     ("reported_stages_are_the_injected_ones", cases::reported_stages_are_the_injected_ones),
     ("a_slower_llm_is_a_regression_and_named", cases::a_slower_llm_is_a_regression_and_named),
     ("a_slower_b_is_worse_and_the_same_b_is_not", cases::a_slower_b_is_worse_and_the_same_b_is_not),

@@ -5,6 +5,7 @@ mod export;
 mod instrument;
 mod night;
 mod overrides;
+mod receiver;
 mod server;
 mod starter;
 
@@ -12,6 +13,7 @@ pub(super) use export::ExportArgs;
 pub(super) use instrument::{AgentArgs, CalibrateArgs};
 pub(super) use night::{NightArgs, UpdateBaseline};
 pub(super) use overrides::{EnvArgs, OverrideArgs};
+pub(super) use receiver::{ForwardTo, Listen, ReceiverArgs};
 pub(super) use server::{KeyArgs, LangfuseArgs, ServerArgs, refuse_conflicts};
 pub(super) use starter::{CompletionsArgs, InitArgs, ManArgs};
 
@@ -401,6 +403,8 @@ pub(super) struct PlacingArgs {
     pub(super) overrides: OverrideArgs,
     #[command(flatten)]
     pub(super) server: ServerArgs,
+    #[command(flatten)]
+    pub(super) receiver: ReceiverArgs,
     #[command(flatten)]
     pub(super) langfuse: LangfuseArgs,
 }

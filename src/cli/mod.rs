@@ -29,6 +29,7 @@ mod man;
 mod noise;
 mod page;
 mod progress;
+mod receiver;
 mod recorded;
 mod report;
 mod run;

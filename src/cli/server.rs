@@ -129,10 +129,12 @@ impl Server {
         matches!(self, Self::Private { .. })
     }
 
+    /// Starts what is asked for; `more` goes into the environment of the user's agent.
     pub(super) async fn start(
         &self,
         folder: &Path,
         agent_name: &str,
+        more: Vec<(String, Secret)>,
         how: Verbosity,
     ) -> Result<(Site, Started), Failure> {
         let say = |text: &str| {
@@ -169,7 +171,7 @@ impl Server {
             Agent::Command { command, ready, timeout } => {
                 say(&format!("starting the agent: {command}"));
                 let (launch, log, timeout) = (&launch, &log, *timeout);
-                let variables = environment::of_files();
+                let variables = environment::of_files().into_iter().chain(more).collect();
                 let how =
                     AgentStart { launch, log, url, keys, variables, ready: ready.clone(), timeout };
                 Some(while_saying(DevAgent::start_with(command, how), ready, timeout, say).await)

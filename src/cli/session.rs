@@ -5,6 +5,7 @@ use super::exit;
 use super::failure::Failure;
 use super::loaded::LoadedScenario;
 use super::progress::Progress;
+use super::receiver::Receiving;
 use super::server::{Server, ServerFacts, Site, Started};
 use super::stop::{self, Stop};
 use super::terminal::eprint_line;
@@ -13,10 +14,11 @@ use super::{PlacingArgs, audio, calibrations, environment, files, machine, trace
 use crate::audio::opus;
 use crate::call::access::{Access, Gate};
 use crate::call::config::CallConfig;
+use crate::call::traced::traced;
 use crate::clock::Clock;
 use crate::plan::{Plan, Schedule, TargetId, Targets};
 use crate::record::audio::tape::Taping;
-use crate::record::{self, Arm, RunHead};
+use crate::record::{self, Arm, CallId, RunHead};
 use crate::room::end_state::EndStates;
 use crate::room::packets::packet;
 use crate::room::start::Start;
@@ -94,6 +96,7 @@ pub(super) struct RunSession<'a> {
     facts: ServerFacts,
     /// Of all calls, whose memory for it is one.
     taping: Option<Taping>,
+    receiving: Option<Receiving>,
 }
 
 /// The calls to one agent that are about to be placed.
@@ -114,12 +117,14 @@ impl<'a> RunSession<'a> {
         bars: &'a MultiProgress,
     ) -> Result<Self, Failure> {
         let scenario = &loaded.scenario;
+        let receiving = Receiving::start(args, folder)?;
+        let variables = receiving.as_ref().map(Receiving::agent_variables).unwrap_or_default();
         let runtime = machine::runtime(Some(scenario.load().at_a_time().into()))?;
         let began = runtime.block_on(async {
             let stop = stop::signals()?;
             let mut stopped = stop.first.clone();
             tokio::select! {
-                started = server.start(folder, &scenario.agent().name, args.verbosity()) => {
+                started = server.start(folder, &scenario.agent().name, variables, args.verbosity()) => {
                     let (site, started) = started?;
                     Ok((site, started, stop))
                 }
@@ -136,7 +141,7 @@ impl<'a> RunSession<'a> {
         let facts = ServerFacts::new(args.server.server_info || server.is_private());
         let (runtime, started) = (Some(runtime), Some(started));
         let taping = audio::taping(args.keep_audio);
-        Ok(Self { args, loaded, bars, runtime, started, site, stop, facts, taping })
+        Ok(Self { args, loaded, bars, runtime, started, site, stop, facts, taping, receiving })
     }
 
     /// The server that whoever names none is called on.
@@ -211,10 +216,16 @@ impl<'a> RunSession<'a> {
         let mut progress = Progress::start(self.bars, plan, scenario, names, how);
         let mut sinks: Vec<&mut dyn Sink> = vec![&mut progress];
         sinks.extend(open.iter_mut().map(|run| &mut run.recorder as &mut dyn Sink));
+        if let Some(receiving) = &self.receiving {
+            receiving.begin();
+        }
         place(&configs, &plan, &mut sinks, self.stop.second.clone()).await;
         let mut folders = Vec::new();
         for run in open {
             folders.push(self.end(run).await?);
+        }
+        if let Some(receiving) = &self.receiving {
+            receiving.collect(&folders, &self.stop).await;
         }
         folders.try_into().map_err(|_| Failure::internal("a run has as many folders as agents"))
     }
@@ -227,7 +238,7 @@ impl<'a> RunSession<'a> {
         calls: u32,
         clock: Clock,
     ) -> Result<OpenRun, Failure> {
-        let access = access(&target)?;
+        let access = access(&target, self.args.receiver.traceparent)?;
         let server = match target.site.endpoint() {
             Some(endpoint) => {
                 endpoint.probe().await.map_err(|why| url::unusable(&why))?;
@@ -314,10 +325,13 @@ fn server_url(target: &Target) -> String {
 
 /// How the callers of a run get into their rooms: environment variables that the scenario refers to are resolved here and
 /// nowhere else.
-fn access(target: &Target) -> Result<Access, Failure> {
+fn access(target: &Target, traceparent: bool) -> Result<Access, Failure> {
     let lookup = environment::variable;
     let scenario = &target.scenario;
     let metadata = resolve_metadata(scenario, lookup)?;
+    if traceparent {
+        check_traced(scenario, &metadata)?;
+    }
     let variables =
         Variables::collect(scenario.referring_texts(), lookup).map_err(Failure::usage)?;
     let gate = match (scenario.dispatch(), &target.site) {
@@ -333,7 +347,32 @@ fn access(target: &Target) -> Result<Access, Failure> {
         }
     };
     let end_states = end_states(scenario, &variables)?;
-    Ok(Access { gate, metadata, variables, end_states })
+    Ok(Access { gate, metadata, traceparent, variables, end_states })
+}
+
+/// Whether the metadata can hold the trace of each call.
+fn check_traced(scenario: &Scenario, metadata: &Secret) -> Result<(), Failure> {
+    if scenario.dispatch().is_some() {
+        return Err(Failure::usage(
+            "--traceparent goes into the metadata of a dispatch, and here a start endpoint sends the agent",
+        )
+        .hint("leave --traceparent out"));
+    }
+    if scenario.agent().name.is_empty() {
+        return Err(Failure::usage(
+            "--traceparent reaches only an agent that is dispatched by name",
+        )
+        .hint("add `agent: {name: …}` to the scenario: automatic dispatch passes no metadata on"));
+    }
+    let example = record::traceparent("", CallId(0));
+    let with = traced(metadata.expose(), &example).map_err(Failure::usage)?;
+    if with.len() > MAX_BYTES {
+        return Err(Failure::usage(format!(
+            "the agent's metadata has {} bytes with the traceparent; the limit is {MAX_BYTES}",
+            with.len()
+        )));
+    }
+    Ok(())
 }
 
 fn end_states(
