@@ -86,6 +86,7 @@ fn run(offs: &[i64]) -> (Run, Vec<Truth>) {
         seed: 1,
         server_url: String::new(),
         langfuse_url: None,
+        agent_started: false,
         server: None,
         host: Host { os: "linux".into(), cpus: 2 },
         calibration: None,

@@ -254,6 +254,7 @@ fn head(args: &CalibrateArgs, prepared: &Prepared, endpoint: &Endpoint) -> RunHe
         seed: args.seed,
         server_url: endpoint.url.clone(),
         langfuse_url: None,
+        agent_started: false,
         server: None,
         host: machine::host(),
         calibration: None,

@@ -298,6 +298,7 @@ impl<'a> RunSession<'a> {
             seed: self.args.seed,
             server_url: server_url(target),
             langfuse_url: None,
+            agent_started: self.args.server.agent_command.is_some(),
             server,
             host: machine::host(),
             calibration: calibrations::of_this_machine(target.scenario.load()),

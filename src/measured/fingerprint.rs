@@ -1,17 +1,25 @@
 //! What a run was of, so that like is compared with like.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::record::{ClipFact, MetadataDigest, RunHead};
 use crate::scenario::metadata::refers;
-use crate::scenario::{Act, Anchor, CallerKind, Expect, Load, Rpc, Scenario, Signals};
+use crate::scenario::{
+    Act, Anchor, CallerKind, Expect, Listening, Load, Rpc, Scenario, Signals, Wildcard,
+};
 use crate::turn::Analysis;
 
 /// The format since which the metrics are defined as they are now. Values of another definition are not
 /// compared with today's.
 pub(super) const DEFINITION: u32 = 4;
+
+/// Keys of the scenario that make values others when they change.
+pub(crate) const SPEECH_GAP: &str = "turn_taking.speech_gap";
+pub(crate) const IDENTITY: &str = "agent.identity";
+pub(crate) const TRACKS: &str = "agent.tracks";
 
 /// What was run. Thresholds, the baseline rule and the number of calls are not in it: they do not
 /// change what is measured.
@@ -41,6 +49,9 @@ pub struct Fingerprint {
     /// The models it used: `llm openai/gpt-5`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub models: BTreeSet<String>,
+    /// What tells turns apart and whose voice counts, by the key of the scenario; empty in files of before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hearing: BTreeMap<String, String>,
     /// Host of the LiveKit server.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub server: String,
@@ -103,6 +114,7 @@ impl Fingerprint {
                 .map(|(name, all)| (name.clone(), joined(all)))
                 .collect(),
             models: seen.models.clone(),
+            hearing: hearing(scenario),
             server: host(&head.server_url).to_owned(),
             server_version: server.map(|s| s.version.clone()).unwrap_or_default(),
             server_region: server.map(|s| s.region.clone()).unwrap_or_default(),
@@ -116,6 +128,45 @@ impl Fingerprint {
             host: format!("{}, {} cpus", head.host.os, head.host.cpus),
         }
     }
+}
+
+/// The kinds of models that decide turns, as usage names them, and what they are for people.
+pub(crate) const TURN_MODELS: [(&str, &str); 2] =
+    [("eot", "end-of-turn model"), ("interruption", "interruption model")];
+
+impl Fingerprint {
+    /// The models of a kind, as `livekit/turn-detector-v1`; `None` where the usage shows none, which does not mean that
+    /// there is none: it shows those that were asked.
+    pub fn models_of(&self, kind: &str) -> Option<String> {
+        let of_kind =
+            self.models.iter().filter_map(|model| model.strip_prefix(kind)?.strip_prefix(' '));
+        let all: BTreeSet<String> = of_kind.map(str::to_owned).collect();
+        (!all.is_empty()).then(|| joined(&all))
+    }
+}
+
+/// How the caller hears: the same calls, heard otherwise, give other values.
+fn hearing(scenario: &Scenario) -> BTreeMap<String, String> {
+    let taking = scenario.turn_taking();
+    let ms = |length: Duration| format!("{} ms", length.as_millis());
+    let mut all = BTreeMap::from([
+        (SPEECH_GAP.to_owned(), ms(taking.speech_gap)),
+        ("turn_taking.busy_limit".to_owned(), ms(taking.busy_limit)),
+        ("turn_taking.awkward_silence".to_owned(), ms(taking.awkward_silence)),
+        (
+            "turn_taking.awkward_silence_with_tools".to_owned(),
+            ms(taking.awkward_silence_with_tools),
+        ),
+    ]);
+    let Listening { identity, tracks } = &scenario.agent().listening;
+    if let Some(identity) = identity {
+        all.insert(IDENTITY.to_owned(), identity.as_str().to_owned());
+    }
+    if !tracks.is_empty() {
+        let names: Vec<&str> = tracks.iter().map(Wildcard::as_str).collect();
+        all.insert(TRACKS.to_owned(), names.join(", "));
+    }
+    all
 }
 
 /// The metadata the agent was dispatched with: that of its side in an A/B run, else the scenario's.
@@ -266,6 +317,21 @@ mod tests {
             of(&format!("dispatch: {{http: {{url: \"http://h\", body: {body}, room: $.r}}}}"))
         };
         assert_eq!(start("{a: 1}").changes(&start("{a: 2}")).len(), 1);
+    }
+
+    #[test]
+    fn how_the_caller_hears_is_kept_by_key() {
+        let of = |text: &str| {
+            let head = "version: 1\nname: a\nturns: [{id: b, silence: 1s}]\n";
+            hearing(&crate::scenario::testing::parsed(&format!("{head}{text}\n")))
+        };
+        let usual = of("");
+        assert_eq!(usual.len(), 4);
+        let other = of(
+            "turn_taking: {speech_gap: 900ms}\nagent: {name: x, identity: bot-*, tracks: [voice, tts]}",
+        );
+        assert_eq!(other[SPEECH_GAP], "900 ms");
+        assert_eq!((other[IDENTITY].as_str(), other[TRACKS].as_str()), ("bot-*", "voice, tts"));
     }
 
     #[test]

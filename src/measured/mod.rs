@@ -12,7 +12,7 @@ pub use file::{MAX_BYTES, MeasuredError};
 pub use fingerprint::{Fingerprint, StepPrint, agent_metadata};
 
 pub(crate) use file::{Kind, parse, write};
-pub(crate) use fingerprint::joined;
+pub(crate) use fingerprint::{IDENTITY, SPEECH_GAP, TRACKS, TURN_MODELS, joined};
 pub(crate) use kept::compact;
 #[cfg(test)]
 pub(crate) use lines::text;

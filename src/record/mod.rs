@@ -55,6 +55,9 @@ pub struct RunHead {
     /// The Langfuse that the calls' traces go to, without credentials; `None` when none are sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub langfuse_url: Option<String>,
+    /// Whether loadcall started the agent itself, with a command of the user's.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub agent_started: bool,
     /// What the server is; `None` when it did not say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,
@@ -65,6 +68,11 @@ pub struct RunHead {
     /// Set when this is one side of an A/B run; absent in a run of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arm: Option<Arm>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A clip as it was played.

@@ -15,6 +15,7 @@ pub(crate) fn head() -> RunHead {
         seed: 7,
         server_url: "ws://127.0.0.1:7880".into(),
         langfuse_url: None,
+        agent_started: false,
         server: None,
         host: Host { os: "linux".into(), cpus: 2 },
         calibration: None,

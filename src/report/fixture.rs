@@ -197,6 +197,7 @@ pub(crate) fn run(calls: Vec<CallRecord>) -> Run {
             seed: 1,
             server_url: "ws://127.0.0.1:7880".to_owned(),
             langfuse_url: None,
+            agent_started: false,
             server: None,
             host: Host { os: "linux".to_owned(), cpus: 2 },
             calibration: None,

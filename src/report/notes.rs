@@ -16,6 +16,9 @@ const NAMED: usize = 3;
 /// An agent that reports so much more than was heard counts from elsewhere than the caller. Milliseconds.
 const MORE_THAN_HEARD_MS: f64 = 50.0;
 
+/// The end-of-turn model of livekit-agents that runs within the worker.
+const LOCAL_DETECTOR: &str = "turn-detector-v1-mini";
+
 /// The notes of a run. What bears on the verdict is among its reasons instead.
 pub(super) fn notes(run: &Analysis, steps: &[StepLine]) -> Vec<String> {
     let seen = &run.seen;
@@ -43,6 +46,7 @@ pub(super) fn notes(run: &Analysis, steps: &[StepLine]) -> Vec<String> {
     if !is_ours {
         constants(&mut notes, &run.measures);
     }
+    turn_detector(&mut notes, run);
     false_interruptions(&mut notes, run);
     if seen.stalled > 0 {
         notes.push(format!("the agent's audio stalled for two seconds in {}", calls(seen.stalled)));
@@ -340,6 +344,19 @@ fn false_interruptions(notes: &mut Vec<String>, run: &Analysis) {
     let n = run.turns().filter(|turn| turn.false_interruption).count();
     if n > 0 {
         notes.push(format!("{} reported by the agent", count(n, "false interruption")));
+    }
+}
+
+/// The end-of-turn model that livekit-agents takes where it is not hosted, in an agent of ours: deployed elsewhere it may
+/// be another agent.
+fn turn_detector(notes: &mut Vec<String>, run: &Analysis) {
+    let is_local = |model: &String| model.starts_with("eot ") && model.ends_with(LOCAL_DETECTOR);
+    if run.head.agent_started && run.seen.models.iter().any(is_local) {
+        notes.push(format!(
+            "{LOCAL_DETECTOR} decided when the caller's turns had ended, as in an agent on servers of your own; on LiveKit \
+             Cloud the same agent takes turn-detector-v1 and adaptive interruption unless it names others. \
+             LIVEKIT_DEV_MODE=1 and the keys of a Cloud project in its environment measure those (docs/agents.md)",
+        ));
     }
 }
 

@@ -177,6 +177,7 @@ pub(crate) fn run(run_id: &str, calls: Vec<CallRecord>, scenario: &Scenario) -> 
             seed: 1,
             server_url: "ws://127.0.0.1:7880".to_owned(),
             langfuse_url: None,
+            agent_started: false,
             server: None,
             host: Host { os: "linux".to_owned(), cpus: 2 },
             calibration: None,

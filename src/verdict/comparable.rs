@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::measured::{Fingerprint, StepPrint, joined};
+use crate::measured::{Fingerprint, IDENTITY, SPEECH_GAP, StepPrint, TRACKS, TURN_MODELS, joined};
 use crate::record::{KeyChange, MetadataDigest};
 
 /// Longest value of a difference that is printed whole, in characters.
@@ -78,6 +78,7 @@ fn differences(baseline: &Fingerprint, run: &Fingerprint) -> (Vec<Difference>, V
         differ("start endpoint", &baseline.start, &run.start),
         differ("concurrency", &concurrency(baseline), &concurrency(run)),
     ];
+    let (heard_otherwise, limits) = hearing_differences(baseline, run);
     let slight = [
         differ("loadcall version", &baseline.loadcall_version, &run.loadcall_version),
         differ("caller's host", &baseline.host, &run.host),
@@ -90,9 +91,31 @@ fn differences(baseline: &Fingerprint, run: &Fingerprint) -> (Vec<Difference>, V
         .chain(metadata("agent metadata", |of| &of.agent_metadata))
         .chain(metadata("the scenario's", |of| &of.calling))
         .chain(reported_differences(baseline, run))
+        .chain(limits)
         .chain(slight.into_iter().flatten())
         .collect();
-    (grave.into_iter().flatten().collect(), slight)
+    (grave.into_iter().flatten().chain(heard_otherwise).collect(), slight)
+}
+
+/// Differences in how the caller heard, where both are on record: another end of speech or another voice makes other
+/// values of the same sound; the other limits only move when something counts as stuck or awkward.
+fn hearing_differences(
+    baseline: &Fingerprint,
+    run: &Fingerprint,
+) -> (Vec<Difference>, Vec<Difference>) {
+    if baseline.hearing.is_empty() || run.hearing.is_empty() {
+        return (Vec::new(), Vec::new());
+    }
+    let keys: BTreeSet<&String> = baseline.hearing.keys().chain(run.hearing.keys()).collect();
+    let of = |print: &Fingerprint, key: &str| print.hearing.get(key).cloned().unwrap_or_default();
+    let changed = keys.into_iter().filter_map(|key| {
+        let difference = differ(&format!("`{key}`"), &of(baseline, key), &of(run, key))?;
+        Some((key.as_str(), difference))
+    });
+    let (grave, slight): (Vec<_>, Vec<_>) =
+        changed.partition(|(key, _)| [SPEECH_GAP, IDENTITY, TRACKS].contains(key));
+    let only = |all: Vec<(&str, Difference)>| all.into_iter().map(|(_, it)| it).collect();
+    (only(grave), only(slight))
 }
 
 /// Differences in what agent and server report of themselves, where both sides report it.
@@ -109,8 +132,14 @@ fn reported_differences(baseline: &Fingerprint, run: &Fingerprint) -> Vec<Differ
             differ(&format!("agent option `{name}`"), &of(baseline, name), &of(run, name))
         }));
     }
+    // Models that decide turns are known only where they were asked.
+    for (kind, what) in TURN_MODELS {
+        if let (Some(old), Some(new)) = (baseline.models_of(kind), run.models_of(kind)) {
+            all.extend(differ(what, &old, &new));
+        }
+    }
     if both(baseline.models.is_empty(), run.models.is_empty()) {
-        all.extend(differ("models", &joined(&baseline.models), &joined(&run.models)));
+        all.extend(differ("models", &other_models(baseline), &other_models(run)));
     }
     for (what, old, new) in [
         ("server", &baseline.server, &run.server),
@@ -122,6 +151,16 @@ fn reported_differences(baseline: &Fingerprint, run: &Fingerprint) -> Vec<Differ
         }
     }
     all
+}
+
+/// The models that do not decide turns.
+fn other_models(print: &Fingerprint) -> String {
+    let decides = |model: &str| {
+        TURN_MODELS
+            .iter()
+            .any(|(kind, _)| model.strip_prefix(kind).is_some_and(|m| m.starts_with(' ')))
+    };
+    joined(&print.models.iter().filter(|model| !decides(model)).cloned().collect())
 }
 
 /// Whether two runs may be compared, and what differs all the same.

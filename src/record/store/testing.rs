@@ -50,6 +50,7 @@ fn head(calls: u32, turns: u32, seed: u64) -> RunHead {
         seed,
         server_url: "ws://127.0.0.1:7880".to_owned(),
         langfuse_url: None,
+        agent_started: false,
         server: None,
         host: Host { os: "linux".to_owned(), cpus: 2 },
         calibration: None,

@@ -111,6 +111,11 @@ fn facts(report: &Report, print: &Fingerprint) -> Vec<(&'static str, String)> {
     let head = &report.judged.analysis.head;
     let options = print.agent_options.iter().map(|(name, value)| format!("{name} {value}"));
     let joined = |of: Vec<String>| of.join(", ");
+    // Usage shows the models that were asked: one that is missing is unknown, not none.
+    let decided_by = |kind| match print.models_of(kind) {
+        None if !print.models.is_empty() => "unknown".to_owned(),
+        models => models.unwrap_or_default(),
+    };
     vec![
         ("run", head.run_id.clone()),
         ("began", head.started_at.clone()),
@@ -119,6 +124,8 @@ fn facts(report: &Report, print: &Fingerprint) -> Vec<(&'static str, String)> {
         ("start endpoint", print.start.clone()),
         ("agent SDK", print.agent_sdk.clone().unwrap_or_default()),
         ("models", joined(print.models.iter().cloned().collect())),
+        ("end-of-turn model", decided_by("eot")),
+        ("interruption model", decided_by("interruption")),
         ("agent options", joined(options.collect())),
         ("server", head.server_url.clone()),
         ("server version", print.server_version.clone()),

@@ -1,5 +1,7 @@
 use super::super::Report;
-use crate::record::{CallRecord, Observation, Outcome, ReportedMetrics, SessionEvent, Stamped};
+use crate::record::{
+    CallRecord, ModelUsage, Observation, Outcome, ReportedMetrics, SessionEvent, Stamped,
+};
 use crate::scenario::Scenario;
 use crate::turn::analyse;
 use crate::turn::testing::*;
@@ -92,4 +94,25 @@ fn what_cannot_be_told_is_said_once_and_above_all() {
     let hidden = "4 of 4 expected texts and tools could not be checked; the notes say why";
     assert!(reasons.iter().any(|reason| reason == hidden), "{reasons:?}");
     assert_eq!((report.content.cannot_tell, report.content.all()), (4, 4));
+}
+
+#[test]
+fn an_agent_of_ours_that_is_another_one_in_the_cloud_is_pointed_out() {
+    let of = |model: &str, is_ours: bool| {
+        let (kind, provider) = ("eot".to_owned(), "livekit".to_owned());
+        let models =
+            vec![ModelUsage { kind, provider, model: model.to_owned(), counts: Vec::new() }];
+        let call = answered(0, e2e(900.0), &[session(7_000, SessionEvent::Usage { models })]);
+        let scenario = scenario(vec![ask("hours")]);
+        let mut run = run("r", vec![call], &scenario);
+        run.head.agent_started = is_ours;
+        let analysis = analyse(&run, &scenario);
+        let notes =
+            Report::new(Judged::judge((scenario, analysis), None, Mismatch::Refuse, 1)).notes;
+        has(&notes, "LIVEKIT_DEV_MODE=1")
+    };
+    assert!(of("turn-detector-v1-mini", true));
+    // What is deployed is what it is.
+    assert!(!of("turn-detector-v1-mini", false));
+    assert!(!of("turn-detector-v1", true));
 }

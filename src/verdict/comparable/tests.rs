@@ -85,3 +85,62 @@ fn another_version_of_the_server_is_shown_where_both_are_known() {
     assert_eq!(compared(&on("1.9.0"), &on("1.9.0")), Ok(Vec::new()));
     assert_eq!(compared(&told(&["0.5"], "gpt-5"), &on("1.13.5")), Ok(Vec::new()));
 }
+
+/// A run whose agent's usage names these models.
+fn using(models: &[(&str, &str)]) -> Run {
+    let usage = |(kind, model): &(&str, &str)| ModelUsage {
+        kind: (*kind).to_owned(),
+        provider: "livekit".to_owned(),
+        model: (*model).to_owned(),
+        counts: Vec::new(),
+    };
+    let models = models.iter().map(usage).collect();
+    let log = [connected(0), session(20, SessionEvent::Usage { models })].concat();
+    run("r", vec![call(0, log, 1_000, Outcome::Answered)], &two_questions())
+}
+
+#[test]
+fn the_models_that_decide_turns_are_compared_where_both_are_known() {
+    let (local, hosted) = (("eot", "turn-detector-v1-mini"), ("eot", "turn-detector-v1"));
+    let adaptive = ("interruption", "adaptive");
+    let llm = ("llm", "x");
+    let shown = "end-of-turn model: livekit/turn-detector-v1-mini → livekit/turn-detector-v1";
+    assert_eq!(
+        compared(&using(&[llm, local]), &using(&[llm, hosted, adaptive])),
+        Ok(vec![shown.to_owned()])
+    );
+    // A detector that was never asked is not known to be another.
+    assert_eq!(compared(&using(&[llm, local]), &using(&[llm])), Ok(Vec::new()));
+    let of = |run: &Run| print(run).0;
+    assert_eq!(
+        of(&using(&[adaptive])).models_of("interruption").as_deref(),
+        Some("livekit/adaptive")
+    );
+    assert_eq!(of(&using(&[llm])).models_of("eot"), None);
+}
+
+#[test]
+fn what_is_heard_otherwise_is_not_compared_unless_allowed() {
+    let hearing = |changes: &[(&str, &str)]| {
+        let (mut print, steps) = print(&told(&["0.5"], "gpt-5"));
+        for (key, value) in changes {
+            print.hearing.insert((*key).to_owned(), (*value).to_owned());
+        }
+        (print, steps)
+    };
+    let of = |old: &(Fingerprint, Vec<StepPrint>), new: &(Fingerprint, Vec<StepPrint>)| {
+        comparable((&old.0, &old.1), (&new.0, &new.1))
+    };
+    let usual = hearing(&[]);
+    for (key, value) in [(SPEECH_GAP, "900 ms"), (IDENTITY, "bot-*"), (TRACKS, "voice")] {
+        let blocked = of(&usual, &hearing(&[(key, value)])).unwrap_err();
+        assert!(blocked.to_string().contains(&format!("`{key}`: ")), "{blocked}");
+        assert_eq!(blocked.allowed(Mismatch::Allow).map(|all| all.len()), Ok(1));
+    }
+    let limits = of(&usual, &hearing(&[("turn_taking.busy_limit", "1 ms")])).unwrap();
+    assert_eq!(limits[0].to_string(), "`turn_taking.busy_limit`: 30000 ms → 1 ms");
+    // A baseline of before this was on record.
+    let mut before = hearing(&[]);
+    before.0.hearing.clear();
+    assert_eq!(of(&before, &hearing(&[(SPEECH_GAP, "900 ms")])), Ok(Vec::new()));
+}
