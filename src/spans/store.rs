@@ -151,7 +151,8 @@ pub fn read(folder: &Path, wanted: impl Fn(&AgentSpan) -> bool) -> Result<Found,
     let mut lines = BufReader::new(files::open(&path).map_err(open)?);
     let (mut found, mut line, mut buffer, mut bytes) = (Found::default(), 0, Vec::new(), 0);
     loop {
-        (buffer.clear(), line += 1);
+        buffer.clear();
+        line += 1;
         let read = lines.by_ref().take(MAX_LINE + 1).read_until(b'\n', &mut buffer);
         let read = read.map_err(|e| open(e.into()))? as u64;
         bytes += read;

@@ -10,7 +10,7 @@ pub(in crate::cli) struct ReceiverArgs {
     /// 4318; off takes none. Beside --agent-command they are taken at a free port, and the agent is told.
     #[arg(long, value_name = "ADDR", value_parser = listen)]
     pub(in crate::cli) otlp_receiver: Option<Listen>,
-    /// Pass on the spans when the calls are over: otlp (to OTEL_EXPORTER_OTLP_ENDPOINT, with its headers)
+    /// Pass on the spans when the calls are over: otlp (to `OTEL_EXPORTER_OTLP_ENDPOINT`, with its headers)
     /// or langfuse (with its keys).
     #[arg(long, value_name = "WHERE", value_enum)]
     pub(in crate::cli) otlp_forward: Option<ForwardTo>,
