@@ -8,5 +8,6 @@ mod span;
 pub mod store;
 pub mod langfuse;
 pub mod timeline;
+pub mod sessions;
 
 pub use span::{AgentSpan, Value};
