@@ -7,6 +7,7 @@ mod night;
 mod overrides;
 mod receiver;
 mod server;
+mod sessions;
 mod starter;
 
 pub(super) use export::ExportArgs;
@@ -15,6 +16,7 @@ pub(super) use night::{NightArgs, UpdateBaseline};
 pub(super) use overrides::{EnvArgs, OverrideArgs};
 pub(super) use receiver::{ForwardTo, Listen, ReceiverArgs};
 pub(super) use server::{KeyArgs, LangfuseArgs, ServerArgs, refuse_conflicts};
+pub(super) use sessions::{SessionsArgs, SessionsFormat};
 pub(super) use starter::{CompletionsArgs, InitArgs, ManArgs};
 
 use super::check::CheckFormat;
@@ -154,6 +156,9 @@ pub(super) enum Command {
     /// backends that are set later. What a backend has acknowledged is not sent again.
     #[command(after_help = examples::EXPORT)]
     Export(ExportArgs),
+    /// Show the production sessions of an agent in Langfuse as distributions, beside simulated calls.
+    #[command(after_help = examples::SESSIONS)]
+    Sessions(Box<SessionsArgs>),
     /// Print a script that completes commands and flags in a shell.
     #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArgs),

@@ -37,6 +37,7 @@ mod scenarios;
 mod schema;
 mod server;
 mod session;
+mod sessions;
 mod spec;
 mod stop;
 mod supervise;
@@ -110,6 +111,7 @@ pub fn main() -> ExitCode {
             }
         }
         Command::Export(args) => export::export(&args),
+        Command::Sessions(args) => sessions::sessions(&args),
         Command::Completions(args) => completions::completions(args.shell),
         Command::Man(args) => man::man(&args.folder),
         Command::Supervise { program } => supervise::supervise(&program),

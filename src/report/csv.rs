@@ -193,20 +193,20 @@ fn more(turn: &Turn) -> [String; 9] {
     ]
 }
 
-struct Table<W: Write>(::csv::Writer<W>);
+pub(super) struct Table<W: Write>(::csv::Writer<W>);
 
 impl<W: Write> Table<W> {
-    fn begin<'a>(out: W, columns: impl Iterator<Item = &'a str>) -> io::Result<Self> {
+    pub(super) fn begin<'a>(out: W, columns: impl Iterator<Item = &'a str>) -> io::Result<Self> {
         let mut writer = ::csv::Writer::from_writer(out);
         writer.write_record(columns).map_err(as_io)?;
         Ok(Self(writer))
     }
 
-    fn row(&mut self, cells: impl IntoIterator<Item = String>) -> io::Result<()> {
+    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) -> io::Result<()> {
         self.0.write_record(cells).map_err(as_io)
     }
 
-    fn end(mut self) -> io::Result<()> {
+    pub(super) fn end(mut self) -> io::Result<()> {
         self.0.flush()
     }
 }
@@ -218,13 +218,13 @@ fn as_io(error: ::csv::Error) -> io::Error {
 }
 
 /// Milliseconds to the microsecond; empty where there are none.
-fn number(ms: Option<f64>) -> String {
+pub(super) fn number(ms: Option<f64>) -> String {
     ms.filter(|ms| ms.is_finite()).map_or(String::new(), |ms| format!("{ms:.3}"))
 }
 
 /// A text of others. A spreadsheet takes what begins like a formula for one, and the log of a job on GitHub a line
 /// that begins with `::…::` for a command, unless an apostrophe stands before it.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
     let text = clipped(&safe(text), LIMIT);
     let begin = text.trim_start();

@@ -20,6 +20,7 @@ pub mod junit;
 pub mod annotations;
 pub mod openmetrics;
 pub mod csv;
+pub mod sessions;
 pub mod html;
 
 #[cfg(test)]

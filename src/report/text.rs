@@ -17,6 +17,7 @@ pub mod paired;
 pub mod several;
 pub mod trace;
 pub mod calibration;
+pub mod sessions;
 
 pub(crate) use page::{Page, Tone};
 

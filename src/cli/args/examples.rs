@@ -112,6 +112,12 @@ Examples:
   loadcall export --env-file .env.local reports/latest
   loadcall export --again reports/latest";
 
+pub(super) const SESSIONS: &str = "\
+Examples:
+  loadcall sessions --since 24h --name front-desk
+  loadcall sessions --since 7d --scenario greeting.yaml --resume week.json
+  loadcall sessions --environment production --format csv > sessions.csv";
+
 pub(super) const COMPLETIONS: &str = "\
 Examples:
   loadcall completions bash > ~/.local/share/bash-completion/completions/loadcall

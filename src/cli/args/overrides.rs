@@ -72,6 +72,11 @@ impl Cli {
                 args.langfuse.complete();
                 Ok(())
             }
+            Command::Sessions(args) => {
+                args.env.load()?;
+                args.langfuse.complete();
+                Ok(())
+            }
             Command::Calibrate(_)
             | Command::Schema
             | Command::Compare { .. }
