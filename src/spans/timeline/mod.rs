@@ -9,34 +9,27 @@ mod stages;
 mod path;
 mod align;
 mod join;
-mod lines;
+mod line;
+mod call;
 mod ours;
+mod lines;
 mod totals;
 mod belongs;
 
 pub use align::{Aligned, Apart};
 pub use belongs::Wanted;
+pub use call::Call;
 pub use exchange::Claims;
-pub use lines::{Axis, Row, Source, TurnLine, Went};
+pub use line::{Axis, Row, Source, TurnLine, Went};
 pub use path::{Breakdown, Share};
 pub use stages::{Facts, What};
 pub use totals::{Bottleneck, Totals};
 
 use serde::Serialize;
 
-use crate::record::RunHead;
 use crate::spans::AgentSpan;
-use crate::turn::{CallFacts, Lanes};
 use ours::Ours;
 use tree::Tree;
-
-/// A call as it was heard.
-#[derive(Debug, Clone, Copy)]
-pub struct Call<'a> {
-    pub head: &'a RunHead,
-    pub facts: &'a CallFacts,
-    pub lanes: &'a Lanes,
-}
 
 /// A call, or a session that nobody of ours called, in the order of time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -99,7 +92,7 @@ impl Timeline {
     pub fn of_session(spans: &[AgentSpan]) -> Self {
         let tree = Tree::new(spans);
         let exchanges = exchange::exchanges(&tree);
-        let began = began(i128::from(tree.origin_ns));
+        let began = call::moment(i128::from(tree.origin_ns));
         let length = tree.nodes.iter().map(|node| node.until).fold(0.0, f64::max);
         let turns = lines::alone(&tree, &exchanges);
         Self::new(Sides::Reported, began, length, turns, Totals::of(&tree))
@@ -133,28 +126,6 @@ impl Timeline {
         });
         turns
     }
-}
-
-impl Call<'_> {
-    /// When it was dialled: nanoseconds since 1970 by our wall clock.
-    fn wall_ns(self) -> Option<u64> {
-        let start: jiff::Timestamp = self.head.started_at.parse().ok()?;
-        let ns = start.as_nanosecond() + i128::from(self.facts.dialled.micros()) * 1_000;
-        u64::try_from(ns).ok()
-    }
-
-    fn began(self) -> Option<String> {
-        began(i128::from(self.wall_ns()?))
-    }
-
-    fn length_ms(self) -> f64 {
-        self.facts.ended.ms_since(self.facts.dialled)
-    }
-}
-
-fn began(ns: i128) -> Option<String> {
-    let at = jiff::Timestamp::from_nanosecond(ns).ok()?;
-    Some(format!("{at:.3}"))
 }
 
 #[cfg(test)]

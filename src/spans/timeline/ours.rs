@@ -1,9 +1,9 @@
 //! The heard side of a timeline.
 
-use super::Call;
 use super::align::Edges;
+use super::call::Call;
 use super::join::Heard;
-use super::lines::{Axis, Row, Source, TurnLine, Went};
+use super::line::{Axis, Row, Source, TurnLine, Went};
 use super::path::Breakdown;
 use super::stages::{Facts, What};
 use crate::time::Offset;

@@ -78,6 +78,25 @@ impl Breakdown {
         Some(Self { total_ms, heard: heard_ms.is_some(), shares })
     }
 
+    /// How much later than we the agent took the caller's speech for ended, where its state tells that.
+    pub(super) fn noticed_late(&self) -> Option<f64> {
+        let late = Part::EndNoticedLate.name();
+        self.shares.iter().find(|share| share.part == late).map(|share| share.ms)
+    }
+
+    /// With that told apart from what is unattributed.
+    #[must_use]
+    pub(super) fn with_noticed_late(mut self, late_ms: Option<f64>) -> Self {
+        let unattributed = Part::Unattributed.name();
+        let place = self.shares.iter().position(|share| share.part == unattributed);
+        if let (Some(ms), Some(at)) = (late_ms, place) {
+            self.shares[at].ms -= ms;
+            let late = Share { part: Part::EndNoticedLate.name(), ms, claimed: true };
+            self.shares.insert(0, late);
+        }
+        self
+    }
+
     /// By what the agent reported in the call, without spans.
     pub(super) fn of_turn(turn: &Turn) -> Option<Self> {
         let path = turn.path()?;

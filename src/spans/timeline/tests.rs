@@ -1,8 +1,8 @@
-use super::testing::{Session, Talk, ZERO_NS, s, text};
+use super::testing::{Session, Talk, ZERO_NS, text};
 use super::*;
 use crate::record::{CallRecord, Outcome};
 use crate::spans::Value;
-use crate::turn::testing::{at, began, call, connected, joined, said, two_questions, voice};
+use crate::turn::testing::{began, call, connected, joined, said, two_questions, voice};
 use crate::turn::{Lanes, analyse_call};
 
 /// A call with a greeting and two questions, heard by us, and the agent's spans of it. The agent's clock is ahead by
@@ -215,5 +215,4 @@ fn spans_of_a_call_are_those_that_say_so_and_the_nameless_ones_of_their_traces()
     let by_trace =
         Wanted { traces: vec!["0AF7651916CD43DD8448EB211C80319C".to_owned()], ..Wanted::default() };
     assert!(!by_trace.choose(&spans).is_empty());
-    let _ = (at(0), s(0.0));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::lines::TurnLine;
+use super::line::TurnLine;
 use super::path::Breakdown;
 use super::stages;
 use super::tree::{Kind, Tree};
