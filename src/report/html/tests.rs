@@ -4,6 +4,7 @@ use crate::record::{Outcome, Run};
 use crate::report::fixture::{
     answered, at, call, comparison, report, report_with, run, scenario, turns,
 };
+use crate::spans::timeline::testing::{Session, Talk, text};
 use crate::turn::{Reply, Turn};
 
 fn lanes(run: &Run) -> Vec<io::Result<Lanes>> {
@@ -178,4 +179,44 @@ fn the_same_run_gives_the_same_page() {
     let (run, turns) = answered();
     let report = report(&run, &turns);
     assert_eq!(page(&report, &run, &[], 0), page(&report, &run, &[], 0));
+}
+
+#[test]
+fn the_agents_stages_stand_in_the_page_of_their_call() {
+    let (run, turns) = answered();
+    let report = report(&run, &turns);
+    let mut session = Session::default();
+    session.greets(800.0, 2_000.0);
+    let evil = "</script><script>alert(1)</script>\u{202e}";
+    let talk = Talk { end_of_turn: 580.0, ..Talk::default() };
+    session.talk(&Talk { said: (4_530.0, 6_080.0), ..talk });
+    let turn =
+        session.spans.iter().rfind(|span| span.name == "agent_turn").unwrap().span_id.clone();
+    session.push(
+        Some(&turn),
+        "function_tool",
+        (6_700.0, 6_800.0),
+        &[("lk.function_tool.name", text(evil))],
+    );
+    for span in &mut session.spans {
+        span.attributes.insert("session.id".to_owned(), text(&run.calls[0].room));
+    }
+    let mut out = Vec::new();
+    let spans = &session.spans;
+    let page = Page { report: &report, baseline: None, kept: &[], audio_bytes: 0, spans };
+    write(page, lanes(&run), |_| None, &mut out).unwrap();
+    let page = String::from_utf8(out).unwrap();
+    let first = between(&page, "id=\"data-0\">", "</script>");
+    let call: serde_json::Value = serde_json::from_str(first).unwrap();
+    let names: Vec<&str> =
+        call["spans"].as_array().unwrap().iter().map(|of| of[4].as_str().unwrap()).collect();
+    assert!(
+        names.iter().any(|name| name.starts_with("LLM: first token after 300 ms")),
+        "{names:?}"
+    );
+    assert!(call["spans_note"].as_str().unwrap().contains("to within ±"), "{call}");
+    // Those of another call are not its own, and no name is markup.
+    let second = between(&page, "id=\"data-1\">", "</script>");
+    assert!(second.contains("\"spans\":[]"), "{second}");
+    assert!(!page.contains("<script>alert") && !page.contains('\u{202e}'));
 }
