@@ -9,6 +9,7 @@ mod receiver;
 mod server;
 mod sessions;
 mod starter;
+mod trace;
 
 pub(super) use export::ExportArgs;
 pub(super) use instrument::{AgentArgs, CalibrateArgs};
@@ -18,6 +19,7 @@ pub(super) use receiver::{ForwardTo, Listen, ReceiverArgs};
 pub(super) use server::{KeyArgs, LangfuseArgs, ServerArgs, refuse_conflicts};
 pub(super) use sessions::{SessionsArgs, SessionsFormat};
 pub(super) use starter::{CompletionsArgs, InitArgs, ManArgs};
+pub(super) use trace::{TraceArgs, TraceFormat};
 
 use super::check::CheckFormat;
 use super::clips::Outside;
@@ -159,6 +161,11 @@ pub(super) enum Command {
     /// Show the production sessions of an agent in Langfuse as distributions, beside simulated calls.
     #[command(after_help = examples::SESSIONS)]
     Sessions(Box<SessionsArgs>),
+    /// Show where the time of a call went: the agent's own spans beside what was heard.
+    ///
+    /// Takes a call of a recorded run, or any session in Langfuse, also one that loadcall did not call.
+    #[command(after_help = examples::TRACE)]
+    Trace(Box<TraceArgs>),
     /// Print a script that completes commands and flags in a shell.
     #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArgs),

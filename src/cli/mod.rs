@@ -42,6 +42,7 @@ mod spec;
 mod stop;
 mod supervise;
 mod terminal;
+mod trace;
 mod traces;
 mod url;
 mod version;
@@ -112,6 +113,7 @@ pub fn main() -> ExitCode {
         }
         Command::Export(args) => export::export(&args),
         Command::Sessions(args) => sessions::sessions(&args),
+        Command::Trace(args) => trace::trace(&args),
         Command::Completions(args) => completions::completions(args.shell),
         Command::Man(args) => man::man(&args.folder),
         Command::Supervise { program } => supervise::supervise(&program),

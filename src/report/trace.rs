@@ -205,15 +205,32 @@ pub(super) fn sum(turn: &TurnLine) -> Option<String> {
 
 /// The rows that are shown: of requests that went through at once the attempts say nothing more.
 pub(super) fn rows(turn: &TurnLine) -> impl Iterator<Item = &Row> {
-    let tried = |row: &Row| {
-        turn.rows.iter().any(|of| {
-            of.facts.retries > 0 && of.from_ms <= row.from_ms && row.from_ms <= of.until_ms
-        })
+    let tried = |row: &Row, of_kind: [What; 2]| {
+        let retried = turn.rows.iter().filter(|of| of.facts.retries > 0);
+        let mut same = retried.filter(|of| of_kind.contains(&of.what));
+        same.any(|of| of.from_ms <= row.from_ms && row.from_ms <= of.until_ms)
     };
     turn.rows.iter().filter(move |row| {
-        !matches!(row.what, What::LlmAttempt | What::TtsAttempt)
-            || row.facts.error.is_some()
-            || tried(row)
+        let of_kind = match row.what {
+            What::LlmAttempt => [What::Llm, What::LlmRequest],
+            What::TtsAttempt => [What::Tts, What::TtsRequest],
+            What::CallerSpeech
+            | What::AgentHeard
+            | What::BargeIn
+            | What::CallerNoticed
+            | What::EndOfTurn
+            | What::Transcription
+            | What::UserTurnHook
+            | What::Llm
+            | What::LlmRequest
+            | What::Tool
+            | What::Tts
+            | What::TtsRequest
+            | What::AgentSpeech
+            | What::Blocked
+            | What::Told => return true,
+        };
+        row.facts.error.is_some() || tried(row, of_kind)
     })
 }
 
@@ -258,10 +275,8 @@ pub(super) fn facts(row: &Row) -> Vec<String> {
         facts.push(format!("{retries} took {lost} ms"));
     }
     if let Some(ms) = of.first_ms {
-        let what = match row.what {
-            What::Tts | What::TtsRequest => "first audio",
-            _ => "first token",
-        };
+        let is_voice = matches!(row.what, What::Tts | What::TtsRequest | What::TtsAttempt);
+        let what = if is_voice { "first audio" } else { "first token" };
         facts.push(format!("{what} after {} ms", number(ms)));
     }
     facts.extend(of.model.as_deref().map(|model| clipped(model, NAME)));

@@ -118,6 +118,15 @@ Examples:
   loadcall sessions --since 7d --scenario greeting.yaml --resume week.json
   loadcall sessions --environment production --format csv > sessions.csv";
 
+pub(super) const TRACE: &str = "\
+Spans come from --spans, else from the run's own folder, else from Langfuse.
+
+Examples:
+  loadcall trace reports/latest 7
+  loadcall trace reports/latest 7 --turn hours
+  loadcall trace my-room-1234 --format html > call.html
+  loadcall trace reports/latest 0 --spans spans.json";
+
 pub(super) const COMPLETIONS: &str = "\
 Examples:
   loadcall completions bash > ~/.local/share/bash-completion/completions/loadcall

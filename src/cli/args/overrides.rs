@@ -77,6 +77,11 @@ impl Cli {
                 args.langfuse.complete();
                 Ok(())
             }
+            Command::Trace(args) => {
+                args.env.load()?;
+                args.langfuse.complete();
+                Ok(())
+            }
             Command::Calibrate(_)
             | Command::Schema
             | Command::Compare { .. }

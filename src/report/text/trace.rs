@@ -4,7 +4,7 @@ use super::grid::{Column, Grid};
 use super::page::{Page, Tone, columns};
 use super::{Colour, WIDTH};
 use crate::report::trace::{self, Trace};
-use crate::spans::timeline::{Axis, Row, Sides, Source, TurnLine, What};
+use crate::spans::timeline::{Axis, Row, Sides, Source, TurnLine};
 use crate::text::{clipped, number};
 
 /// Turns that are listed, and that are drawn where none is named.
@@ -108,10 +108,8 @@ fn cells(turn: &TurnLine, sides: Sides) -> [(Tone, String); 7] {
         let ms = number(row.facts.retries_ms.unwrap_or(0.0));
         format!("retried {ms}")
     });
-    let axis = match (sides, turn.axis) {
-        (Sides::Apart { .. }, Axis::Session) => Some("agent's axis".to_owned()),
-        _ => None,
-    };
+    let is_apart = matches!(sides, Sides::Apart { .. }) && turn.axis == Axis::Session;
+    let axis = is_apart.then(|| "agent's axis".to_owned());
     let failed = turn.rows.iter().any(|row| row.facts.error.is_some());
     let marks: Vec<String> =
         retried.into_iter().chain(failed.then(|| "error".to_owned())).chain(axis).collect();
@@ -121,7 +119,7 @@ fn cells(turn: &TurnLine, sides: Sides) -> [(Tone, String); 7] {
         ms(turn.heard_ms),
         ms(turn.claims.and_then(|claims| claims.e2e_latency_ms)),
         plain(bottleneck.unwrap_or_else(|| "–".to_owned())),
-        ms(most.map(|(_, unclaimed)| unclaimed)),
+        ms(most.map(|(_, unclaimed)| unclaimed).filter(|ms| *ms >= 0.5)),
         (Tone::Doubt, marks.join(", ")),
     ]
 }
@@ -199,11 +197,11 @@ fn fitted(name: &str, room: usize) -> String {
 }
 
 const fn bar_tone(row: &Row) -> Tone {
-    match (row.what, row.facts.error.is_some(), row.facts.discarded) {
-        (_, true, _) => Tone::Bad,
-        (_, false, true) => Tone::Faint,
-        (What::CallerSpeech | What::AgentHeard, ..) => Tone::Good,
-        _ => Tone::Plain,
+    match (row.facts.error.is_some(), row.facts.discarded, row.source) {
+        (true, ..) => Tone::Bad,
+        (false, true, _) => Tone::Faint,
+        (false, false, Source::Heard) => Tone::Good,
+        (false, false, Source::Reported) => Tone::Plain,
     }
 }
 

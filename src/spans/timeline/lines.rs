@@ -110,6 +110,10 @@ fn alone_line(tree: &Tree<'_>, exchange: &Exchange, axis: Axis, offset_ms: f64) 
 fn lay(tree: &Tree<'_>, exchange: &Exchange, turn: &mut TurnLine, offset_ms: f64) {
     let (stages, left_out) = stages::stages(tree, exchange);
     turn.rows_left_out += left_out;
+    if stages.iter().any(|of| of.what == What::Tool) {
+        // The same tools by the agent's messages in the call, which came later.
+        turn.rows.retain(|row| row.what != What::Told);
+    }
     let room = stages::MOST.saturating_sub(turn.rows.len());
     turn.rows_left_out += stages.len().saturating_sub(room);
     turn.rows.extend(stages.into_iter().take(room).map(|stage| row(stage, offset_ms)));

@@ -84,9 +84,9 @@ fn a_clock_that_is_wrong_by_an_hour_changes_nothing_but_the_note() {
     let (call, right) = told(0.0, Talk::default());
     let (_, wrong) = told(3_600_000.0, Talk::default());
     let (right, wrong) = (timeline(&call, &right.spans), timeline(&call, &wrong.spans));
-    let ahead = |of: &Timeline| match of.sides {
-        Sides::Both { ahead_ms, .. } => ahead_ms.unwrap(),
-        _ => panic!("{:?}", of.sides),
+    let ahead = |of: &Timeline| {
+        let Sides::Both { ahead_ms, .. } = of.sides else { panic!("{:?}", of.sides) };
+        ahead_ms.unwrap()
     };
     near(ahead(&wrong) - ahead(&right), 3_600_000.0, 1.0);
     for (a, b) in right.turns.iter().zip(&wrong.turns) {
