@@ -1,6 +1,8 @@
 //! How callers get into their rooms: with a token of ours, or with what a start endpoint answers.
 
 use crate::call::livekit::DialError;
+use crate::call::traced::traced;
+use crate::record::{CallId, traceparent};
 use crate::room::end_state::EndStates;
 use crate::room::endpoint::{Dial, Endpoint, Guest, Ticket};
 use crate::room::start::{Answer, Start};
@@ -16,6 +18,8 @@ pub struct Access {
     /// The metadata of the dispatch with its references to environment variables resolved: it may hold
     /// secrets.
     pub metadata: Secret,
+    /// Whether each call's `traceparent` is added to it, which it has room for.
+    pub traceparent: bool,
     /// What the other texts of the scenario refer to.
     pub variables: Variables,
     /// What calls have to leave behind, where the scenario says so.
@@ -43,11 +47,13 @@ impl Access {
         &self,
         scenario: &Scenario,
         names: &Names,
+        call: CallId,
     ) -> Result<Ticket, DialError> {
         let (start, keys, url) = match &self.gate {
             Gate::Keys(endpoint) => {
                 let agent = &scenario.agent().name;
-                let dial = self.dial(scenario, names, agent.clone(), self.metadata.clone())?;
+                let metadata = self.metadata_of(names, call);
+                let dial = self.dial(scenario, names, agent.clone(), metadata)?;
                 return Ok(endpoint.admit(&dial).await?);
             }
             Gate::Start { start, keys, url } => (start, keys, url),
@@ -62,6 +68,15 @@ impl Access {
         let names = Names { room, ..names.clone() };
         let dial = self.dial(scenario, &names, String::new(), Secret::new(String::new()))?;
         Ok(Ticket { url, ..keys.admit(&dial).await? })
+    }
+
+    /// What the agent is dispatched with to this call.
+    fn metadata_of(&self, names: &Names, call: CallId) -> Secret {
+        if !self.traceparent {
+            return self.metadata.clone();
+        }
+        let with = traced(self.metadata.expose(), &traceparent(&names.run, call));
+        with.map_or_else(|_| self.metadata.clone(), Secret::new)
     }
 
     fn dial(

@@ -42,7 +42,7 @@ pub async fn call(config: &CallConfig, id: CallId, due: Offset) -> (CallRecord, 
     let (readers, read) = Readers::start(config.clock);
     let mut stop = config.stop.clone();
     let dialling = async {
-        let ticket = config.access.ticket(&config.scenario, &names).await?;
+        let ticket = config.access.ticket(&config.scenario, &names, id).await?;
         room.clone_from(&ticket.room);
         let line = Line::dial(&ticket, config.silence.clone(), readers).await;
         let line = line.map_err(|e| Access::explain(&config.scenario, e))?;

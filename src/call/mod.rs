@@ -8,6 +8,7 @@ pub mod dialect;
 pub mod transcripts;
 pub mod readers;
 pub mod livekit;
+pub mod traced;
 pub mod access;
 pub mod config;
 mod signals;

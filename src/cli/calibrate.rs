@@ -225,6 +225,7 @@ async fn place_calls(
         access: Access {
             gate: Gate::Keys(endpoint),
             metadata: Secret::new(prepared.scenario.agent().metadata.clone()),
+            traceparent: false,
             variables: Variables::default(),
             end_states: None,
         },

@@ -22,7 +22,7 @@ use opentelemetry::trace::{
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-use crate::record::{CallRecord, Observation, Outcome, RunHead, place_id, trace_id};
+use crate::record::{CallRecord, Observation, Outcome, ROOT, RunHead, place_id, trace_id};
 use crate::scenario::Scenario;
 use crate::time::Offset;
 use crate::turn::Turn;
@@ -152,7 +152,7 @@ impl Trace<'_> {
             attributes.failed(level, self.how_it_ended());
         }
         self.span(Draft {
-            name: "loadcall.call",
+            name: ROOT,
             place: 0,
             parent: None,
             kind: SpanKind::Client,
@@ -256,7 +256,7 @@ impl Trace<'_> {
     }
 
     fn root(&self) -> SpanId {
-        self.id("loadcall.call", 0)
+        self.id(ROOT, 0)
     }
 
     fn trace_id(&self) -> TraceId {

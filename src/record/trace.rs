@@ -22,6 +22,18 @@ pub fn trace_id(run_id: &str, call: CallId) -> [u8; 16] {
     std::array::from_fn(|at| hash[at])
 }
 
+/// The name of the span that a call is in its trace.
+pub const ROOT: &str = "loadcall.call";
+
+/// The W3C's `traceparent` of a call: an agent that takes it makes its spans children of the call's.
+pub fn traceparent(run_id: &str, call: CallId) -> String {
+    let trace = u128::from_be_bytes(trace_id(run_id, call));
+    let root = place_id(run_id, ROOT, call, 0);
+    let root = u64::from_be_bytes(std::array::from_fn(|at| root[at]));
+    // Sampled: an agent's SDK sends nothing of a trace that is not.
+    format!("00-{trace:032x}-{root:016x}-01")
+}
+
 /// Where the trace of a call can be seen: Langfuse leads from there to the trace in its project. `None` when none was
 /// sent, or when the recording names no address that one could follow.
 pub fn trace_url(head: &RunHead, call: CallId) -> Option<String> {
@@ -39,6 +51,16 @@ pub fn trace_url(head: &RunHead, call: CallId) -> Option<String> {
 mod tests {
     use super::*;
     use crate::record::testing::head;
+
+    #[test]
+    fn an_agent_is_told_the_trace_and_the_span_of_its_call() {
+        let told = traceparent("r1", CallId(3));
+        let parts: Vec<&str> = told.split('-').collect();
+        let id = format!("{:032x}", u128::from_be_bytes(trace_id("r1", CallId(3))));
+        assert_eq!((parts[0], parts[1], parts[2].len(), parts[3]), ("00", id.as_str(), 16, "01"));
+        assert_ne!(told, traceparent("r1", CallId(4)));
+        assert_ne!(told, traceparent("r2", CallId(3)));
+    }
 
     #[test]
     fn a_trace_is_linked_where_it_was_sent_and_nowhere_that_does_harm() {

@@ -78,6 +78,11 @@ fn turns_lie_in_the_call_and_speech_in_its_turn() {
     let spans = answered();
     let root = &spans[0];
     assert_eq!(root.parent_span_id, SpanId::INVALID);
+    // An agent that takes part in the trace is a child of the call.
+    let head = run(vec![call(0)]).head;
+    let (trace, span) = (root.span_context.trace_id(), root.span_context.span_id());
+    let told = crate::record::traceparent(&head.run_id, call(0).id);
+    assert_eq!(told, format!("00-{trace}-{span}-01"));
     for name in ["loadcall.connect", "loadcall.agent_join", "loadcall.turn"] {
         for span in named(&spans, name) {
             assert_eq!(span.parent_span_id, root.span_context.span_id(), "{name}");

@@ -41,6 +41,7 @@ fn nowhere(stop: watch::Receiver<bool>) -> CallConfig {
                 api_secret: Secret::new("secret".into()),
             }),
             metadata: Secret::new(String::new()),
+            traceparent: false,
             variables: Variables::default(),
             end_states: None,
         },
