@@ -87,6 +87,7 @@ fn run(offs: &[i64]) -> (Run, Vec<Truth>) {
         server_url: String::new(),
         langfuse_url: None,
         agent_started: false,
+        labels: crate::record::Labels::default(),
         server: None,
         host: Host { os: "linux".into(), cpus: 2 },
         calibration: None,

@@ -256,6 +256,7 @@ fn head(args: &CalibrateArgs, prepared: &Prepared, endpoint: &Endpoint) -> RunHe
         server_url: endpoint.url.clone(),
         langfuse_url: None,
         agent_started: false,
+        labels: crate::record::Labels::default(),
         server: None,
         host: machine::host(),
         calibration: None,

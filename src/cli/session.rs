@@ -299,6 +299,7 @@ impl<'a> RunSession<'a> {
             server_url: server_url(target),
             langfuse_url: None,
             agent_started: self.args.server.agent_command.is_some(),
+            labels: record::Labels::default(),
             server,
             host: machine::host(),
             calibration: calibrations::of_this_machine(target.scenario.load()),

@@ -16,7 +16,7 @@ pub use calibration::{Calibration, CalibrationError};
 pub use metadata::{KeyChange, MetadataDigest};
 pub use party::{Heard, KEPT, Kind, Participant, Source, Track};
 pub use session::{Dialect, LONGEST_TEXT, ModelUsage, ReportedMetrics, SessionEvent, ToolResult};
-pub use trace::{ROOT, place_id, trace_id, trace_url, traceparent};
+pub use trace::{Labels, ROOT, place_id, trace_id, trace_url, traceparent};
 
 use crate::scenario::Overlay;
 use crate::time::Offset;
@@ -58,6 +58,8 @@ pub struct RunHead {
     /// Whether loadcall started the agent itself, with a command of the user's.
     #[serde(default, skip_serializing_if = "is_false")]
     pub agent_started: bool,
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
     /// What the server is; `None` when it did not say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,

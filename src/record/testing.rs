@@ -16,6 +16,7 @@ pub(crate) fn head() -> RunHead {
         server_url: "ws://127.0.0.1:7880".into(),
         langfuse_url: None,
         agent_started: false,
+        labels: crate::record::Labels::default(),
         server: None,
         host: Host { os: "linux".into(), cpus: 2 },
         calibration: None,

@@ -1,7 +1,26 @@
 //! The ids of what a recording is sent as, made from it alone: sent a second time it replaces what is there.
 
 use super::{CallId, RunHead};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+/// What the traces of a run say of it beside what was observed. Kept with the run, so that traces that are sent later say
+/// the same.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Labels {
+    /// The build of the agent, as its owner names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// Set when the run is an experiment: what its name begins with; empty for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<String>,
+}
+
+impl Labels {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
 
 /// A hash of a place in a call of a run.
 pub fn place_id(run_id: &str, name: &str, call: CallId, place: u32) -> [u8; 32] {

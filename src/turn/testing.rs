@@ -178,6 +178,7 @@ pub(crate) fn run(run_id: &str, calls: Vec<CallRecord>, scenario: &Scenario) -> 
             server_url: "ws://127.0.0.1:7880".to_owned(),
             langfuse_url: None,
             agent_started: false,
+            labels: crate::record::Labels::default(),
             server: None,
             host: Host { os: "linux".to_owned(), cpus: 2 },
             calibration: None,

@@ -96,6 +96,7 @@ impl Made {
                 seed: self.seed,
                 server_url: "wss://voice.example".to_owned(),
                 langfuse_url: None,
+                labels: loadcall::record::Labels::default(),
                 overlay: None,
                 server: None,
                 host: Host { os: "linux".to_owned(), cpus: 2 },

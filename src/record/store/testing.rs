@@ -51,6 +51,7 @@ fn head(calls: u32, turns: u32, seed: u64) -> RunHead {
         server_url: "ws://127.0.0.1:7880".to_owned(),
         langfuse_url: None,
         agent_started: false,
+        labels: crate::record::Labels::default(),
         server: None,
         host: Host { os: "linux".to_owned(), cpus: 2 },
         calibration: None,
