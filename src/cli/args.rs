@@ -3,6 +3,7 @@
 mod examples;
 mod export;
 mod instrument;
+mod labels;
 mod night;
 mod overrides;
 mod receiver;
@@ -13,6 +14,7 @@ mod trace;
 
 pub(super) use export::ExportArgs;
 pub(super) use instrument::{AgentArgs, CalibrateArgs};
+pub(super) use labels::{LabelArgs, Scores};
 pub(super) use night::{NightArgs, UpdateBaseline};
 pub(super) use overrides::{EnvArgs, OverrideArgs};
 pub(super) use receiver::{ForwardTo, Listen, ReceiverArgs};
@@ -419,6 +421,8 @@ pub(super) struct PlacingArgs {
     pub(super) receiver: ReceiverArgs,
     #[command(flatten)]
     pub(super) langfuse: LangfuseArgs,
+    #[command(flatten)]
+    pub(super) labels: LabelArgs,
 }
 
 impl PlacingArgs {

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::progress::Verbosity;
 use super::terminal::print_result;
 use super::traces::{self, Places, Sending};
-use super::{exit, machine, recorded, stop};
+use super::{exit, machine, recorded, scores, stop};
 use indicatif::MultiProgress;
 
 /// Sends what is missing, and gives the exit code.
@@ -25,9 +25,15 @@ pub(super) fn export(args: &ExportArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
     let how = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
     let sending = Sending { folder, again: args.again, bars: &bars, how, stop: first.clone() };
+    let project = places.project.clone();
+    let said = async {
+        let sent = places.send(&sending).await;
+        scores::send(project.as_ref(), args.langfuse.scores, &sending).await;
+        sent
+    };
     let sent = runtime.block_on(async {
         tokio::select! {
-            sent = places.send(&sending) => sent,
+            sent = said => sent,
             _ = second.wait_for(|stop| *stop) => Err(Failure::shown(exit::STOPPED)),
         }
     });

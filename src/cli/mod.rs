@@ -35,6 +35,7 @@ mod report;
 mod run;
 mod scenarios;
 mod schema;
+mod scores;
 mod server;
 mod session;
 mod sessions;
@@ -51,8 +52,8 @@ use crate::record::CallId;
 use crate::report::Selection;
 use args::{
     AbArgs, AcceptArgs, AgentArgs, CalibrateArgs, CallsFormat, Cli, Command, InitArgs, JobArgs,
-    KeyArgs, LangfuseArgs, NoiseArgs, PlacingArgs, ReportFormat, RunArgs, ServerArgs,
-    UpdateBaseline,
+    KeyArgs, LabelArgs, LangfuseArgs, NoiseArgs, PlacingArgs, ReportFormat, RunArgs, Scores,
+    ServerArgs, UpdateBaseline,
 };
 use clap::{CommandFactory as _, FromArgMatches as _};
 use std::process::ExitCode;

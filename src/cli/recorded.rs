@@ -156,7 +156,7 @@ pub(super) fn keep_verdict(judged: &Judged, folder: &Path) -> Result<(), Failure
 }
 
 /// The verdict that was given to a run; `None` when none was kept, and why when it cannot be used.
-fn given(path: &Path, head: &RunHead) -> Result<Option<Given>, String> {
+pub(super) fn given(path: &Path, head: &RunHead) -> Result<Option<Given>, String> {
     let Some(folder) = (if path.is_dir() { Some(path) } else { path.parent() }) else {
         return Ok(None);
     };

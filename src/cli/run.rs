@@ -11,7 +11,7 @@ use super::server::Server;
 use super::session::{NewRun, RunSession};
 use super::terminal::{eprint_line, print_result, report_error};
 use super::{
-    RunArgs, UpdateBaseline, baseline, documents, files, job, logging, recorded, scenarios, stop,
+    RunArgs, UpdateBaseline, baseline, documents, files, job, logging, recorded, scenarios, scores, stop,
 };
 use crate::report::text::Colour;
 use crate::report::text::several::{self, End, Row};
@@ -186,6 +186,7 @@ fn reported(judged: Judged, ready: &Ready, folder: &Path, args: &RunArgs) -> Wri
     let (report, written) = documents::write(judged, ready.baseline.as_ref(), folder, html_audio);
     let printed = print_result(&documents::text(&report, folder));
     let informed = job::inform(Reported::Run(&report), folder, &args.job);
+    scores::send_verdict(&args.placing.langfuse, &report.judged, folder);
     Reported::Run(&report).say_what_passed_over(args.placing.verbosity());
     Written { report, written: printed.and(kept).and(written).and(informed) }
 }

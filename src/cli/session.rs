@@ -10,7 +10,7 @@ use super::server::{Server, ServerFacts, Site, Started};
 use super::stop::{self, Stop};
 use super::terminal::eprint_line;
 use super::traces::{Places, Sending};
-use super::{PlacingArgs, audio, calibrations, environment, files, machine, traces, url};
+use super::{PlacingArgs, audio, calibrations, environment, files, machine, scores, traces, url};
 use crate::audio::opus;
 use crate::call::access::{Access, Gate};
 use crate::call::config::CallConfig;
@@ -247,8 +247,10 @@ impl<'a> RunSession<'a> {
             None => None,
         };
         let places = Places::from_settings(&self.args.langfuse, &target.run_id)?;
-        let langfuse_url = places.langfuse_url.clone();
-        let head = RunHead { langfuse_url, ..self.head(&target, clock, server) };
+        let project = places.project.as_ref();
+        let langfuse_url = project.map(|project| project.address().to_owned());
+        let labels = scores::labels(&self.args.labels, project.is_some())?;
+        let head = RunHead { langfuse_url, labels, ..self.head(&target, clock, server) };
         let elsewhere = std::env::temp_dir();
         let recorder = Recorder::create(&target.folder, &head, id, calls, elsewhere, eprint_line)
             .map_err(Failure::usage)?;
@@ -279,8 +281,13 @@ impl<'a> RunSession<'a> {
         let enough = if self.is_stopped() { &self.stop.second } else { &self.stop.first };
         let (bars, how, stop) = (self.bars, self.args.verbosity(), enough.clone());
         let sending = Sending { folder: &folder, again: false, bars, how, stop };
+        let said = async {
+            let project = run.places.project.clone();
+            traces::send(run.places, &sending).await;
+            scores::send(project.as_ref(), self.args.langfuse.scores, &sending).await;
+        };
         tokio::select! {
-            () = traces::send(run.places, &sending) => {}
+            () = said => {}
             _ = self.stop.second.wait_for(|stop| *stop) => {}
         }
         Ok(folder)

@@ -4,14 +4,16 @@
 use super::failure::Failure;
 use super::progress::Verbosity;
 use super::terminal::eprint_line;
-use super::{LangfuseArgs, environment, recorded};
+use super::{LangfuseArgs, environment, recorded, scores};
 use crate::export::ledger::Ledger;
 use crate::export::otlp::{self, Budget, Exporter};
 use crate::export::{Export, ExportSummary, export_run, langfuse, trace};
 use crate::langfuse::{Given, Project};
+use crate::record::CallRecord;
 use crate::record::store::Recording;
+use crate::scenario::Scenario;
 use crate::text::{count, number_of};
-use crate::turn;
+use crate::turn::{self, CallFacts};
 use futures_util::future::join_all;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::cell::RefCell;
@@ -21,8 +23,8 @@ use tokio::sync::watch;
 /// The backends that are set.
 pub(super) struct Places {
     exporters: Vec<Exporter>,
-    /// The web interface of Langfuse, if it is one of them.
-    pub(super) langfuse_url: Option<String>,
+    /// Langfuse, if it is one of them.
+    pub(super) project: Option<Project>,
 }
 
 /// How traces are sent.
@@ -48,14 +50,13 @@ impl Places {
     /// Settings that cannot work are found before the first call.
     pub(super) fn from_settings(args: &LangfuseArgs, run_id: &str) -> Result<Self, Failure> {
         let project = project(args)?;
-        let langfuse_url = project.as_ref().map(|project| project.address().to_owned());
         let langfuse =
             project.as_ref().map(langfuse::backend).transpose().map_err(Failure::usage)?;
         let other = otlp::from_variables(environment::variable).map_err(Failure::usage)?;
         let exporters = langfuse.into_iter().chain(other);
         let exporters = exporters.map(|backend| Exporter::new(backend, run_id));
         let exporters = exporters.collect::<Result<_, _>>().map_err(Failure::usage)?;
-        Ok(Self { exporters, langfuse_url })
+        Ok(Self { exporters, project })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -69,9 +70,13 @@ impl Places {
         trace::started_at(&recording.head).map_err(Failure::usage)?;
         let ledger = Ledger::open(run_folder(sending.folder), &recording.head.run_id)
             .map_err(Failure::usage)?;
+        let whole = facts(sending.folder, &scenario);
+        let experiment =
+            scores::experiment(self.project.as_ref(), &recording.head, &scenario).await;
         let unread = RefCell::new(None);
         let sent = self.exporters.into_iter().map(|exporter| {
             let (ledger, scenario, unread) = (&ledger, &scenario, &unread);
+            let (whole, experiment) = (&whole, experiment.as_ref());
             async move {
                 let place = exporter.backend().shown();
                 // Each reads for itself: a slow one keeps no other waiting.
@@ -79,10 +84,12 @@ impl Places {
                 let calls = calls.filter_map(|call| {
                     call.map_err(|e| *unread.borrow_mut() = Some(e.to_string())).ok()
                 });
-                let spans = |call: &_| {
-                    let turns = turn::turns(call, scenario);
+                let spans = |call: &CallRecord| {
+                    let known = whole.binary_search_by_key(&call.id, |facts| facts.call);
+                    let known = known.ok().and_then(|place| whole.get(place).cloned());
+                    let facts = known.unwrap_or_else(|| turn::analyse_call(call, scenario).0);
                     // A start that is no time is found before.
-                    trace::call_spans(&head, scenario, call, &turns).unwrap_or_default()
+                    trace::call_spans(&head, scenario, call, &facts, experiment).unwrap_or_default()
                 };
                 let bar = sending.bar(exporter.backend().name);
                 let export = Export {
@@ -100,6 +107,13 @@ impl Places {
         let backends = join_all(sent).await.into_iter().collect::<Result<_, _>>()?;
         Ok(Sent { backends, unread: unread.into_inner() })
     }
+}
+
+/// What the recording as a whole says of its calls, in the order of their ids: what a reply lacks is only known from all of
+/// them. Nothing where it cannot be read.
+fn facts(folder: &Path, scenario: &Scenario) -> Vec<CallFacts> {
+    let analysis = recorded::open(folder).and_then(|recording| recorded::fold(recording, scenario));
+    analysis.map_or_else(|_| Vec::new(), |analysis| analysis.calls)
 }
 
 impl Sending<'_> {
@@ -196,7 +210,7 @@ fn run_folder(path: &Path) -> &Path {
 }
 
 /// The Langfuse project that is set up, if any.
-fn project(args: &LangfuseArgs) -> Result<Option<Project>, Failure> {
+pub(super) fn project(args: &LangfuseArgs) -> Result<Option<Project>, Failure> {
     let (public_key, secret_key) = match (&args.public_key, &args.secret_key) {
         (Some(public_key), Some(secret_key)) => (public_key.clone(), secret_key.clone()),
         (None, None) => return Ok(None),

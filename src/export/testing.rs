@@ -21,6 +21,7 @@ use crate::langfuse::{Given, Project};
 use crate::record::{CallId, CallRecord};
 use crate::report::fixture::{call, run, scenario, turns};
 use crate::secret::Secret;
+use crate::turn::{CallFacts, analyse_call};
 
 pub(super) const SECRET: &str = "sk-lf-the-secret-part";
 pub(super) const TOKEN: &str = "cGstbGYtdGVzdDpzay1sZi10aGUtc2VjcmV0LXBhcnQ=";
@@ -66,7 +67,9 @@ pub(super) fn recorded(id: u32) -> CallRecord {
 
 pub(super) fn spans_of(call: &CallRecord) -> Vec<SpanData> {
     let head = run(vec![call.clone()]).head;
-    super::trace::call_spans(&head, &scenario(), call, &turns(call)).unwrap()
+    let (facts, _) = analyse_call(call, &scenario());
+    let facts = CallFacts { turns: turns(call), ..facts };
+    super::trace::call_spans(&head, &scenario(), call, &facts, None).unwrap()
 }
 
 pub(super) fn text<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a str> {

@@ -9,6 +9,10 @@
 //! attributes say the same to other back ends, in seconds.
 
 mod attributes;
+mod checks;
+mod context;
+mod happenings;
+mod summary;
 mod turns;
 #[cfg(test)]
 mod tests;
@@ -22,11 +26,20 @@ use opentelemetry::trace::{
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-use crate::record::{CallRecord, Observation, Outcome, ROOT, RunHead, place_id, trace_id};
+use super::experiment::Experiment;
+use crate::record::{
+    CallId, CallRecord, Observation, Outcome, ROOT, RunHead, place_id, trace_id,
+};
 use crate::scenario::Scenario;
 use crate::time::Offset;
-use crate::turn::Turn;
+use crate::turn::{CallFacts, Lanes};
 use attributes::{Attributes, Kind, Level};
+use checks::Check;
+
+pub(super) use summary::{expected, input, passed, why};
+
+/// Spans of one call. A call of many turns stays far below; what is beyond is left out, and the root says how many.
+const MOST_SPANS: usize = 1_000;
 
 /// Why a recording has no traces.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -37,7 +50,8 @@ pub enum TraceError {
     StartedAt(String),
 }
 
-/// The spans of one call, root first; `turns` may be those of the whole run.
+/// The spans of one call, root first; `facts` is what the recording says of it, and `experiment` the one that the
+/// run is, if any.
 ///
 /// Trace and span ids are made from the run's id, the call and the place in the call alone, so a
 /// second export of a recording replaces the first instead of doubling it.
@@ -45,24 +59,42 @@ pub fn call_spans(
     head: &RunHead,
     scenario: &Scenario,
     call: &CallRecord,
-    turns: &[Turn],
+    facts: &CallFacts,
+    experiment: Option<&Experiment>,
 ) -> Result<Vec<SpanData>, TraceError> {
     let start = started_at(head)?;
+    let root = span_id(head, call.id, ROOT, 0);
+    let root_text = root.to_string();
     let trace = Trace {
         head,
+        scenario,
         call,
+        facts,
         start,
-        moments: Moments::of(call),
-        common: attributes::common(head, scenario, call),
+        lanes: Lanes::of(call, scenario),
+        common: context::common(head, scenario, facts, experiment, &root_text),
         agent: scenario.agent().name.as_str(),
     };
-    let turns: Vec<&Turn> = turns.iter().filter(|turn| turn.call == call.id).collect();
-    let mut spans = vec![trace.call(scenario, &turns), trace.connect()];
+    let checks = checks::of_call(call, scenario, facts);
+    let mut spans = vec![trace.connect()];
     spans.extend(trace.agent_join());
-    for turn in turns {
-        trace.turn(turn, &mut spans);
+    let mut shown = Vec::new();
+    for turn in &facts.turns {
+        if trace.turn(turn, &mut spans) {
+            shown.push(turn.step);
+        }
     }
+    spans.extend(trace.checks(&checks, &shown));
+    trace.happenings(&shown, &mut spans);
+    let left_out = (spans.len() + 1).saturating_sub(MOST_SPANS);
+    spans.truncate(MOST_SPANS - 1);
+    spans.insert(0, trace.call(&checks, left_out, experiment.is_some()));
     Ok(spans)
+}
+
+/// The id of the observation that a turn's heard latency belongs to.
+pub(super) fn response_id(head: &RunHead, call: CallId, step: u32) -> SpanId {
+    span_id(head, call, turns::RESPONSE, step)
 }
 
 /// The wall clock at offset zero of a recording.
@@ -70,45 +102,14 @@ pub fn started_at(head: &RunHead) -> Result<Timestamp, TraceError> {
     head.started_at.parse().map_err(|_| TraceError::StartedAt(head.started_at.clone()))
 }
 
-/// The moments of a call that spans begin and end at.
-#[derive(Default)]
-struct Moments<'a> {
-    connected: Option<Offset>,
-    agent: Option<(Offset, &'a str)>,
-    ready: Option<Offset>,
-    /// Steps whose expectation was missed.
-    missed: Vec<u32>,
-}
-
-impl<'a> Moments<'a> {
-    fn of(call: &'a CallRecord) -> Self {
-        let mut moments = Self::default();
-        for stamped in &call.log {
-            #[expect(clippy::wildcard_enum_match_arm, reason = "four facts of many are wanted")]
-            match &stamped.what {
-                Observation::Connected { .. } => {
-                    moments.connected.get_or_insert(stamped.at);
-                }
-                Observation::AgentJoined { identity } => {
-                    moments.agent.get_or_insert((stamped.at, identity));
-                }
-                Observation::AgentTrackSubscribed => {
-                    moments.ready.get_or_insert(stamped.at);
-                }
-                Observation::ExpectationMissed { step } => moments.missed.push(*step),
-                _ => {}
-            }
-        }
-        moments
-    }
-}
-
 /// One call on its way to spans.
 struct Trace<'a> {
     head: &'a RunHead,
+    scenario: &'a Scenario,
     call: &'a CallRecord,
+    facts: &'a CallFacts,
     start: Timestamp,
-    moments: Moments<'a>,
+    lanes: Lanes,
     /// What every span of the call carries.
     common: Vec<KeyValue>,
     agent: &'a str,
@@ -126,30 +127,43 @@ struct Draft {
     attributes: Attributes,
 }
 
+/// The name of the root.
+const ROOT: &str = "loadcall.call";
+
 impl Trace<'_> {
-    fn call(&self, scenario: &Scenario, turns: &[&Turn]) -> SpanData {
-        let end = &self.call.end;
+    fn call(&self, checks: &[Check], left_out: usize, in_experiment: bool) -> SpanData {
+        let facts = self.facts;
         let mut attributes = Attributes::new(Kind::Span);
-        attributes.json("langfuse.observation.input", &attributes::call_input(scenario));
-        attributes.json("langfuse.observation.output", &attributes::call_output(self.call, turns));
-        attributes.text("loadcall.outcome", end.outcome.name());
-        attributes.count("loadcall.packets_received", self.call.media.packets_received);
-        attributes.count("loadcall.packets_lost", self.call.media.packets_lost);
-        let level = match end.outcome {
-            Outcome::Answered => None,
-            // Says nothing about the agent.
-            Outcome::Stopped => Some(Level::Warning),
-            Outcome::NoAgent
-            | Outcome::AgentLate
-            | Outcome::AgentLeft
-            | Outcome::NoGreeting
-            | Outcome::NoAnswer
-            | Outcome::ConnectionLost
-            | Outcome::Refused
-            | Outcome::OurFault => Some(Level::Error),
-        };
-        if let Some(level) = level {
-            attributes.failed(level, self.how_it_ended());
+        attributes.json("langfuse.observation.input", &summary::input(self.scenario));
+        attributes.json("langfuse.observation.output", &summary::output(facts, checks));
+        if in_experiment {
+            let expected = summary::expected(self.scenario);
+            attributes.json("langfuse.experiment.item.expected_output", &expected);
+        }
+        attributes.text("loadcall.outcome", facts.outcome.name());
+        if let Some(passed) = passed(facts) {
+            attributes.flag("loadcall.passed", passed);
+        }
+        if let Some(failure) = &facts.failure {
+            attributes.text("loadcall.cause", failure.cause.name());
+        }
+        attributes.texts("loadcall.spoke", &facts.parties.spoke);
+        attributes.count("loadcall.packets_received", facts.packets_received);
+        attributes.count("loadcall.packets_lost", facts.packets_lost);
+        attributes.seconds("loadcall.largest_gap_s", facts.largest_gap_ms);
+        if left_out > 0 {
+            attributes.count("loadcall.spans_left_out", left_out as u64);
+        }
+        match (facts.ok(), passed(facts)) {
+            (Some(false), Some(_)) => attributes.failed(Level::Error, why(facts)),
+            // Not known, or it says nothing about the agent.
+            (Some(false), None) => attributes.failed(Level::Warning, why(facts)),
+            (None, _) => attributes.failed(Level::Warning, self.how_it_ended()),
+            (Some(true), _) => {}
+        }
+        if let Some(twins) = &facts.parties.twins {
+            let text = format!("{} agents answered at once", twins.who.len());
+            attributes.failed(Level::Warning, text);
         }
         self.span(Draft {
             name: ROOT,
@@ -157,7 +171,7 @@ impl Trace<'_> {
             parent: None,
             kind: SpanKind::Client,
             from: self.call.dialled,
-            until: end.at,
+            until: self.call.end.at,
             attributes,
         })
     }
@@ -172,10 +186,10 @@ impl Trace<'_> {
 
     fn connect(&self) -> SpanData {
         let mut attributes = Attributes::new(Kind::Span);
-        attributes.text("server.address", &self.head.server_url);
-        match self.moments.connected {
+        attributes.some_text("server.address", host(&self.head.server_url).as_deref());
+        match self.facts.connected {
             Some(at) => {
-                attributes.seconds("loadcall.connect_delay_s", at.ms_since(self.call.dialled));
+                attributes.seconds("loadcall.connect_delay_s", at.ms_since(self.call.due));
             }
             None => attributes.failed(Level::Error, self.how_it_ended()),
         }
@@ -185,23 +199,25 @@ impl Trace<'_> {
             parent: Some(self.root()),
             kind: SpanKind::Client,
             from: self.call.dialled,
-            until: self.moments.connected.unwrap_or(self.call.end.at),
+            until: self.facts.connected.unwrap_or(self.call.end.at),
             attributes,
         })
     }
 
     /// Waiting for the agent; `None` when the caller never came that far.
     fn agent_join(&self) -> Option<SpanData> {
-        let from = self.moments.connected?;
+        let CallFacts { connected, agent_joined, agent_ready, .. } = *self.facts;
+        let from = connected?;
         let mut attributes = Attributes::new(Kind::Span);
-        if let Some((joined, identity)) = self.moments.agent {
-            attributes.text("loadcall.agent_identity", identity);
-            attributes.seconds("loadcall.agent_join_delay_s", joined.ms_since(self.call.dialled));
-            if let Some(ready) = self.moments.ready {
+        let identity = self.facts.agent_identity.as_deref();
+        attributes.some_text("loadcall.agent_identity", identity);
+        if let Some(joined) = agent_joined {
+            attributes.seconds("loadcall.agent_join_delay_s", joined.ms_since(self.call.due));
+            if let Some(ready) = agent_ready {
                 attributes.seconds("loadcall.agent_ready_delay_s", ready.ms_since(joined));
             }
         }
-        if self.moments.ready.is_none() {
+        if agent_ready.is_none() {
             attributes.failed(Level::Error, self.how_it_ended());
         }
         Some(self.span(Draft {
@@ -210,9 +226,24 @@ impl Trace<'_> {
             parent: Some(self.root()),
             kind: SpanKind::Internal,
             from,
-            until: self.moments.ready.unwrap_or(self.call.end.at),
+            until: agent_ready.unwrap_or(self.call.end.at),
             attributes,
         }))
+    }
+
+    /// When what a step expects was given up.
+    fn missed_at(&self, step: u32) -> Option<Offset> {
+        let missed = Observation::ExpectationMissed { step };
+        self.call.log.iter().find(|seen| seen.what == missed).map(|seen| seen.at)
+    }
+
+    fn missed(&self, step: u32) -> bool {
+        self.missed_at(step).is_some()
+    }
+
+    /// Whether the caller gave up waiting for an agent that said it was busy.
+    fn is_stuck(&self) -> bool {
+        self.call.log.iter().any(|seen| matches!(seen.what, Observation::AgentStuck { .. }))
     }
 
     fn span(&self, draft: Draft) -> SpanData {
@@ -264,9 +295,18 @@ impl Trace<'_> {
     }
 
     fn id(&self, name: &str, place: u32) -> SpanId {
-        let hash = place_id(&self.head.run_id, name, self.call.id, place);
-        SpanId::from_bytes(std::array::from_fn(|at| hash[at]))
+        span_id(self.head, self.call.id, name, place)
     }
+}
+
+fn span_id(head: &RunHead, call: CallId, name: &str, place: u32) -> SpanId {
+    let hash = place_id(&head.run_id, name, call, place);
+    SpanId::from_bytes(std::array::from_fn(|at| hash[at]))
+}
+
+/// The server's name, without what else an address holds.
+fn host(url: &str) -> Option<String> {
+    reqwest::Url::parse(url).ok()?.host_str().map(str::to_owned)
 }
 
 /// A wall-clock time as OpenTelemetry has it.

@@ -101,6 +101,7 @@ impl PlacingArgs {
         self.env.load()?;
         self.server.keys.complete();
         self.langfuse.complete();
+        text(&mut self.labels.release, &["LANGFUSE_RELEASE"]);
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! The flags that name servers: where calls are placed, and where traces go.
 
+use super::Scores;
 use crate::dev::Ready;
 use crate::secret::Secret;
 use clap::error::ErrorKind;
@@ -127,4 +128,7 @@ pub(in crate::cli) struct LangfuseArgs {
         hide_env_values = true
     )]
     pub(in crate::cli) environment: Option<String>,
+    /// What is scored beside the traces (default: turns of runs with up to 2,000 of them, else calls).
+    #[arg(long = "langfuse-scores", value_name = "WHAT")]
+    pub(in crate::cli) scores: Option<Scores>,
 }

@@ -95,7 +95,13 @@ fn check_spans(received: &[Span]) {
     for span in received {
         let parent = match span.name.as_str() {
             "loadcall.call" => "",
-            "loadcall.caller_speech" | "loadcall.agent_response" => "loadcall.turn",
+            "loadcall.stage.turn_decided" | "loadcall.stage.answer_prepared" => {
+                "loadcall.agent_response"
+            }
+            "loadcall.caller_speech"
+            | "loadcall.agent_response"
+            | "loadcall.barge_in"
+            | "loadcall.assert" => "loadcall.turn",
             _ => "loadcall.call",
         };
         assert_eq!(parent_of(span), parent, "{}", span.name);

@@ -1,11 +1,8 @@
 //! The attributes of spans, under the names Langfuse reads and bounded in size.
 
 use opentelemetry::{Array, KeyValue, StringValue, Value};
-use serde_json::json;
 
-use crate::record::{CallRecord, Observation, RunHead};
-use crate::scenario::{Act, Scenario};
-use crate::turn::{Reply, Turn};
+use crate::text::safe;
 
 /// Characters of one text; what is beyond is cut off, with an ellipsis.
 const TEXT_LIMIT: usize = 4_000;
@@ -13,8 +10,6 @@ const TEXT_LIMIT: usize = 4_000;
 const SHORT_LIMIT: usize = 200;
 /// Texts in one list.
 const LIST_LIMIT: usize = 20;
-/// Turns in the summary of a call.
-const SUMMARY_TURNS: usize = 100;
 
 /// What Langfuse shows a span as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +17,15 @@ pub(super) enum Kind {
     Span,
     Chain,
     Generation,
+    Tool,
+    /// A moment.
+    Event,
+    /// A check of something that was expected.
+    Evaluator,
 }
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
     Warning,
     Error,
@@ -43,6 +43,9 @@ impl Attributes {
             Kind::Span => "span",
             Kind::Chain => "chain",
             Kind::Generation => "generation",
+            Kind::Tool => "tool",
+            Kind::Event => "event",
+            Kind::Evaluator => "evaluator",
         };
         Self { list: vec![KeyValue::new("langfuse.observation.type", kind)], fault: None }
     }
@@ -62,6 +65,10 @@ impl Attributes {
         }
     }
 
+    pub(super) fn flag(&mut self, key: &'static str, flag: bool) {
+        self.list.push(KeyValue::new(key, flag));
+    }
+
     /// A list; nothing when it is empty.
     pub(super) fn texts(&mut self, key: &'static str, texts: &[String]) {
         if !texts.is_empty() {
@@ -78,9 +85,11 @@ impl Attributes {
         self.list.push(KeyValue::new(key.to_owned(), ms / 1_000.0));
     }
 
-    /// Marks the span.
+    /// Marks the span. A graver mark stays.
     pub(super) fn failed(&mut self, level: Level, message: String) {
-        self.fault = Some((level, message));
+        if self.fault.as_ref().is_none_or(|(known, _)| *known < level) {
+            self.fault = Some((level, message));
+        }
     }
 
     pub(super) fn finish(mut self) -> (Vec<KeyValue>, Option<(Level, String)>) {
@@ -97,88 +106,7 @@ impl Attributes {
     }
 }
 
-/// What every span of a call carries: Langfuse keeps these per span, and joins the agent's own
-/// traces by the session, which is the room's name on both sides.
-pub(super) fn common(head: &RunHead, scenario: &Scenario, call: &CallRecord) -> Vec<KeyValue> {
-    let tags = [
-        "loadcall".to_owned(),
-        format!("scenario:{}", scenario.name()),
-        format!("run:{}", head.run_id),
-    ];
-    let mut list = vec![
-        KeyValue::new("session.id", clipped(&call.room)),
-        KeyValue::new("langfuse.trace.name", clipped(scenario.name())),
-        KeyValue::new("langfuse.trace.tags", strings(tags.iter())),
-        KeyValue::new("langfuse.trace.metadata.scenario", clipped(scenario.name())),
-        KeyValue::new("langfuse.trace.metadata.run_id", clipped(&head.run_id)),
-        KeyValue::new("langfuse.trace.metadata.call_id", call.id.0.to_string()),
-        KeyValue::new("langfuse.trace.metadata.room_name", clipped(&call.room)),
-        KeyValue::new("langfuse.trace.metadata.agent_name", clipped(&scenario.agent().name)),
-    ];
-    let sid = call.log.iter().find_map(|stamped| {
-        if let Observation::Connected { room_sid, .. } = &stamped.what {
-            Some(room_sid)
-        } else {
-            None
-        }
-    });
-    list.extend(sid.map(|sid| KeyValue::new("langfuse.trace.metadata.room_sid", clipped(sid))));
-    list
-}
-
-/// The script in short. Not the scenario's text: the metadata it hands to the agent may be secret.
-pub(super) fn call_input(scenario: &Scenario) -> serde_json::Value {
-    let steps: Vec<_> = scenario
-        .steps()
-        .iter()
-        .take(SUMMARY_TURNS)
-        .map(|step| {
-            let says = match &step.act {
-                Act::Say { clip, .. } => Some(clip.text.as_deref().unwrap_or(&clip.file)),
-                Act::Listen | Act::Silence { .. } => None,
-            };
-            json!({"turn": short(&step.id), "says": says.map(short)})
-        })
-        .collect();
-    json!({
-        "scenario": short(scenario.name()),
-        "agent": short(&scenario.agent().name),
-        "turns": steps,
-    })
-}
-
-/// How it went in short.
-pub(super) fn call_output(call: &CallRecord, turns: &[&Turn]) -> serde_json::Value {
-    let turns: Vec<_> = turns
-        .iter()
-        .take(SUMMARY_TURNS)
-        .map(|turn| {
-            let (what, ms) = match turn.reply {
-                Reply::Greeted { latency_ms, .. } | Reply::Heard { latency_ms, .. } => {
-                    ("heard_ms", Some(latency_ms))
-                }
-                Reply::Yielded { yield_ms } => ("yield_ms", Some(yield_ms)),
-                Reply::Unanswered { waited_ms } => ("unanswered_for_ms", Some(waited_ms)),
-                Reply::DidNotYield { waited_ms } => ("did_not_yield_for_ms", Some(waited_ms)),
-                Reply::Disturbed { after_ms, .. } => ("disturbed_after_ms", Some(after_ms)),
-                Reply::Ignored => ("disturbed", None),
-                Reply::CutIn { early_ms, .. } => ("cut_in_ms", Some(early_ms)),
-                Reply::NotAwaited => ("awaited", None),
-                Reply::NotTested => ("tested", None),
-                Reply::NotReached => ("reached", None),
-            };
-            let result = ms.map_or(json!(false), |ms| json!(ms.round()));
-            json!({"turn": short(&turn.id), what: result})
-        })
-        .collect();
-    json!({
-        "outcome": call.end.outcome.name(),
-        "detail": short(&call.end.detail),
-        "turns": turns,
-    })
-}
-
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     limited(text, SHORT_LIMIT)
 }
 
@@ -187,11 +115,13 @@ pub(super) fn clipped(text: &str) -> String {
     limited(text, TEXT_LIMIT)
 }
 
-/// The text within a limit, without NUL, which databases refuse.
+/// The text on one line, within a limit, and without NUL, which databases refuse.
 fn limited(text: &str, limit: usize) -> String {
-    crate::text::clipped(text, limit).replace('\0', "\u{fffd}")
+    let harmless = safe(&crate::text::clipped(text, limit).replace('\0', "\u{fffd}"));
+    crate::text::clipped(&harmless, limit)
 }
 
-fn strings<'a>(texts: impl Iterator<Item = &'a String>) -> Value {
+/// Texts as one value.
+pub(super) fn strings<'a>(texts: impl Iterator<Item = &'a String>) -> Value {
     Value::Array(Array::String(texts.map(|text| StringValue::from(short(text))).collect()))
 }

@@ -3,14 +3,30 @@ use std::collections::BTreeSet;
 use opentelemetry::Value;
 
 use super::*;
-use crate::record::{Observation, Outcome, ReportedMetrics, Stamped};
-use crate::report::fixture::{at, call, run, scenario, turns};
-use crate::turn::Reply;
+use crate::record::{
+    Labels, Observation, Outcome, ReportedMetrics, SessionEvent, Stamped, ToolResult,
+};
+use crate::report::fixture::{at, run, scenario, turns};
+use crate::turn::{Answer, Cause, Failure, Reply, Turn, analyse_call};
+
+mod recordings;
+mod rules;
+
+use recordings::call;
 
 const START: &str = "2026-11-24T12:00:00.00025Z";
 
 fn spans_of(call: &CallRecord, turns: &[Turn]) -> Vec<SpanData> {
-    call_spans(&run(vec![call.clone()]).head, &scenario(), call, turns).unwrap()
+    spans_of_facts(call, &facts(call, turns))
+}
+
+fn spans_of_facts(call: &CallRecord, facts: &CallFacts) -> Vec<SpanData> {
+    call_spans(&run(vec![call.clone()]).head, &scenario(), call, facts, None).unwrap()
+}
+
+/// What the recording says of a call, with these turns.
+fn facts(call: &CallRecord, turns: &[Turn]) -> CallFacts {
+    CallFacts { turns: turns.to_vec(), ..analyse_call(call, &scenario()).0 }
 }
 
 fn answered() -> Vec<SpanData> {
@@ -58,8 +74,16 @@ fn an_answered_call_is_one_trace_with_the_times_of_the_recording() {
         ("loadcall.turn", 4_500, 10_350),
         ("loadcall.caller_speech", 4_500, 6_000),
         ("loadcall.agent_response", 6_000, 10_350),
+        ("loadcall.stage.turn_decided", 6_000, 6_620),
+        ("loadcall.stage.answer_prepared", 6_620, 7_200),
         ("loadcall.turn", 10_000, 10_800),
         ("loadcall.caller_speech", 10_000, 10_800),
+        ("loadcall.barge_in", 10_000, 10_000),
+        ("loadcall.assert", 850, 850),
+        ("loadcall.assert", 7_200, 7_200),
+        ("loadcall.assert", 7_200, 7_200),
+        ("loadcall.assert", 7_200, 7_200),
+        ("loadcall.assert", 10_350, 10_350),
     ];
     let expect: Vec<_> =
         expect.into_iter().map(|(name, from, until)| (name.to_owned(), from, until)).collect();
@@ -101,6 +125,7 @@ fn turns_lie_in_the_call_and_speech_in_its_turn() {
 fn every_span_carries_session_name_tags_and_metadata() {
     for span in answered() {
         assert_eq!(text(&span, "session.id"), "loadcall-r1-0");
+        assert_eq!(text(&span, "user.id"), "caller-000");
         assert_eq!(text(&span, "langfuse.trace.name"), "greeting");
         assert_eq!(
             text(&span, "langfuse.trace.tags"),
@@ -159,10 +184,13 @@ fn what_failed_has_a_level_and_a_message() {
     call.end.detail = "turn `hours`".to_owned();
     call.log.push(Stamped { at: at(2_850_000), what: Observation::ExpectationMissed { step: 0 } });
     let mut turns = turns(&call);
+    turns[0].is_late = true;
     turns[1].reply = Reply::Unanswered { waited_ms: 8_000.0 };
     turns[1].reported = ReportedMetrics::default();
     turns[2].reply = Reply::DidNotYield { waited_ms: 2_000.0 };
-    let spans = spans_of(&call, &turns);
+    let failure = Failure { cause: Cause::Silence, detail: "turn `hours`".to_owned() };
+    let spans =
+        spans_of_facts(&call, &CallFacts { failure: Some(failure), ..facts(&call, &turns) });
     let fault = |span: &SpanData| {
         (
             text(span, "langfuse.observation.level"),
@@ -171,7 +199,7 @@ fn what_failed_has_a_level_and_a_message() {
         )
     };
     let is = |level: &str, message: &str, error| (level.to_owned(), message.to_owned(), error);
-    assert_eq!(fault(&spans[0]), is("ERROR", "no_answer: turn `hours`", true));
+    assert_eq!(fault(&spans[0]), is("ERROR", "no_reply: turn `hours`", true));
     let turn = named(&spans, "loadcall.turn");
     let late = "the reply after 800 ms is later than the scenario allows";
     assert_eq!(fault(turn[0]), is("WARNING", late, false));
@@ -183,6 +211,94 @@ fn what_failed_has_a_level_and_a_message() {
     assert_eq!(fault(response), fault(turn[1]));
     assert_eq!(times(response), (6_000, 14_000));
     assert_eq!(attribute(response, "langfuse.observation.completion_start_time"), None);
+    assert_eq!(attribute(response, "loadcall.unanswered_for_s"), Some(Value::F64(8.0)));
+    let asserts = named(&spans, "loadcall.assert");
+    let results: Vec<String> =
+        asserts.iter().map(|span| text(span, "langfuse.observation.output")).collect();
+    // The greeting, the question and the two things its reply should hold, the barge-in.
+    assert_eq!(results, ["missed", "missed", "met", "cannot_tell", "missed"]);
+    let rule = "the agent responds within 8s";
+    assert_eq!(text(asserts[1], "langfuse.observation.input"), rule);
+    let silent = "turn `hours`: the agent responds within 8s: nothing was heard for 8000 ms";
+    assert_eq!(fault(asserts[1]), is("ERROR", silent, true));
+    assert_eq!(fault(named(&spans, "loadcall.barge_in")[0]), fault(turn[2]));
+}
+
+#[test]
+fn an_answer_that_never_came_is_an_error() {
+    let call = call(0);
+    let mut turns = turns(&call);
+    turns[1].answer = Some(Answer::Never { waited_ms: 9_000.0 });
+    let spans = spans_of(&call, &turns);
+    let message = text(named(&spans, "loadcall.turn")[1], "langfuse.observation.status_message");
+    assert_eq!(message, "the agent said something, and its answer never came");
+}
+
+#[test]
+fn a_greeting_that_never_came_is_shown_until_it_was_given_up() {
+    let mut call = call(0);
+    call.log.push(Stamped { at: at(5_420_000), what: Observation::ExpectationMissed { step: 0 } });
+    let mut turns = turns(&call);
+    turns[0].reply = Reply::Unanswered { waited_ms: 5_000.0 };
+    let spans = spans_of(&call, &turns);
+    let response = named(&spans, "loadcall.agent_response")[0];
+    assert_eq!(times(response), (420, 5_420));
+    let message = text(response, "langfuse.observation.status_message");
+    assert_eq!(message, "no reply within 5000 ms");
+}
+
+#[test]
+fn tools_are_spans_of_the_turn_they_ran_in_and_say_when_they_failed() {
+    let mut call = call(0);
+    let mut tell = |us, event| {
+        call.log.push(Stamped { at: at(us), what: Observation::Session(event) });
+    };
+    for (id, from, until) in [("a", 6_500_000, 6_600_000), ("b", 6_700_000, 7_000_000)] {
+        let name = format!("tool_{id}");
+        tell(from, SessionEvent::ToolStarted { call: id.to_owned(), name });
+        tell(until, SessionEvent::ToolEnded { call: id.to_owned() });
+    }
+    let result =
+        |name: &str, is_error| ToolResult { name: name.to_owned(), is_error, gave: Some(true) };
+    let tools = vec![result("tool_a", true), result("tool_b", false)];
+    tell(7_010_000, SessionEvent::ToolsExecuted { tools });
+    let spans = spans_of(&call, &turns(&call));
+    let tools = named(&spans, "loadcall.tool");
+    assert_eq!([times(tools[0]), times(tools[1])], [(6_500, 6_600), (6_700, 7_000)]);
+    let levels = tools.iter().map(|tool| text(tool, "langfuse.observation.level"));
+    assert_eq!(levels.collect::<Vec<_>>(), ["WARNING", ""]);
+    let turn = named(&spans, "loadcall.turn")[1].span_context.span_id();
+    assert!(tools.iter().all(|tool| tool.parent_span_id == turn));
+}
+
+#[test]
+fn an_experiment_and_a_release_are_on_every_span() {
+    let mut head = run(vec![call(0)]).head;
+    head.labels =
+        Labels { release: Some("agent-1.4.2".to_owned()), experiment: Some("nightly".to_owned()) };
+    let experiment = Experiment::of(&head, &scenario()).unwrap();
+    let (call, facts) = (call(0), facts(&call(0), &turns(&call(0))));
+    let spans = call_spans(&head, &scenario(), &call, &facts, Some(&experiment)).unwrap();
+    let root = spans[0].span_context.span_id().to_string();
+    for span in &spans {
+        for (key, value) in [
+            ("langfuse.release", "agent-1.4.2"),
+            ("langfuse.experiment.id", "20261124-120000-greeting"),
+            ("langfuse.experiment.name", "nightly 20261124-120000-greeting"),
+            ("langfuse.experiment.item.id", "loadcall-greeting"),
+            ("langfuse.experiment.item.root_observation_id", &root),
+        ] {
+            assert_eq!(text(span, key), value, "{}", span.name);
+        }
+    }
+    let expected = text(&spans[0], "langfuse.experiment.item.expected_output");
+    let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
+    assert_eq!(expected["turns"][1]["expects"], "the agent responds within 8s");
+    assert!(
+        spans[1..]
+            .iter()
+            .all(|span| { attribute(span, "langfuse.experiment.item.expected_output").is_none() })
+    );
 }
 
 #[test]
@@ -193,6 +309,7 @@ fn a_call_that_found_no_agent_ends_with_the_wait_for_it() {
     let spans = spans_of(&one, &[]);
     let names: Vec<&str> = spans.iter().map(|span| &*span.name).collect();
     assert_eq!(names, ["loadcall.call", "loadcall.connect", "loadcall.agent_join"]);
+    assert_eq!(text(&spans[0], "langfuse.observation.status_message"), "dispatch");
     assert_eq!(times(&spans[2]), (50, 12_000));
     assert_eq!(text(&spans[1], "langfuse.observation.level"), "");
     assert_eq!(text(&spans[2], "langfuse.observation.status_message"), "no_agent");
@@ -214,7 +331,8 @@ fn ids_depend_on_run_call_and_place_alone() {
     let mut span_ids = BTreeSet::new();
     let mut count = 0;
     for call in &run.calls {
-        for span in call_spans(&run.head, &scenario(), call, &turns(call)).unwrap() {
+        let facts = facts(call, &turns(call));
+        for span in call_spans(&run.head, &scenario(), call, &facts, None).unwrap() {
             trace_ids.insert(span.span_context.trace_id().to_string());
             span_ids.insert(span.span_context.span_id().to_string());
             count += 1;
@@ -223,14 +341,9 @@ fn ids_depend_on_run_call_and_place_alone() {
     assert_eq!((trace_ids.len(), span_ids.len()), (50, count));
     let mut other = run.head.clone();
     other.run_id.push('x');
-    let spans = call_spans(&other, &scenario(), &run.calls[0], &[]).unwrap();
+    let first = &run.calls[0];
+    let spans = call_spans(&other, &scenario(), first, &facts(first, &[]), None).unwrap();
     assert!(!trace_ids.contains(&spans[0].span_context.trace_id().to_string()));
-}
-
-#[test]
-fn only_the_turns_of_the_call_are_taken() {
-    let all: Vec<Turn> = [call(0), call(1)].iter().flat_map(turns).collect();
-    assert_eq!(spans_of(&call(0), &all), answered());
 }
 
 #[test]
@@ -244,7 +357,7 @@ fn texts_are_bounded_and_the_agents_metadata_stays_here() {
     let shown = format!("{spans:?}");
     assert!(!shown.contains("in-the-metadata"));
     assert!(!shown.contains("\\0") && !shown.contains("\\u{0}"));
-    assert!(shown.len() < 100_000, "{}", shown.len());
+    assert!(shown.len() < 200_000, "{}", shown.len());
     let output = text(&spans[0], "langfuse.observation.output");
     assert!(serde_json::from_str::<serde_json::Value>(&output).unwrap().is_object());
 }
@@ -254,7 +367,7 @@ fn a_start_that_is_no_time_is_an_error() {
     let mut head = run(vec![call(0)]).head;
     head.started_at = "yesterday".to_owned();
     assert_eq!(
-        call_spans(&head, &scenario(), &call(0), &[]),
+        call_spans(&head, &scenario(), &call(0), &facts(&call(0), &[]), None),
         Err(TraceError::StartedAt("yesterday".to_owned()))
     );
 }

@@ -1,19 +1,24 @@
-//! The spans of a turn: the turn itself, what the caller said and how the agent responded.
+//! The spans of a turn: the turn itself, what the caller said, how the agent responded and in which stages, and the
+//! moments in which one of them broke in on the other.
 
 use opentelemetry::trace::SpanKind;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::{Attributes, Kind, Level, clipped};
 use super::{Draft, Trace};
+use crate::scenario::Expect;
 use crate::time::Offset;
-use crate::turn::{Disturbance, Reply, Span, Turn, stages};
+use crate::turn::{Answer, Disturbance, Reply, Span, Turn, stages};
+
+/// The name of the span of an agent's response.
+pub(super) const RESPONSE: &str = "loadcall.agent_response";
 
 impl Trace<'_> {
-    /// A turn, what the caller said in it and the agent's response; nothing when neither spoke.
-    pub(super) fn turn(&self, turn: &Turn, spans: &mut Vec<SpanData>) {
-        let response = response(turn);
-        let Some((from, until)) = extent(turn, response.as_ref()) else { return };
-        let place = turn.step;
+    /// A turn, what the caller said in it and the agent's response; nothing when neither spoke. Says whether there
+    /// was anything.
+    pub(super) fn turn(&self, turn: &Turn, spans: &mut Vec<SpanData>) -> bool {
+        let response = self.response_of(turn);
+        let Some((from, until)) = extent(turn, response.as_ref()) else { return false };
         let said = self.said(turn);
         let mut attributes = Attributes::new(Kind::Chain);
         attributes.text("loadcall.turn", &turn.id);
@@ -28,7 +33,7 @@ impl Trace<'_> {
         }
         spans.push(self.span(Draft {
             name: "loadcall.turn",
-            place,
+            place: turn.step,
             parent: Some(self.root()),
             kind: SpanKind::Internal,
             from,
@@ -36,7 +41,31 @@ impl Trace<'_> {
             attributes,
         }));
         spans.extend(turn.said.map(|span| self.speech(turn, span, said)));
-        spans.extend(response.map(|response| self.response(turn, &response, said)));
+        if let Some(response) = response {
+            spans.push(self.response(turn, &response, said));
+            spans.extend(self.stages(turn));
+        }
+        spans.extend(self.broke_in(turn));
+        spans.extend(self.cut_in(turn));
+        true
+    }
+
+    fn child(
+        &self,
+        turn: &Turn,
+        name: &'static str,
+        span: Span,
+        attributes: Attributes,
+    ) -> SpanData {
+        self.span(Draft {
+            name,
+            place: turn.step,
+            parent: Some(self.id("loadcall.turn", turn.step)),
+            kind: SpanKind::Internal,
+            from: span.from,
+            until: span.until,
+            attributes,
+        })
     }
 
     /// What the caller said, when its words are known.
@@ -73,22 +102,39 @@ impl Trace<'_> {
             Reply::NotReached => {
                 Some((Level::Warning, "the call ended before this turn was decided".to_owned()))
             }
-            Reply::Greeted { latency_ms, .. } | Reply::Heard { latency_ms, .. }
-                if self.moments.missed.contains(&turn.step) =>
-            {
+            Reply::Greeted { latency_ms, .. } | Reply::Heard { latency_ms, .. } if turn.is_late => {
                 Some((
                     Level::Warning,
                     format!("the reply after {latency_ms:.0} ms is later than the scenario allows"),
                 ))
             }
+            Reply::Yielded { yield_ms } if self.missed(turn.step) => Some((
+                Level::Warning,
+                format!("the agent yielded after {yield_ms:.0} ms, later than the scenario allows"),
+            )),
+            Reply::Heard { .. } if self.never_came(turn) => Some((
+                Level::Error,
+                "the agent said something, and its answer never came".to_owned(),
+            )),
             Reply::Greeted { .. }
             | Reply::Heard { .. }
             | Reply::Yielded { .. }
             | Reply::Ignored
-            | Reply::NotAwaited => turn.errors.first().map(|error| {
-                (Level::Warning, format!("the agent reported an error: {}", clipped(error)))
-            }),
+            | Reply::NotAwaited => {
+                let error =
+                    |text: &String| format!("the agent reported an error: {}", clipped(text));
+                let wrong = turn.wrong_content().next();
+                let why = wrong.or_else(|| turn.errors.first().map(error))?;
+                Some((Level::Warning, why))
+            }
         }
+    }
+
+    /// Whether something bridged the wait for an answer, and nothing followed.
+    fn never_came(&self, turn: &Turn) -> bool {
+        let never = matches!(turn.answer, Some(Answer::Never { .. }));
+        let outstanding = matches!(turn.answer, Some(Answer::Outstanding { .. }));
+        never || outstanding && self.is_stuck()
     }
 
     fn speech(&self, turn: &Turn, span: Span, said: Option<&str>) -> SpanData {
@@ -97,15 +143,79 @@ impl Trace<'_> {
         if let Some(Some(clip)) = self.head.clips.get(turn.step as usize) {
             attributes.text("loadcall.clip", &clip.file);
         }
-        self.span(Draft {
-            name: "loadcall.caller_speech",
-            place: turn.step,
-            parent: Some(self.id("loadcall.turn", turn.step)),
-            kind: SpanKind::Internal,
-            from: span.from,
-            until: span.until,
-            attributes,
-        })
+        self.child(turn, "loadcall.caller_speech", span, attributes)
+    }
+
+    /// The two stages of a response that can be told by our clock, where the agent shows its state.
+    fn stages(&self, turn: &Turn) -> Vec<SpanData> {
+        let (Reply::Heard { voice, .. }, Some(said), Some(decided_ms), Some(prepared_ms)) =
+            (turn.reply, turn.said, turn.turn_decided_ms, turn.answer_prepared_ms())
+        else {
+            return Vec::new();
+        };
+        // An agent may say that it thinks a little before the caller has ended.
+        let thinking = earlier(said.until, -decided_ms);
+        let stage = |name, metric, ms: f64, from: Offset, until: Offset| {
+            let mut attributes = Attributes::new(Kind::Span);
+            attributes.text("loadcall.source", "agent_state");
+            attributes.seconds(metric, ms);
+            self.span(Draft {
+                name,
+                place: turn.step,
+                parent: Some(self.id(RESPONSE, turn.step)),
+                kind: SpanKind::Internal,
+                from,
+                until,
+                attributes,
+            })
+        };
+        vec![
+            stage(
+                "loadcall.stage.turn_decided",
+                "loadcall.turn_decided_s",
+                decided_ms,
+                said.until.min(thinking),
+                thinking,
+            ),
+            stage(
+                "loadcall.stage.answer_prepared",
+                "loadcall.answer_prepared_s",
+                prepared_ms,
+                thinking,
+                voice.from.max(thinking),
+            ),
+        ]
+    }
+
+    /// The caller breaks in on the agent, or makes a noise: the moment of its first voiced sample.
+    fn broke_in(&self, turn: &Turn) -> Option<SpanData> {
+        let at = turn.said?.from;
+        let expect = self.scenario.steps().get(turn.step as usize)?.expect?;
+        let name = match expect {
+            Expect::Yields { .. } => "loadcall.barge_in",
+            Expect::Ignores => "loadcall.noise",
+            Expect::Speaks { .. } | Expect::Responds { .. } => return None,
+        };
+        let mut attributes = Attributes::new(Kind::Event);
+        if let Reply::Yielded { yield_ms: ms } | Reply::DidNotYield { waited_ms: ms } = turn.reply {
+            attributes.seconds("loadcall.time_to_yield_s", ms);
+            attributes.flag("loadcall.yielded", matches!(turn.reply, Reply::Yielded { .. }));
+        }
+        if let Some((level, message)) = self.fault(turn) {
+            attributes.failed(level, message);
+        }
+        Some(self.child(turn, name, Span { from: at, until: at }, attributes))
+    }
+
+    /// The agent breaks in on the caller.
+    fn cut_in(&self, turn: &Turn) -> Option<SpanData> {
+        let said = turn.said.filter(|_| turn.cut_in)?;
+        let within = |voice: &&Span| said.from < voice.from && voice.from < said.until;
+        let at = self.lanes.agent.iter().find(within)?.from;
+        let mut attributes = Attributes::new(Kind::Event);
+        let text = "the agent began to speak before the caller had ended";
+        attributes.failed(Level::Warning, text.to_owned());
+        Some(self.child(turn, "loadcall.cut_in", Span { from: at, until: at }, attributes))
     }
 
     fn response(&self, turn: &Turn, response: &Response, said: Option<&str>) -> SpanData {
@@ -126,6 +236,10 @@ impl Trace<'_> {
             attributes.text("langfuse.observation.completion_start_time", &audible);
             attributes.seconds("loadcall.response_latency_s", latency_ms);
         }
+        if let Reply::Unanswered { waited_ms } = turn.reply {
+            // A bound and no latency: nobody may take it for the time until a reply.
+            attributes.seconds("loadcall.unanswered_for_s", waited_ms);
+        }
         for (metric, ms) in stages(&turn.reported) {
             attributes.seconds(&format!("loadcall.reported.{}_s", metric.name()), ms);
         }
@@ -135,7 +249,7 @@ impl Trace<'_> {
             attributes.failed(level, message);
         }
         self.span(Draft {
-            name: "loadcall.agent_response",
+            name: RESPONSE,
             place: turn.step,
             parent: Some(self.id("loadcall.turn", turn.step)),
             kind: SpanKind::Client,
@@ -143,6 +257,36 @@ impl Trace<'_> {
             until: response.until,
             attributes,
         })
+    }
+
+    /// The response to a turn that awaits one; `None` when it awaits none or its call ended before.
+    fn response_of(&self, turn: &Turn) -> Option<Response> {
+        match turn.reply {
+            Reply::Greeted { voice, latency_ms } | Reply::Heard { voice, latency_ms } => {
+                Some(Response {
+                    // An agent that began before the caller had ended has no time to first sound.
+                    from: earlier(voice.from, latency_ms.max(0.0)),
+                    until: voice.until,
+                    audible: Some((voice.from, latency_ms)),
+                })
+            }
+            Reply::CutIn { voice, .. } => {
+                Some(Response { from: voice.from, until: voice.until, audible: None })
+            }
+            Reply::Unanswered { waited_ms } => {
+                // A greeting that never came follows nothing.
+                let until = self.missed_at(turn.step).unwrap_or(self.call.end.at);
+                let from = turn.said.map_or_else(|| earlier(until, waited_ms), |said| said.until);
+                Some(Response { from, until: earlier(from, -waited_ms), audible: None })
+            }
+            Reply::Yielded { .. }
+            | Reply::DidNotYield { .. }
+            | Reply::Ignored
+            | Reply::Disturbed { .. }
+            | Reply::NotAwaited
+            | Reply::NotTested
+            | Reply::NotReached => None,
+        }
     }
 }
 
@@ -152,34 +296,6 @@ struct Response {
     until: Offset,
     /// The first audible sample and the latency to it in milliseconds.
     audible: Option<(Offset, f64)>,
-}
-
-/// The response to a turn that awaits one; `None` when it awaits none or its call ended before.
-fn response(turn: &Turn) -> Option<Response> {
-    match turn.reply {
-        Reply::Greeted { voice, latency_ms } | Reply::Heard { voice, latency_ms } => {
-            Some(Response {
-                // An agent that began before the caller had ended has no time to first sound.
-                from: earlier(voice.from, latency_ms.max(0.0)),
-                until: voice.until,
-                audible: Some((voice.from, latency_ms)),
-            })
-        }
-        Reply::CutIn { voice, .. } => {
-            Some(Response { from: voice.from, until: voice.until, audible: None })
-        }
-        Reply::Unanswered { waited_ms } => {
-            let from = turn.said?.until;
-            Some(Response { from, until: earlier(from, -waited_ms), audible: None })
-        }
-        Reply::Yielded { .. }
-        | Reply::DidNotYield { .. }
-        | Reply::Ignored
-        | Reply::Disturbed { .. }
-        | Reply::NotAwaited
-        | Reply::NotTested
-        | Reply::NotReached => None,
-    }
 }
 
 /// From the first to the last thing that happened in a turn.
@@ -200,7 +316,7 @@ fn extent(turn: &Turn, response: Option<&Response>) -> Option<(Offset, Offset)> 
     .reduce(|(from, until), (f, u)| (from.min(f), until.max(u)))
 }
 
-fn earlier(at: Offset, ms: f64) -> Offset {
+pub(super) fn earlier(at: Offset, ms: f64) -> Offset {
     #[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
     at.plus_micros(-((ms * 1_000.0).round() as i64))
 }

@@ -1,0 +1,36 @@
+//! The flags that say what stands in Langfuse beside the calls' traces.
+
+use clap::{Args, ValueEnum};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Langfuse (each call becomes a trace when both keys are set)")]
+pub(in crate::cli) struct LabelArgs {
+    /// Release of the agent under test, such as a commit, on its traces.
+    #[arg(
+        long = "langfuse-release",
+        env = "LANGFUSE_RELEASE",
+        value_name = "RELEASE",
+        hide_env_values = true
+    )]
+    pub(in crate::cli) release: Option<String>,
+    /// File the run as an experiment whose name begins with NAME, with the scenario as an item of the
+    /// dataset loadcall.
+    #[arg(
+        long = "langfuse-experiment",
+        value_name = "NAME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = ""
+    )]
+    pub(in crate::cli) experiment: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Scores {
+    /// Nothing.
+    None,
+    /// Each call.
+    Calls,
+    /// Each call and each turn that awaited a reply.
+    Turns,
+}

@@ -1,0 +1,163 @@
+//! What goes to Langfuse beside the traces: scores of calls and turns, and what makes a run an experiment. As with the
+//! traces, nothing that goes wrong here touches a call or the exit code.
+
+use super::failure::Failure;
+use super::progress::Verbosity;
+use super::terminal::eprint_line;
+use super::traces::Sending;
+use super::{LabelArgs, LangfuseArgs, Scores, machine, recorded, traces};
+use crate::export::experiment::{Experiment, Linked, takes_links_from_spans};
+use crate::export::scores::{self, Detail, Score, Sent};
+use crate::langfuse::{Client, Deadline, Project};
+use crate::record::{Labels, RunHead};
+use crate::scenario::Scenario;
+use crate::text::count;
+use crate::turn::Analysis;
+use crate::verdict::{Judged, Verdict};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a single request may take.
+const REQUEST: Duration = Duration::from_secs(10);
+/// How long the dataset and its item may take, the links of a run's calls, and its scores.
+const REGISTRATION: Duration = Duration::from_secs(20);
+const LINKS: Duration = Duration::from_secs(60);
+const SCORES: Duration = Duration::from_secs(60);
+/// Characters of what an experiment's name begins with.
+const LONGEST_NAME: usize = 100;
+
+/// What the traces of a run will say of it; `is_on`: they are sent to Langfuse.
+pub(super) fn labels(labels: &LabelArgs, is_on: bool) -> Result<Labels, Failure> {
+    if let Some(name) = &labels.experiment {
+        if !is_on {
+            return Err(Failure::usage(
+                "--langfuse-experiment needs a Langfuse project: set LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY",
+            ));
+        }
+        if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+            return Err(Failure::usage(format!(
+                "--langfuse-experiment takes a name of up to {LONGEST_NAME} characters on one line, such as nightly"
+            )));
+        }
+    }
+    Ok(Labels { release: labels.release.clone(), experiment: labels.experiment.clone() })
+}
+
+/// The experiment that a run is, if any, with its dataset made ready.
+pub(super) async fn experiment(
+    project: Option<&Project>,
+    head: &RunHead,
+    scenario: &Scenario,
+) -> Option<Experiment> {
+    let mut experiment = Experiment::of(head, scenario)?;
+    let client = client(project)?;
+    let until = Deadline::after(REGISTRATION);
+    if let Err(e) = experiment.register(&client, scenario, until).await {
+        let text = "the experiment has no dataset in Langfuse, only its traces and scores";
+        eprint_line(&format!("warning: {text}: {e}"));
+    }
+    Some(experiment)
+}
+
+/// Sends the scores of a run whose traces were sent, and its verdict where it is an experiment that was given one.
+pub(super) async fn send(project: Option<&Project>, which: Option<Scores>, sending: &Sending<'_>) {
+    let Some(client) = client(project) else { return };
+    // What cannot be read was said when its traces were sent.
+    let Ok((scenario, analysis)) = recorded::analyse(sending.folder) else { return };
+    let experiment = match Experiment::of(&analysis.head, &scenario) {
+        Some(experiment) => Some(link(&client, &experiment, &analysis).await),
+        None => None,
+    };
+    let detail = match which {
+        Some(Scores::None) => return,
+        Some(Scores::Calls) => Detail::Calls,
+        Some(Scores::Turns) => Detail::Turns,
+        None => Detail::of_size(&analysis),
+    };
+    let environment = client.project().environment();
+    let of_run = experiment.map(|id| of_run(&analysis, environment, &id, sending.folder));
+    let of_run = of_run.unwrap_or_default();
+    let Ok(of_calls) = scores::of_calls(&analysis, environment, detail) else { return };
+    let sent = scores::send(&client, of_calls.chain(of_run), Deadline::after(SCORES)).await;
+    if sent.accepted > 0 && sending.how == Verbosity::Normal {
+        let (scores, place) = (count(sent.accepted, "score"), client.project().url());
+        eprint_line(&format!("{scores} sent to Langfuse at {place}"));
+    }
+    say_what_is_missing(&sent, sending.folder);
+}
+
+/// The figures of an experiment, with the verdict it was given if that is known.
+fn of_run(analysis: &Analysis, environment: &str, id: &str, folder: &Path) -> Vec<Score> {
+    let mut scores = scores::of_run(analysis, environment, id).unwrap_or_default();
+    if let Ok(Some(given)) = recorded::given(folder, &analysis.head) {
+        scores.extend(of_verdict(analysis, environment, id, &given.verdict));
+    }
+    scores
+}
+
+fn of_verdict(
+    analysis: &Analysis,
+    environment: &str,
+    id: &str,
+    verdict: &Verdict,
+) -> Option<Score> {
+    let outcome = serde_json::to_value(verdict.outcome).ok()?;
+    let reason = verdict.reasons.first().map_or("", String::as_str);
+    scores::of_verdict(analysis, environment, id, (outcome.as_str()?, reason)).ok()
+}
+
+/// Scores an experiment by the verdict that its run was given just now.
+pub(super) fn send_verdict(args: &LangfuseArgs, judged: &Judged, folder: &Path) {
+    let analysis = &judged.analysis;
+    let experiment = Experiment::of(&analysis.head, &judged.scenario);
+    // What is wrong with the settings was found before the first call.
+    let project = traces::project(args).ok().flatten();
+    let (Some(experiment), Some(client)) = (experiment, client(project.as_ref())) else { return };
+    if args.scores == Some(Scores::None) {
+        return;
+    }
+    let environment = client.project().environment();
+    let score = of_verdict(analysis, environment, experiment.id(), &judged.verdict);
+    let (Some(score), Ok(runtime)) = (score, machine::runtime(Some(1))) else { return };
+    say_what_is_missing(&runtime.block_on(verdict_to(&client, score)), folder);
+    machine::shut_down(runtime);
+}
+
+/// A server of version 3 knows experiments by other ids, which it gave when the calls were linked.
+async fn verdict_to(client: &Client, score: Score) -> Sent {
+    let until = Deadline::after(REGISTRATION);
+    match takes_links_from_spans(client, until).await {
+        Ok(true) => scores::send(client, [score], until).await,
+        Ok(false) => Sent::default(),
+        Err(e) => Sent { left: 1, why: Some(e.to_string()), ..Sent::default() },
+    }
+}
+
+/// Links calls to the experiment where the server wants that; the answer is the experiment's id there.
+async fn link(client: &Client, experiment: &Experiment, analysis: &Analysis) -> String {
+    let calls = analysis.calls.iter().map(|facts| facts.call);
+    let Linked { id, left, why, .. } =
+        experiment.link(client, &analysis.head, calls, Deadline::after(LINKS)).await;
+    if let Some(why) = why {
+        let calls = count(left, "call");
+        eprint_line(&format!("warning: {calls} not linked to the experiment in Langfuse: {why}"));
+    }
+    id.unwrap_or_else(|| experiment.id().to_owned())
+}
+
+fn say_what_is_missing(sent: &Sent, folder: &Path) {
+    if sent.rejected > 0 {
+        let scores = count(sent.rejected, "score");
+        let why = sent.reasons.join("; ");
+        eprint_line(&format!("warning: {scores} refused by Langfuse: {why}"));
+    }
+    if let Some(why) = &sent.why {
+        let scores = count(sent.left, "score");
+        eprint_line(&format!("warning: {scores} not sent to Langfuse: {why}"));
+        eprint_line(&format!("hint: `loadcall export {}` sends them", folder.display()));
+    }
+}
+
+fn client(project: Option<&Project>) -> Option<Client> {
+    Client::new(project?, REQUEST).ok()
+}
