@@ -4,6 +4,8 @@
 use super::Report;
 use super::cases::{self, Case, Result};
 use super::paired::PairedReport;
+use super::rows;
+use crate::record::trace_url;
 use crate::scenario::Metric;
 use crate::text::{clipped, safe};
 
@@ -11,6 +13,8 @@ use crate::text::{clipped, safe};
 pub const FILE_NAME: &str = "junit.xml";
 /// Characters of a text that are written.
 const LIMIT: usize = 2_000;
+/// Failing calls whose traces are named.
+const TRACES: usize = 20;
 
 /// The document. `fails`: the job fails because of this run, so its verdict must not look better.
 pub fn render(report: &Report, fails: bool) -> String {
@@ -37,6 +41,10 @@ pub fn render(report: &Report, fails: bool) -> String {
         let name = Metric::CallsOk.name();
         properties.push((format!("{name}.n"), ok.of.to_string()));
         properties.push((name.to_owned(), ok.count.to_string()));
+    }
+    for call in rows::failing(report).take(TRACES) {
+        let url = trace_url(head, call.call);
+        properties.extend(url.map(|url| (format!("call.{}.trace_url", call.call.0), url)));
     }
     let suite = Suite {
         name: report.judged.scenario.name(),

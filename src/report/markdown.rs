@@ -9,6 +9,7 @@ use super::paired::{PairedReport, SideLine};
 use super::rows::{self, Row, bounded, word};
 use super::text::advice::{self, Advice};
 use super::{CauseCount, Report};
+use crate::record::trace_url;
 use crate::scenario::Metric;
 use crate::text::{count, number, signed};
 use crate::turn::Part;
@@ -197,11 +198,18 @@ fn failing(page: &mut Page, report: &Report) {
             let failure = call.failure.as_ref();
             let detail = failure.map_or(call.detail.as_str(), |failure| failure.detail.as_str());
             let cause = failure.map_or(call.outcome.name(), |failure| failure.cause.name());
-            format!("call {}, {cause}, in room `{}`: {detail}", call.call.0, call.room)
+            let line = format!("call {}, {cause}, in room `{}`: {detail}", call.call.0, call.room);
+            // An address that is shown holds neither of the brackets around it.
+            let link = trace_url(&report.judged.analysis.head, call.call);
+            let link = link.map_or_else(String::new, |url| format!(" [trace](<{url}>)"));
+            inline(&line) + &link
         })
         .collect();
     let listed = &calls[..calls.len().min(LISTED)];
-    folded(page, &count(calls.len(), "failing call"), "", listed);
+    if !listed.is_empty() {
+        let title = count(calls.len(), "failing call");
+        page.folded(&title, listed.iter().map(|line| format!("- {line}")));
+    }
     page.leave_out("failing calls", calls.len() - listed.len());
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::{micro, path};
+use crate::record::trace_url;
 use crate::report::replies::{disturbed_ms, heard_ms, is_censored, reply, yield_ms};
 use crate::report::since_start;
 use crate::time::Offset;
@@ -41,6 +42,8 @@ struct CallJson<'a> {
     packets_received: u64,
     packets_lost: u64,
     largest_gap_ms: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_url: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -99,7 +102,13 @@ struct SpanJson {
 
 impl Serialize for Calls<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.calls.iter().map(CallJson::from))
+        let head = &self.0.head;
+        serializer.collect_seq(
+            self.0.calls.iter().map(|call| CallJson {
+                trace_url: trace_url(head, call.call),
+                ..CallJson::from(call)
+            }),
+        )
     }
 }
 
@@ -133,6 +142,7 @@ impl<'a> From<&'a CallFacts> for CallJson<'a> {
             packets_received: call.packets_received,
             packets_lost: call.packets_lost,
             largest_gap_ms: micro(call.largest_gap_ms),
+            trace_url: None,
         }
     }
 }

@@ -57,6 +57,11 @@ fn failing_calls_are_named_and_the_list_has_an_end() {
     assert!(page.contains("| `dispatch` | 3 | 0, 1, 2 |"), "{page}");
     assert!(page.contains("<details><summary>3 failing calls</summary>"), "{page}");
     assert!(!page.contains("Left out here"), "{page}");
+    assert!(!page.contains("[trace]"), "{page}");
+    let mut traced = failing(3);
+    traced.judged.analysis.head.langfuse_url = Some("https://langfuse.example/a(b)".to_owned());
+    let page = render(&traced, PLACE, LIMIT);
+    assert_eq!(page.matches("[trace](<https://langfuse.example/a(b)/trace/").count(), 3, "{page}");
     let page = render(&failing(1_000), PLACE, LIMIT);
     assert!(page.contains("Left out here: 900 lines of failing calls."), "{page}");
 }
