@@ -6,9 +6,10 @@ use libtest_mimic::Failed;
 use loadcall::dev::{Lane, Media, Network};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 pub(crate) type Tested = Result<(), Failed>;
@@ -261,23 +262,36 @@ pub(crate) fn a_server_that_dies_is_a_lost_connection(stage: &Stage) -> Tested {
     check(ran.outcomes() == ["connection_lost"], "the outcome is named", &ran)
 }
 
-/// A Langfuse that takes one request and gives it to the test.
-fn langfuse_once(listener: TcpListener) -> std::thread::JoinHandle<std::io::Result<Vec<u8>>> {
+/// A Langfuse of version 4 that takes requests, one a connection, until the test's process ends.
+fn langfuse(listener: TcpListener) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, received) = mpsc::channel();
     std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept()?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        let mut request = Vec::new();
-        let mut chunk = [0; 8_192];
-        loop {
-            let n = stream.read(&mut chunk)?;
-            request.extend_from_slice(&chunk[..n]);
-            if n == 0 || whole(&request) {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let Ok(request) = taken(stream) else { continue };
+            if sender.send(request).is_err() {
                 break;
             }
         }
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")?;
-        Ok(request)
-    })
+    });
+    received
+}
+
+fn taken(mut stream: TcpStream) -> std::io::Result<Vec<u8>> {
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut request = Vec::new();
+    let mut chunk = [0; 8_192];
+    while !whole(&request) {
+        let n = stream.read(&mut chunk)?;
+        request.extend_from_slice(&chunk[..n]);
+        if n == 0 {
+            break;
+        }
+    }
+    let body = r#"{"id":"ds-1","status":"OK","version":"4.16.0"}"#;
+    let length = body.len();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    stream.write_all((head + body).as_bytes())?;
+    Ok(request)
 }
 
 /// Whether the request's body is complete.
@@ -300,14 +314,31 @@ pub(crate) fn calls_become_traces(stage: &Stage) -> Tested {
     };
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("http://{}", listener.local_addr()?);
-    let received = langfuse_once(listener);
+    let received = langfuse(listener);
     let out = stage.new_folder();
-    let traced = ran(with_langfuse(&out, &url).output()?, out);
+    let mut command = with_langfuse(&out, &url);
+    let traced = ran(command.arg("--langfuse-experiment=live").output()?, out);
     check(traced.code == Some(0), "the run passes", &traced)?;
-    let request = received.join().map_err(|_| "the receiver failed")??;
-    let head = String::from_utf8_lossy(&request[..request.len().min(600)]).to_ascii_lowercase();
-    check(head.starts_with("post /api/public/otel/v1/traces "), &head, &traced)?;
+    let requests: Vec<String> =
+        received.try_iter().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
+    let paths: Vec<&str> =
+        requests.iter().filter_map(|request| request.split(' ').nth(1)).collect();
+    let expected = [
+        "/api/public/v2/datasets",
+        "/api/public/dataset-items",
+        "/api/public/otel/v1/traces",
+        "/api/public/health",
+        "/api/public/scores",
+        "/api/public/health",
+        "/api/public/scores",
+    ];
+    check(paths == expected, &format!("{paths:?}"), &traced)?;
+    let head = requests[2].get(..600).unwrap_or(&requests[2]).to_ascii_lowercase();
     check(head.contains("x-langfuse-ingestion-version: 4"), &head, &traced)?;
+    let scores = [r#""name":"loadcall.passed""#, r#""name":"loadcall.heard_e2e_latency_s""#];
+    check(scores.iter().all(|score| requests[4].contains(score)), &requests[4], &traced)?;
+    check(requests[6].contains(r#""value":"pass""#), &requests[6], &traced)?;
+    check(traced.stderr.contains("sent to Langfuse"), "it says so", &traced)?;
 
     // One that is down costs nothing but a message.
     let gone = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
