@@ -128,7 +128,6 @@ struct Draft {
 }
 
 /// The name of the root.
-const ROOT: &str = "loadcall.call";
 
 impl Trace<'_> {
     fn call(&self, checks: &[Check], left_out: usize, in_experiment: bool) -> SpanData {
