@@ -9,6 +9,8 @@
 mod bootstrap;
 mod components;
 mod histogram;
+mod jackknife;
+pub mod looks;
 mod multiple;
 mod paired;
 pub mod power;
@@ -24,8 +26,9 @@ pub use bootstrap::{
 };
 pub use components::{Component, Components, Logged, components};
 pub use histogram::{Histogram, HistogramError};
+pub use jackknife::{Estimate, drawn_in, jackknife};
 pub use multiple::{holm, tarone_level};
-pub use paired::{PairedDifference, Shift, mcnemar, shift};
+pub use paired::{PairedDifference, Shift, location, mcnemar, shift};
 pub use prediction::Prediction;
 pub use ranked::{Ranked, RankedFigure, Ranks, variance};
 pub use rate::{ExactTest, Rate, more_misses, rate_difference};

@@ -78,6 +78,12 @@ pub fn shift(differences: &[PairedDifference], how: &Resampling) -> Option<Shift
     Some(Shift { low: low.low, at_least: low.point, at_most: high.point, high: high.high })
 }
 
+/// The typical value by the estimate of Hodges and Lehmann alone, of values in order; `None` of none.
+pub fn location(sorted: &[f64]) -> Option<f64> {
+    let place: Vec<(f64, usize)> = sorted.iter().map(|value| (*value, 0)).collect();
+    (!place.is_empty()).then(|| center(&place, &[1], &mut Vec::new()))
+}
+
 /// One bound of the shift, with its interval.
 #[derive(Debug, Clone)]
 struct Estimate {
