@@ -190,6 +190,7 @@ fn target(agent: Agent, side: Side, new: &NewRun, common: &Site) -> Result<Targe
         side,
         agent_name: of.name.clone(),
         agent_metadata: MetadataDigest::digest(&of.metadata),
+        looks: Vec::new(),
     };
     let called = agent.endpoint.map_or_else(|| common.clone(), Site::Keys);
     Ok(Target { run_id, folder, scenario: agent.scenario, site: called, arm: Some(arm) })

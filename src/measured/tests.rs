@@ -73,8 +73,9 @@ fn dispatch_metadata_is_in_no_file() {
     // Nor in the recording of an A/B side, whose agent the scenario's text does not name.
     let agent_metadata = MetadataDigest::digest(r#"{"api_key":"sk-secret-2"}"#);
     let (ab, agent_name) = ("ab".to_owned(), "other".to_owned());
+    let (side, looks) = (Side::B, Vec::new());
     run.head.arm =
-        Some(Arm { ab, side: Side::B, agent_name, agent_metadata: agent_metadata.clone() });
+        Some(Arm { ab, side, agent_name, agent_metadata: agent_metadata.clone(), looks });
     assert!(!serde_json::to_string(&run.head).unwrap().contains("sk-secret"));
     let analysis = analyse(&run, &scenario);
     assert_eq!(Fingerprint::take(&analysis, &scenario).agent_metadata, agent_metadata);

@@ -40,4 +40,8 @@ pub struct Arm {
     /// Dispatch name; empty for automatic dispatch.
     pub agent_name: String,
     pub agent_metadata: MetadataDigest,
+    /// The numbers of pairs at which the run is judged, rising, when it goes on until it is decided; empty for one
+    /// that is judged once, at its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looks: Vec<u32>,
 }

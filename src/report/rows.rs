@@ -6,7 +6,7 @@ use crate::scenario::{Expect, Step};
 use crate::stats::{Quantile, Statistic};
 use crate::text::{number, quantile, signed};
 use crate::turn::{CallFacts, Reply, Turn};
-use crate::verdict::paired::{PairedChange, PairedComparison};
+use crate::verdict::paired::{Finding, PairedChange, PairedComparison, Question};
 use crate::verdict::{Change, Comparison, Difference, Direction, FailureChange, Outcome, Verdict};
 
 /// The judgement in a word.
@@ -143,10 +143,39 @@ pub(super) fn paired(comparison: &PairedComparison) -> Vec<Row> {
             difference,
             interval: format!("{} to {} ms", end(shift.low), end(shift.high)),
             direction,
-            decides: change.metric == comparison.primary,
+            decides: false,
         }
     };
-    comparison.changes.iter().map(row).collect()
+    comparison.findings.iter().map(answer).chain(comparison.changes.iter().map(row)).collect()
+}
+
+/// The answer to a question that decides.
+fn answer(of: &Finding) -> Row {
+    let least = of.min_effect_ms;
+    let direction = if of.worse {
+        Direction::Slower
+    } else if of.high_ms < 0.0 {
+        Direction::Faster
+    } else if of.low_ms > -least && of.high_ms < least {
+        Direction::Alike
+    } else {
+        Direction::Unclear
+    };
+    let name = match (of.question, &of.turn) {
+        (Question::TypicalTurn, _) => "typical turn".to_owned(),
+        (Question::SlowTurns, _) => "slowest tenth of turns".to_owned(),
+        (Question::Step(_), Some(turn)) => format!("turn {turn}"),
+        (Question::Step(step), None) => format!("turn {}", step + 1),
+    };
+    Row {
+        name,
+        before: format!("{} ms", number(of.a_ms)),
+        now: format!("{} ms", number(of.a_ms + of.at_least_ms)),
+        difference: format!("{} ms", signed(of.at_least_ms)),
+        interval: format!("{} to {} ms", signed(of.low_ms), signed(of.high_ms)),
+        direction,
+        decides: true,
+    }
 }
 
 /// `≥ 8,201 ms`.

@@ -4,42 +4,52 @@
 //! to an agent it does to both. Looked at is what changed *within* pairs, step by step of the script;
 //! how much pairs differ among themselves does not blur it.
 //!
-//! **Worse**, **better** and **no worse** mean what they do against a baseline: the 95 % interval of
-//! the shift lies beyond zero *and* the shift is at least the minimum effect, or the interval excludes
-//! a slowdown of that size. All but the first need B to answer about as many calls as A.
+//! Four questions decide, together at 5 %: calls that succeed ([`calls`]), the typical turn, the slow turns and
+//! the worst single turn ([`questions`]).
+//! - **Worse**: one of them is worse beyond its share of the 5 %, and by what matters.
+//! - **Better**: the typical turn is faster by at least the minimum effect, beyond chance at 2.5 %.
+//! - **No worse**: a slowdown of the typical turn by the minimum effect is excluded at 5 %, or one of twice the
+//!   minimum effect while less than the minimum effect was measured; the verdict says which.
 //!
-//! **What is not known is bounded, never left out.** A turn of B without a reply makes its difference
-//! *at least* what was waited for minus what A took; one of A makes it *at most* the opposite; a pair
-//! without a reply on both sides, and a turn that one side did not reach because its call failed, may
-//! be anything. B is only called better for what holds with every upper bound, and only called worse
-//! for what holds with every lower one. So an agent that stops answering never looks faster.
+//! Better and no worse need all other questions to be above suspicion: nobody whose calls fail, whose turns stay
+//! unanswered or whose slow turns get slower is called as good. And nobody is called better who fails in more pairs at
+//! all, or leaves more turns unanswered, however likely that is by chance.
+//!
+//! **A turn without a reply is never left out** ([`table`]): it counts as all the time the caller gives the
+//! agent, on both sides.
+//!
+//! A run that goes on until it is decided is judged at the looks that were planned ([`looks`]), each at the level
+//! that keeps all of them together below the error of one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::attribution::{self, Attribution};
 use super::comparable::{Difference, How, Mismatch, comparable};
 use super::health::unfit;
 use super::meaning::unlike_first_byte;
-use super::thresholds::sample;
 use super::{Outcome, values_needed};
 use crate::measured::{Fingerprint, StepPrint};
 use crate::record::{CallId, KeyChange, Side};
 use crate::scenario::{Metric, Scenario};
-use crate::stats::power::within_pairs;
-use crate::stats::{
-    DEFAULT_RESAMPLES, PairedDifference, Quantile, Resampling, Shift, Z_95, mcnemar, shift,
-};
-use crate::turn::{Analysis, Measures, Value};
+use crate::stats::{DEFAULT_RESAMPLES, Resampling};
+use crate::turn::Analysis;
 
+mod calls;
+mod table;
+mod questions;
+mod changes;
+mod looks;
 mod sentences;
 
-/// With fewer pairs every order of signs occurs by chance in more than one case of 20 (2 / 2^5).
-pub const MIN_PAIRS: usize = 6;
-/// Calls fail more often, beyond chance.
-const SIGNIFICANT: f64 = 0.05;
-/// Calls fail so much more often that nobody should call it the same, even if chance does it in one
-/// case of four. One-sided; the slack is for rounding.
-const SUSPICIOUS: f64 = 0.25 + 1e-9;
+pub use calls::PairedCalls;
+pub use changes::PairedChange;
+pub use looks::planned;
+pub use questions::{Excluded, Finding, MIN_PAIRS, Question};
+
+use changes::change;
+use looks::Look;
+use questions::Answers;
+use table::Table;
 
 /// One side: a recording with what it means.
 #[derive(Debug, Clone, Copy)]
@@ -72,98 +82,47 @@ pub struct PairedVerdict {
 /// B against A in numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PairedComparison {
-    /// The metric that decides.
+    /// The metric that the questions ask of.
     pub primary: Metric,
-    /// A shift of it counts from here on, in milliseconds.
+    /// A change of the typical turn counts from here on, in milliseconds.
     pub min_effect_ms: f64,
-    /// The smallest slowdown that this many pairs find nine times in ten; `None` when too much is
-    /// unknown to say.
+    /// The smallest slowdown of all turns that this many pairs find about nine times in ten; `None` when too
+    /// little is known to say.
     pub detectable_ms: Option<f64>,
     /// Pairs of calls.
     pub pairs: usize,
-    /// How many pairs would settle what is unclear.
+    /// About how many pairs would settle what is unclear.
     pub pairs_needed: Option<u64>,
+    /// The answers to the questions: the typical turn, the slow turns, then every step. Empty with too few pairs.
+    pub findings: Vec<Finding>,
+    /// Which slowdowns of the typical turn are excluded.
+    pub excluded: Option<Excluded>,
     /// The primary metric first, then the others; each only where it has [enough](PairedChange::is_enough)
     /// pairs.
     pub changes: Vec<PairedChange>,
     /// Pairs of calls and of turns of the primary metric, where they are too few.
     pub too_few: Option<(usize, usize)>,
     pub calls: PairedCalls,
-    /// Where the shift comes from; `None` when the agents report no stages, or nothing is known of it.
+    /// Pairs with more turns unanswered by B, and with more by A.
+    pub more_unanswered: [u64; 2],
+    /// Where the change of the typical turn comes from; `None` when the agents report no stages.
     pub attribution: Option<Attribution>,
+    /// Set for a run that was to go on until it is decided.
+    pub looks: Option<Looked>,
 }
 
-/// One metric of both sides.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PairedChange {
-    pub metric: Metric,
-    /// Medians of the turns that are in pairs, in milliseconds.
-    pub a: Quantile,
-    pub b: Quantile,
-    /// Pairs of turns.
-    pub turns: usize,
-    /// Pairs of calls they come from.
-    pub pairs: usize,
-    /// Pairs of turns whose difference is only known within bounds.
-    pub bounded: usize,
-    /// B minus A within pairs, in milliseconds. Bounds may be infinite.
-    pub shift: Shift,
+/// How a run that was to go on until it is decided was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// Pairs at each planned look.
+    pub planned: Vec<u32>,
+    /// The looks that were had, up to the one that decided.
+    pub had: usize,
+    /// Whether the last of them decided.
+    pub decided: bool,
 }
 
-/// Pairs of calls by whether each succeeded.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct PairedCalls {
-    pub both_ok: u64,
-    pub only_a_ok: u64,
-    pub only_b_ok: u64,
-    pub neither_ok: u64,
-}
-
-impl PairedChange {
-    /// With fewer pairs there is neither an interval nor a word for it.
-    fn is_enough(&self) -> bool {
-        self.pairs >= MIN_PAIRS && self.turns >= values_needed(50.0)
-    }
-}
-
-impl PairedCalls {
-    fn count(a: &Measures, b: &Measures) -> Self {
-        let (a, b) = (well(a), well(b));
-        let mut calls = Self::default();
-        for (call, a_ok) in a {
-            match (a_ok, b.get(&call)) {
-                (true, Some(true)) => calls.both_ok += 1,
-                (true, Some(false)) => calls.only_a_ok += 1,
-                (false, Some(true)) => calls.only_b_ok += 1,
-                (false, Some(false)) => calls.neither_ok += 1,
-                (_, None) => {}
-            }
-        }
-        calls
-    }
-
-    /// Pairs in which both calls say something about their agent.
-    pub fn pairs(&self) -> u64 {
-        self.both_ok + self.only_a_ok + self.only_b_ok + self.neither_ok
-    }
-
-    /// How often chance alone makes the two sides differ at least as much, in either direction.
-    pub fn p(&self) -> f64 {
-        mcnemar(self.only_a_ok, self.only_b_ok)
-    }
-
-    /// More calls to B fail, beyond chance.
-    fn worse(&self) -> bool {
-        self.only_a_ok > self.only_b_ok && self.p() < SIGNIFICANT
-    }
-
-    /// So many more calls to B fail that "the same" would be rash.
-    fn suspicious(&self) -> bool {
-        self.only_a_ok > self.only_b_ok + 1 && self.p() / 2.0 <= SUSPICIOUS
-    }
-}
-
-/// What the shift of the primary metric says.
+/// What the questions together say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Worse,
@@ -172,20 +131,22 @@ enum Standing {
     Unclear,
 }
 
+/// What a look saw.
+struct Seen {
+    pairs: u32,
+    answers: Option<Answers>,
+    calls: PairedCalls,
+    more_unanswered: [u64; 2],
+    /// More calls fail, beyond chance.
+    failing: bool,
+    standing: Standing,
+}
+
 /// Judges B against A. Asks nothing but its input.
 pub fn judge(input: Pairing<'_>) -> PairedVerdict {
-    let Pairing { a, b, seed } = input;
-    let unfits = [(Side::A, unfit(a.analysis)), (Side::B, unfit(b.analysis))];
-    let mut unfits: Vec<_> =
-        unfits.into_iter().filter_map(|(side, unfit)| Some((side, unfit?))).collect();
-    // No agent reached says most, and nobody needs to hear that the other side was then cut short.
-    unfits.sort_by_key(|(_, unfit)| {
-        let first = [Outcome::NothingMeasured, Outcome::Stopped];
-        first.iter().position(|outcome| *outcome == unfit.outcome()).unwrap_or(first.len())
-    });
-    if let Some((_, first)) = unfits.first() {
-        let reasons = unfits.iter().map(|(side, why)| format!("{}: {why}", side.name())).collect();
-        return PairedVerdict { outcome: first.outcome(), reasons, comparison: None };
+    let Pairing { a, b, .. } = input;
+    if let Some(unfit) = unfit_sides(a, b) {
+        return unfit;
     }
     let mut notes = match differences(a, b) {
         Ok(notes) => notes,
@@ -197,21 +158,41 @@ pub fn judge(input: Pairing<'_>) -> PairedVerdict {
     let prints = [a, b].map(|of| Fingerprint::take(of.analysis, of.scenario));
     let [old, new] = [(a, &prints[0]), (b, &prints[1])].map(|(of, p)| (&of.analysis.measures, p));
     let unlike = unlike_first_byte(std::iter::once(old), new);
-    let (comparison, standing) = compare(a, b, unlike.is_none(), seed);
+    let (seen, looks) = look_at(input);
+    let comparison = compare(input, &seen, looks, unlike.is_none());
     notes.extend(unlike);
-    let calls = comparison.calls;
-    let outcome = match standing {
-        _ if calls.worse() => Outcome::Regression,
+    let outcome = match seen.standing {
         Standing::Worse => Outcome::Regression,
         Standing::Unclear => Outcome::Inconclusive,
-        _ if calls.suspicious() => Outcome::Inconclusive,
         Standing::Better => Outcome::Improvement,
         Standing::NoWorse => Outcome::Pass,
     };
-    let mut reasons = sentences::reasons(&comparison, standing);
-    reasons.extend(sentences::notes(input, &comparison));
+    let mut reasons = sentences::reasons(&comparison, &seen);
+    reasons.extend(sentences::notes(input, &comparison, &seen));
     reasons.extend(notes);
     PairedVerdict { outcome, reasons, comparison: Some(comparison) }
+}
+
+/// Whether a run that goes on until it is decided is decided by its first `pairs` pairs, at which a look was
+/// planned. The recordings may have no end yet.
+pub fn is_decided(input: Pairing<'_>, pairs: u32) -> bool {
+    let Some(arm) = &input.a.analysis.head.arm else { return false };
+    let look = looks::all(&arm.looks, input.seed).into_iter().find(|look| look.pairs == pairs);
+    look.is_some_and(|look| see(input, &look).standing != Standing::Unclear)
+}
+
+fn unfit_sides(a: Recorded<'_>, b: Recorded<'_>) -> Option<PairedVerdict> {
+    let unfits = [(Side::A, unfit(a.analysis)), (Side::B, unfit(b.analysis))];
+    let mut unfits: Vec<_> =
+        unfits.into_iter().filter_map(|(side, unfit)| Some((side, unfit?))).collect();
+    // No agent reached says most, and nobody needs to hear that the other side was then cut short.
+    unfits.sort_by_key(|(_, unfit)| {
+        let first = [Outcome::NothingMeasured, Outcome::Stopped];
+        first.iter().position(|outcome| *outcome == unfit.outcome()).unwrap_or(first.len())
+    });
+    let outcome = unfits.first()?.1.outcome();
+    let reasons = unfits.iter().map(|(side, why)| format!("{}: {why}", side.name())).collect();
+    Some(PairedVerdict { outcome, reasons, comparison: None })
 }
 
 /// What tells the two agents apart, or why the recordings are no pair.
@@ -249,24 +230,108 @@ fn between(difference: &Difference) -> String {
     }
 }
 
+/// Looks as often as was planned, or once at all pairs.
+fn look_at(input: Pairing<'_>) -> (Seen, Option<Looked>) {
+    let Pairing { a, b, seed } = input;
+    let last = |of: Recorded<'_>| of.analysis.calls.iter().map(|call| call.call.0 + 1).max();
+    let placed = last(a).into_iter().chain(last(b)).min().unwrap_or(0);
+    let planned = a.analysis.head.arm.as_ref().map_or(&[][..], |arm| &arm.looks);
+    if planned.is_empty() {
+        return (see(input, &looks::once(placed, seed)[0]), None);
+    }
+    let mut had = 0;
+    let mut latest = None;
+    for look in looks::all(planned, seed).into_iter().filter(|look| look.pairs <= placed) {
+        let seen = see(input, &look);
+        had += 1;
+        let decided = seen.standing != Standing::Unclear;
+        latest = Some(seen);
+        if decided {
+            break;
+        }
+    }
+    let nothing = || {
+        let calls = PairedCalls::count(&a.analysis.measures, &b.analysis.measures, placed);
+        let (answers, standing) = (None, Standing::Unclear);
+        Seen { pairs: placed, answers, calls, more_unanswered: [0; 2], failing: false, standing }
+    };
+    let seen = latest.unwrap_or_else(nothing);
+    let decided = seen.standing != Standing::Unclear;
+    (seen, Some(Looked { planned: planned.to_vec(), had, decided }))
+}
+
+fn see(input: Pairing<'_>, look: &Look) -> Seen {
+    let Pairing { a, b, .. } = input;
+    let calls = PairedCalls::count(&a.analysis.measures, &b.analysis.measures, look.pairs);
+    let rule = a.scenario.baseline();
+    let table = Table::new(rule.primary, a, b, look.pairs);
+    let is_enough = table.cells.len() >= values_needed(50.0);
+    let answers = questions::ask(&table, a.scenario, look.asking).filter(|_| is_enough);
+    let failing = calls.worse(look.asking.shares.calls);
+    let [with_b, with_a] = table.more_unanswered;
+    let wrong = if calls.suspicious() || calls::more_than_chance(with_b, with_a) {
+        Wrong::Suspiciously
+    } else if calls.only_a_ok > calls.only_b_ok || with_b > with_a {
+        Wrong::More
+    } else {
+        Wrong::NoMore
+    };
+    let standing = if failing {
+        Standing::Worse
+    } else {
+        answers.as_ref().map_or(Standing::Unclear, |of| standing(of, wrong, look.last))
+    };
+    let more_unanswered = table.more_unanswered;
+    Seen { pairs: look.pairs, answers, calls, more_unanswered, failing, standing }
+}
+
+/// Whether more calls fail, or more turns go unanswered, with B than with A.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    NoMore,
+    /// By what chance makes often: B is not called better.
+    More,
+    /// By what chance makes rarely: B is not called as good.
+    Suspiciously,
+}
+
+/// Before the last look only what is excluded from the minimum effect on ends a run.
+fn standing(answers: &Answers, wrong: Wrong, last: bool) -> Standing {
+    let Answers { findings, typical } = answers;
+    let is_enough = match typical.excluded {
+        Some(Excluded::MinEffect) => true,
+        Some(Excluded::TwiceMinEffect) => last,
+        None => false,
+    };
+    if findings.iter().any(|finding| finding.worse) {
+        Standing::Worse
+    } else if wrong == Wrong::Suspiciously || findings.iter().any(Finding::suspicious) {
+        Standing::Unclear
+    } else if typical.faster && wrong == Wrong::NoMore {
+        Standing::Better
+    } else if is_enough {
+        Standing::NoWorse
+    } else {
+        Standing::Unclear
+    }
+}
+
 /// `alike` says that `tts_node_ttfb` is the same measure on both sides.
 fn compare(
-    a: Recorded<'_>,
-    b: Recorded<'_>,
+    Pairing { a, b, seed }: Pairing<'_>,
+    seen: &Seen,
+    looks: Option<Looked>,
     alike: bool,
-    seed: u64,
-) -> (PairedComparison, Standing) {
+) -> PairedComparison {
     let rule = a.scenario.baseline();
     let how = Resampling { resamples: DEFAULT_RESAMPLES, seed };
     let (first, second) = (&a.analysis.measures, &b.analysis.measures);
     let of = |metric| {
         let is_like = alike || metric != Metric::TtsNodeTtfb;
-        is_like.then(|| change(metric, first, second, &how)).flatten()
+        is_like.then(|| change(metric, (a, b), seen.pairs, &how)).flatten()
     };
     let measured = of(rule.primary);
     let primary = measured.filter(PairedChange::is_enough);
-    let min_effect_ms = primary.map_or(rule.min_effect_abs_ms, |p| rule.min_effect_ms(p.a.value));
-    let standing = primary.map_or(Standing::Unclear, |p| standing(&p, min_effect_ms));
     let repeats = |m: Metric| [a, b].iter().all(|side| side.analysis.measures.repeats(m));
     let others =
         Metric::ALL.into_iter().filter(|m| m.is_time() && *m != rule.primary && !repeats(*m));
@@ -274,151 +339,43 @@ fn compare(
     let changes = primary.into_iter().chain(others).collect();
     let calls: BTreeSet<CallId> = a.analysis.calls.iter().map(|call| call.call).collect();
     let pairs = b.analysis.calls.iter().filter(|call| calls.contains(&call.call)).count();
-    let moved = primary
-        .filter(|p| p.metric == Metric::HeardE2eLatency)
-        .map(|p| [p.shift.at_least, p.shift.at_most])
-        .and_then(|ends| ends.into_iter().find(|ms| ms.is_finite()));
-    let comparison = PairedComparison {
+    let findings = seen.answers.as_ref().map_or_else(Vec::new, |of| of.findings.clone());
+    let typical = seen.answers.as_ref().map(|of| of.typical);
+    let moved = findings.first().filter(|_| rule.primary == Metric::HeardE2eLatency);
+    let moved = moved.map(|of| of.at_least_ms);
+    let unclear = seen.standing == Standing::Unclear;
+    PairedComparison {
         primary: rule.primary,
-        min_effect_ms,
-        detectable_ms: primary.and_then(|p| detectable(&p.shift, min_effect_ms)),
+        min_effect_ms: findings.first().map_or(rule.min_effect_abs_ms, |of| of.min_effect_ms),
+        detectable_ms: typical.map(|of| of.detectable_ms()),
         pairs,
-        pairs_needed: primary
-            .filter(|_| standing == Standing::Unclear)
-            .and_then(|p| pairs_needed(&p, min_effect_ms)),
+        pairs_needed: seen.answers.as_ref().filter(|_| unclear).and_then(|of| needed(of, seen)),
+        excluded: typical.and_then(|of| of.excluded),
+        findings,
         changes,
         too_few: measured.filter(|p| !p.is_enough()).map(|p| (p.pairs, p.turns)),
-        calls: PairedCalls::count(first, second),
+        calls: seen.calls,
+        more_unanswered: seen.more_unanswered,
         attribution: moved.and_then(|ms| attribution::explain(first, second, 50.0, ms, alike)),
-    };
-    (comparison, standing)
-}
-
-fn standing(change: &PairedChange, min_effect_ms: f64) -> Standing {
-    let Shift { low, at_least, at_most, high } = change.shift;
-    if low > 0.0 && at_least >= min_effect_ms {
-        Standing::Worse
-    } else if high < 0.0 && at_most <= -min_effect_ms {
-        Standing::Better
-    } else if high < min_effect_ms {
-        Standing::NoWorse
-    } else {
-        Standing::Unclear
+        looks,
     }
 }
 
-/// What is found nine times in ten: the interval then lies above zero, and the shift measures at
-/// least the minimum effect.
-fn detectable(shift: &Shift, min_effect_ms: f64) -> Option<f64> {
-    let error = shift.half_width() / Z_95;
-    error.is_finite().then(|| within_pairs(error, min_effect_ms))
-}
-
-/// The width of an interval falls with the root of the number of pairs; the number is the one at
-/// which the interval around the same shift would lie on one side of the line in question.
-fn pairs_needed(change: &PairedChange, min_effect_ms: f64) -> Option<u64> {
-    let least = (MIN_PAIRS as u64).max(values_needed(50.0) as u64);
-    let half = change.shift.half_width();
-    if !half.is_finite() {
-        return None;
-    }
-    let point = f64::midpoint(change.shift.at_least, change.shift.at_most);
-    let room = if point < min_effect_ms { min_effect_ms - point } else { point };
-    // Close to the line no number of calls helps; then a fair one is named.
-    let room = room.max(min_effect_ms / 4.0);
+/// About how many pairs would settle what is unclear: what is suspicious where something is, else the typical
+/// turn. `None` when no number helps.
+fn needed(answers: &Answers, seen: &Seen) -> Option<u64> {
+    let suspicious = answers.findings.iter().filter(|finding| finding.suspicious());
+    let times = suspicious.map(|finding| finding.times).reduce(f64::min);
+    let times = times.unwrap_or_else(|| answers.typical.times());
+    let need = (f64::from(seen.pairs) * times).ceil();
     #[expect(
-        clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "numbers of calls"
+        reason = "a number of calls"
     )]
-    let need = (change.pairs as f64 * (half / room).powi(2)).ceil() as u64;
-    Some(need.max(change.pairs as u64 + 1).max(least))
-}
-
-/// What is known of one turn.
-#[derive(Debug, Clone, Copy)]
-enum Known {
-    Value {
-        ms: f64,
-        at_least: bool,
-    },
-    /// The call failed before.
-    Nothing,
-}
-
-/// The change of one metric within pairs; `None` when no two calls have it.
-fn change(metric: Metric, a: &Measures, b: &Measures, how: &Resampling) -> Option<PairedChange> {
-    let (first, second) = (by_turn(a.values(metric)), by_turn(b.values(metric)));
-    let (a_well, b_well) = (well(a), well(b));
-    let turns: BTreeSet<&(CallId, u32)> = first.keys().chain(second.keys()).collect();
-    let mut differences = Vec::new();
-    let (mut of_a, mut of_b) = (Vec::new(), Vec::new());
-    for turn in turns {
-        let side = |values: &BTreeMap<(CallId, u32), Value>, well: &BTreeMap<CallId, bool>| {
-            match values.get(turn) {
-                Some(v) => Some(Known::Value { ms: v.value, at_least: v.censored }),
-                // Only what was heard of a failed call may be anything: an agent need not report.
-                None if is_heard(metric) && well.get(&turn.0) == Some(&false) => {
-                    Some(Known::Nothing)
-                }
-                None => None,
-            }
-        };
-        let (Some(x), Some(y)) = (side(&first, &a_well), side(&second, &b_well)) else { continue };
-        of_a.extend(first.get(turn));
-        of_b.extend(second.get(turn));
-        let (at_least, at_most) = difference(x, y);
-        differences.push(PairedDifference { at_least, at_most, cluster: turn.0.0 });
-    }
-    let clusters: BTreeSet<u32> = differences.iter().map(|d| d.cluster).collect();
-    let median = |values: Vec<&Value>| {
-        let values: Vec<Value> = values.into_iter().copied().collect();
-        Some(sample(&values)?.quantile(50.0))
-    };
-    Some(PairedChange {
-        metric,
-        a: median(of_a)?,
-        b: median(of_b)?,
-        turns: differences.len(),
-        pairs: clusters.len(),
-        bounded: differences.iter().filter(|d| d.at_least < d.at_most).count(),
-        shift: shift(&differences, how)?,
-    })
-}
-
-/// B minus A: at least and at most.
-fn difference(a: Known, b: Known) -> (f64, f64) {
-    let anything = (f64::NEG_INFINITY, f64::INFINITY);
-    let (Known::Value { ms: x, at_least: a_bound }, Known::Value { ms: y, at_least: b_bound }) =
-        (a, b)
-    else {
-        return anything;
-    };
-    match (a_bound, b_bound) {
-        (false, false) => (y - x, y - x),
-        (false, true) => (y - x, f64::INFINITY),
-        (true, false) => (f64::NEG_INFINITY, y - x),
-        (true, true) => anything,
-    }
-}
-
-/// Whether a failed call lacks a value because it failed.
-fn is_heard(metric: Metric) -> bool {
-    matches!(
-        metric,
-        Metric::HeardE2eLatency | Metric::HeardTtfa | Metric::GreetingLatency | Metric::TimeToYield
-    )
-}
-
-fn by_turn(values: &[Value]) -> BTreeMap<(CallId, u32), Value> {
-    values.iter().filter(|v| v.value.is_finite()).map(|v| ((v.call, v.step), *v)).collect()
-}
-
-/// Whether each call that says something about the agent succeeded, if that could be found out.
-fn well(measures: &Measures) -> BTreeMap<CallId, bool> {
-    let known = measures.values(Metric::CallsOk).iter().filter(|v| !v.censored);
-    known.map(|v| (v.call, v.value > 0.5)).collect()
+    let need = need.is_finite().then_some(need as u64)?;
+    let least = (MIN_PAIRS as u64).max(values_needed(50.0) as u64);
+    Some(need.max(u64::from(seen.pairs) + 1).max(least))
 }
 
 #[cfg(test)]

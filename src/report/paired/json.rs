@@ -8,7 +8,9 @@ use serde::Serialize;
 use super::{PairedReport, SideLine};
 use crate::record::MetadataDigest;
 use crate::report::json::{OverrideJson, judgement, micro, overrides, variables};
-use crate::verdict::paired::{PairedCalls, PairedChange, PairedComparison};
+use crate::verdict::paired::{
+    Excluded, Finding, Looked, PairedCalls, PairedChange, PairedComparison,
+};
 use crate::verdict::{Attribution, PartChange};
 
 /// The version of the format.
@@ -51,9 +53,44 @@ struct ComparisonJson {
     detectable_ms: Option<f64>,
     pairs: usize,
     pairs_needed: Option<u64>,
+    questions: Vec<QuestionJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    excluded_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    looks: Option<LooksJson>,
     changes: Vec<ChangeJson>,
     calls: CallsJson,
     attribution: Option<AttributionJson>,
+}
+
+/// What was asked of b, in milliseconds.
+#[derive(Serialize)]
+struct QuestionJson {
+    question: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    turn: Option<String>,
+    a_ms: f64,
+    change_ms: QuestionChangeJson,
+    confidence: f64,
+    min_effect_ms: f64,
+    p: f64,
+    worse: bool,
+}
+
+#[derive(Serialize)]
+struct QuestionChangeJson {
+    low: f64,
+    at_least: f64,
+    at_most: f64,
+    high: f64,
+}
+
+/// Pairs at each planned look, and how many looks there were.
+#[derive(Serialize)]
+struct LooksJson {
+    planned: Vec<u32>,
+    had: usize,
+    decided: bool,
 }
 
 #[derive(Serialize)]
@@ -147,10 +184,47 @@ impl From<&PairedComparison> for ComparisonJson {
             detectable_ms: comparison.detectable_ms.map(micro),
             pairs: comparison.pairs,
             pairs_needed: comparison.pairs_needed,
+            questions: comparison.findings.iter().map(Into::into).collect(),
+            excluded_ms: excluded_ms(comparison).map(micro),
+            looks: comparison.looks.as_ref().map(Into::into),
             changes: comparison.changes.iter().map(Into::into).collect(),
             calls: (&comparison.calls).into(),
             attribution: comparison.attribution.as_ref().map(Into::into),
         }
+    }
+}
+
+/// A slowdown of the typical turn that is ruled out.
+fn excluded_ms(comparison: &PairedComparison) -> Option<f64> {
+    match comparison.excluded? {
+        Excluded::MinEffect => Some(comparison.min_effect_ms),
+        Excluded::TwiceMinEffect => Some(2.0 * comparison.min_effect_ms),
+    }
+}
+
+impl From<&Finding> for QuestionJson {
+    fn from(of: &Finding) -> Self {
+        Self {
+            question: of.question.name(),
+            turn: of.turn.clone(),
+            a_ms: micro(of.a_ms),
+            change_ms: QuestionChangeJson {
+                low: micro(of.low_ms),
+                at_least: micro(of.at_least_ms),
+                at_most: micro(of.at_most_ms),
+                high: micro(of.high_ms),
+            },
+            confidence: micro(of.confidence),
+            min_effect_ms: micro(of.min_effect_ms),
+            p: of.p,
+            worse: of.worse,
+        }
+    }
+}
+
+impl From<&Looked> for LooksJson {
+    fn from(of: &Looked) -> Self {
+        Self { planned: of.planned.clone(), had: of.had, decided: of.decided }
     }
 }
 

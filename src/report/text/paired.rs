@@ -6,12 +6,15 @@ use super::numbers::{grouped, number, signed};
 use super::page::{Page, Tone};
 use super::{Colour, WIDTH, advice, judgement, overlaid};
 use crate::report::paired::{PairedReport, SideLine};
+use crate::scenario::Metric;
 use crate::stats::Shift;
 use crate::text::clipped;
-use crate::verdict::paired::{PairedCalls, PairedChange, PairedComparison};
+use crate::verdict::paired::{Finding, PairedCalls, PairedChange, PairedComparison, Question};
 
 /// Characters of an agent's metadata that are shown.
 const METADATA: usize = 200;
+/// Characters of a step's name that are shown.
+const TURN: usize = 30;
 
 /// The report as lines of at most `width` columns (60 to 100; what is beyond is brought within).
 /// `place` is where the user finds the run, as he would type it.
@@ -28,6 +31,9 @@ pub fn render(report: &PairedReport, colour: Colour, width: usize, place: &str) 
     }
     sides(&mut page, report);
     if let Some(comparison) = &report.verdict.comparison {
+        if !comparison.findings.is_empty() {
+            questions(&mut page, comparison);
+        }
         if !comparison.changes.is_empty() {
             changes(&mut page, comparison);
         }
@@ -70,6 +76,58 @@ fn described(side: &SideLine) -> String {
     format!("{agent}{metadata} · {}{ok}", side.server_url)
 }
 
+/// The answers that decide, the decisive ones in their words.
+fn questions(page: &mut Page, comparison: &PairedComparison) {
+    page.heading(&match comparison.primary {
+        Metric::HeardE2eLatency => "what decides, together at 5 %".to_owned(),
+        other => format!("what decides, together at 5 %: {}", other.name()),
+    });
+    let mut grid = Grid::new([
+        Column::left("in milliseconds"),
+        Column::right("a").given_up(1),
+        Column::right("change"),
+        Column::left(""),
+        Column::left("interval"),
+        Column::right("counts from").given_up(2),
+    ]);
+    for finding in &comparison.findings {
+        grid.row(answer(finding));
+    }
+    grid.write(page, 2);
+    page.paragraph(
+        2,
+        &[],
+        "and that no more calls to b fail; an unanswered turn counts as all of its wait",
+    );
+}
+
+fn answer(finding: &Finding) -> [(Tone, String); 6] {
+    let (word, tone) = if finding.worse {
+        ("worse", Tone::Bad)
+    } else if finding.high_ms < 0.0 {
+        ("faster", Tone::Good)
+    } else if finding.low_ms > -finding.min_effect_ms && finding.high_ms < finding.min_effect_ms {
+        ("no change", Tone::Plain)
+    } else {
+        ("uncertain", Tone::Faint)
+    };
+    let what = match (finding.question, &finding.turn) {
+        (Question::TypicalTurn, _) => "typical turn".to_owned(),
+        (Question::SlowTurns, _) => "slowest tenth of turns".to_owned(),
+        (Question::Step(_), Some(turn)) => format!("turn {}", clipped(turn, TURN)),
+        (Question::Step(step), None) => format!("turn {}", step + 1),
+    };
+    let (low, high) = (signed(finding.low_ms), signed(finding.high_ms));
+    [
+        (Tone::Plain, what),
+        (Tone::Plain, grouped(finding.a_ms.round())),
+        (Tone::Plain, signed(finding.at_least_ms)),
+        (tone, word.to_owned()),
+        (Tone::Faint, format!("[{low} … {high}] {:.0} %", finding.confidence)),
+        (Tone::Faint, signed(finding.min_effect_ms)),
+    ]
+}
+
 fn changes(page: &mut Page, comparison: &PairedComparison) {
     page.heading("b compared with a, within pairs");
     let mut grid = Grid::new([
@@ -82,18 +140,22 @@ fn changes(page: &mut Page, comparison: &PairedComparison) {
         Column::left("95 % interval"),
     ]);
     for change in &comparison.changes {
-        let is_primary = change.metric == comparison.primary;
-        grid.row(row(change, is_primary, comparison.min_effect_ms));
+        grid.row(row(change, comparison.min_effect_ms));
     }
     grid.write(page, 2);
-    page.paragraph(2, &[], "n: pairs of turns; shift: b minus a within pairs (Hodges–Lehmann)");
+    let once = match &comparison.looks {
+        None => "",
+        Some(_) => "; intervals are those of a single look",
+    };
+    let legend = format!("n: pairs of turns; shift: b minus a within pairs (Hodges–Lehmann){once}");
+    page.paragraph(2, &[], &legend);
     if let Some(attribution) = &comparison.attribution {
         parts(page, attribution);
     }
 }
 
-/// The figures of both sides are given up first; what decides always stands.
-fn row(change: &PairedChange, is_primary: bool, min_effect_ms: f64) -> [(Tone, String); 7] {
+/// The figures of both sides are given up first.
+fn row(change: &PairedChange, min_effect_ms: f64) -> [(Tone, String); 7] {
     let (word, tone) = direction(&change.shift, min_effect_ms);
     [
         (Tone::Plain, change.metric.name().to_owned()),
@@ -101,7 +163,7 @@ fn row(change: &PairedChange, is_primary: bool, min_effect_ms: f64) -> [(Tone, S
         (Tone::Plain, number(change.a)),
         (Tone::Plain, number(change.b)),
         (Tone::Plain, shifted(&change.shift)),
-        (tone, if is_primary { format!("{word} (primary)") } else { word.to_owned() }),
+        (tone, word.to_owned()),
         (Tone::Faint, format!("[{} … {}]", end(change.shift.low), end(change.shift.high))),
     ]
 }

@@ -1,69 +1,123 @@
 //! A paired comparison in words.
 
-use super::{MIN_PAIRS, PairedCalls, PairedChange, PairedComparison, Pairing, Standing};
-use crate::stats::Shift;
+use super::{
+    Excluded, Finding, MIN_PAIRS, PairedCalls, PairedComparison, Pairing, Question, Seen, Standing,
+};
+use crate::scenario::Metric;
 use crate::text::{count, number, number_of, quantile, signed};
 use crate::turn::Part;
 use crate::verdict::values_needed;
 
 /// A number of pairs above this is not recommended but called very many.
 const MANY_PAIRS: u64 = 10_000;
+/// So many of the findings are told.
+const TOLD: usize = 3;
 
 /// Why the verdict is what it is, the decisive reason first.
-pub(super) fn reasons(comparison: &PairedComparison, standing: Standing) -> Vec<String> {
-    let of_latency = latency(comparison, standing);
-    let calls = comparison.calls;
-    if !calls.worse() && !calls.suspicious() {
-        return of_latency;
+pub(super) fn reasons(comparison: &PairedComparison, seen: &Seen) -> Vec<String> {
+    let of_latency = latency(comparison, seen);
+    let calls = &comparison.calls;
+    let mut of_calls = Vec::new();
+    if seen.failing || calls.suspicious() {
+        of_calls.push(failing(calls, seen.failing));
+    } else if let Some(text) = unanswered(comparison.more_unanswered) {
+        of_calls.push(text);
     }
-    let of_calls = vec![failing(&calls)];
-    let latency_first = matches!(standing, Standing::Worse)
-        || (!calls.worse() && matches!(standing, Standing::Unclear));
-    let both = if latency_first { [of_latency, of_calls] } else { [of_calls, of_latency] };
-    both.concat()
+    let shown = comparison.findings.iter().any(|finding| finding.worse);
+    let mut both =
+        if shown && !seen.failing { [of_latency, of_calls] } else { [of_calls, of_latency] }
+            .concat();
+    both.extend(looks(comparison));
+    both
 }
 
-fn latency(comparison: &PairedComparison, standing: Standing) -> Vec<String> {
+fn latency(comparison: &PairedComparison, seen: &Seen) -> Vec<String> {
     let name = comparison.primary.name();
     if let Some((pairs, turns)) = comparison.too_few {
         return vec![format!("{name} cannot be compared: {}", missing(pairs, turns))];
     }
-    let Some(change) = primary(comparison) else {
+    let Some(typical) = comparison.findings.first() else {
         return vec![format!(
             "{name} cannot be compared: no pair of calls has values on both sides"
         )];
     };
-    let what = sentence(change);
-    let effect = number(comparison.min_effect_ms);
-    let found = comparison.detectable_ms.map(|ms| {
-        format!(
-            "{} of calls detect slowdowns of {} ms or more in 90 % of cases",
-            count(change.pairs, "pair"),
-            number(ms)
-        )
-    });
-    match standing {
-        Standing::Worse | Standing::Better => {
-            let word = if standing == Standing::Worse { "worse" } else { "better" };
-            let mut reasons = vec![format!("b is {word} than a: {what}{}", chief(comparison))];
-            reasons.extend(by_part(comparison));
-            reasons
+    let metric = comparison.primary;
+    let what = phrase(typical, metric);
+    let found = found(comparison);
+    if comparison.findings.iter().any(|finding| finding.worse) {
+        return worse(comparison);
+    }
+    match seen.standing {
+        Standing::Better => {
+            let first = format!("b is better than a: {what}{}", chief(comparison));
+            [first].into_iter().chain(by_part(comparison)).collect()
         }
-        Standing::NoWorse => {
-            let first = format!(
-                "b is no worse than a: {what}; a slowdown of {effect} ms or more is ruled out"
-            );
-            [first].into_iter().chain(found).collect()
-        }
+        Standing::NoWorse => [no_worse(comparison, &what)].into_iter().chain(found).collect(),
+        // Failing calls say it.
+        Standing::Worse => vec![what],
         Standing::Unclear => {
-            let first = format!("{what}: {}", doubt(comparison, change));
-            [first].into_iter().chain(found).collect()
+            let first = format!("{what}: {}", doubt(comparison, seen));
+            [first].into_iter().chain(suspicions(comparison)).chain(found).collect()
         }
     }
 }
 
-fn primary(comparison: &PairedComparison) -> Option<&PairedChange> {
-    comparison.changes.first().filter(|change| change.metric == comparison.primary)
+/// What shows that B is worse: the typical turn first, or what it does not show.
+fn worse(comparison: &PairedComparison) -> Vec<String> {
+    let metric = comparison.primary;
+    let mut shown: Vec<&Finding> = comparison.findings.iter().filter(|f| f.worse).collect();
+    let typical = shown.first().is_some_and(|f| f.question == Question::TypicalTurn);
+    if !typical {
+        // What stands out most.
+        shown.sort_by(|a, b| a.p.total_cmp(&b.p));
+    }
+    let mut shown = shown.into_iter();
+    let first = shown.next().map(|finding| phrase(finding, metric)).unwrap_or_default();
+    let reason = if typical { chief(comparison) } else { as_before(comparison) };
+    let mut reasons = vec![format!("b is worse than a: {first}{reason}")];
+    let others: Vec<String> = shown.map(|finding| phrase(finding, metric)).collect();
+    if !others.is_empty() {
+        let more = others.len().saturating_sub(TOLD);
+        let told: Vec<String> = others.into_iter().take(TOLD).collect();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        reasons.push(format!("also worse: {}{more}", told.join("; ")));
+    }
+    if typical {
+        reasons.extend(by_part(comparison));
+    }
+    reasons
+}
+
+/// `; typical turn +12 ms, which does not show`.
+fn as_before(comparison: &PairedComparison) -> String {
+    let Some(typical) = comparison.findings.first() else { return String::new() };
+    let subject = subject(typical, comparison.primary);
+    format!("; {subject} {}, which shows no slowdown by itself", size(typical))
+}
+
+fn no_worse(comparison: &PairedComparison, what: &str) -> String {
+    let effect = comparison.min_effect_ms;
+    match comparison.excluded {
+        Some(Excluded::TwiceMinEffect) => format!(
+            "b is not found to be worse than a: {what}; a slowdown of {} ms or more is ruled out, one of {} ms \
+             is not",
+            number(2.0 * effect),
+            number(effect)
+        ),
+        Some(Excluded::MinEffect) | None => format!(
+            "b is no worse than a: {what}; a slowdown of {} ms or more is ruled out",
+            number(effect)
+        ),
+    }
+}
+
+fn found(comparison: &PairedComparison) -> Option<String> {
+    let ms = comparison.detectable_ms?;
+    Some(format!(
+        "{} of calls detect slowdowns of about {} ms or more in 90 % of cases",
+        count(comparison.pairs, "pair"),
+        number(ms)
+    ))
 }
 
 /// What is too few.
@@ -76,59 +130,65 @@ fn missing(pairs: usize, turns: usize) -> String {
 }
 
 /// Why it is inconclusive, and what would settle it.
-fn doubt(comparison: &PairedComparison, change: &PairedChange) -> String {
+fn doubt(comparison: &PairedComparison, seen: &Seen) -> String {
     let effect = number(comparison.min_effect_ms);
     match comparison.pairs_needed {
-        None => {
-            "too many turns were unanswered: the shift is known only within wide bounds".to_owned()
-        }
-        Some(pairs) if pairs > MANY_PAIRS => format!(
-            "cannot confirm or rule out a slowdown of {effect} ms or more; too many calls would be \
-             needed, so raise the minimum effect"
-        ),
-        Some(pairs) => format!(
+        Some(pairs) if pairs <= MANY_PAIRS => format!(
             "cannot confirm or rule out a slowdown of {effect} ms or more; about {} calls to each would \
              settle it (now {})",
             number_of(usize::try_from(pairs).unwrap_or(usize::MAX)),
-            number_of(change.pairs)
+            number_of(seen.pairs as usize)
+        ),
+        Some(_) | None => format!(
+            "cannot confirm or rule out a slowdown of {effect} ms or more; too many calls would be \
+             needed, so raise the minimum effect"
         ),
     }
 }
 
-/// `heard_e2e_latency +405 ms within pairs (95 % interval +381 to +414), p50 1,126 → 1,530 ms`.
-fn sentence(change: &PairedChange) -> String {
-    let side = |of: crate::stats::Quantile| {
-        format!("{}{}", if of.lower_bound { "\u{2265}\u{a0}" } else { "" }, number(of.value))
-    };
-    let Shift { low, high, .. } = change.shift;
+/// What may be slower though it is not shown.
+fn suspicions(comparison: &PairedComparison) -> Option<String> {
+    let metric = comparison.primary;
+    let suspicious = comparison.findings.iter().filter(|finding| finding.suspicious());
+    let told: Vec<String> = suspicious.take(TOLD).map(|f| phrase(f, metric)).collect();
+    (!told.is_empty()).then(|| format!("may be slower, possibly by chance: {}", told.join("; ")))
+}
+
+/// `typical turn +405 ms (+36 %; 96 % interval +381 to +414 ms)`.
+fn phrase(finding: &Finding, metric: Metric) -> String {
+    let Finding { low_ms, high_ms, confidence, .. } = finding;
     format!(
-        "{} {} within pairs (95 % interval {} to {}), p50 {} in a and {} in b",
-        change.metric.name(),
-        size(&change.shift),
-        end(low),
-        end(high),
-        side(change.a),
-        side(change.b)
+        "{} {} ({}\u{a0}%; {}\u{a0}% interval {} to {} ms)",
+        subject(finding, metric),
+        size(finding),
+        signed(finding.at_least_ms / finding.a_ms * 100.0),
+        number(*confidence),
+        signed(*low_ms),
+        signed(*high_ms),
     )
 }
 
-/// `+405 ms`, or what is known of it.
-fn size(shift: &Shift) -> String {
-    let Shift { at_least, at_most, .. } = *shift;
-    match (at_least.is_finite(), at_most.is_finite()) {
-        (true, true) if at_most - at_least < 0.05 => format!("{} ms", signed(at_least)),
-        (true, true) => format!("{} to {} ms", signed(at_least), signed(at_most)),
-        (true, false) => format!("at least {} ms", signed(at_least)),
-        (false, true) => format!("at most {} ms", signed(at_most)),
-        (false, false) => "by an unknown amount".to_owned(),
+/// What a question is asked of.
+fn subject(finding: &Finding, metric: Metric) -> String {
+    let of = match metric {
+        Metric::HeardE2eLatency => String::new(),
+        other => format!(" ({})", other.name()),
+    };
+    match (finding.question, &finding.turn) {
+        (Question::TypicalTurn, _) => format!("typical turn{of}"),
+        (Question::SlowTurns, _) => format!("slowest tenth of turns{of}"),
+        (Question::Step(_), Some(turn)) => format!("turn `{turn}`{of}"),
+        (Question::Step(step), None) => format!("turn {}{of}", step + 1),
     }
 }
 
-fn end(ms: f64) -> String {
-    match ms {
-        f64::INFINITY => "+\u{221e}".to_owned(),
-        f64::NEG_INFINITY => "\u{2212}\u{221e}".to_owned(),
-        ms => signed(ms),
+/// `+405 ms`, or what is known of it.
+fn size(finding: &Finding) -> String {
+    let Finding { at_least_ms, at_most_ms, .. } = *finding;
+    if at_most_ms - at_least_ms < 0.05 {
+        format!("{} ms", signed(at_least_ms))
+    } else {
+        format!("{} to {} ms", signed(at_least_ms), signed(at_most_ms))
     }
 }
 
@@ -155,10 +215,10 @@ fn by_part(comparison: &PairedComparison) -> Option<String> {
 }
 
 /// More calls fail.
-fn failing(calls: &PairedCalls) -> String {
+fn failing(calls: &PairedCalls, shown: bool) -> String {
     let PairedCalls { only_a_ok, only_b_ok, .. } = calls;
     let pairs = calls.pairs();
-    let word = if calls.worse() {
+    let word = if shown {
         "more calls to b fail than to a"
     } else {
         "more calls to b fail than to a, possibly by chance"
@@ -167,24 +227,55 @@ fn failing(calls: &PairedCalls) -> String {
         "{word}: of {pairs} pairs, {only_a_ok} succeeded only with a and {only_b_ok} only with b \
          (p = {:.3}, exact); {}",
         calls.p(),
-        if calls.worse() { "this outweighs the latencies" } else { "more calls would tell" }
+        if shown { "this outweighs the latencies" } else { "more calls would tell" }
     )
 }
 
+/// More turns go unanswered.
+fn unanswered([with_b, with_a]: [u64; 2]) -> Option<String> {
+    super::calls::more_than_chance(with_b, with_a).then(|| {
+        format!(
+            "more turns of b than of a go unanswered, possibly by chance: more in {with_b} pairs of calls, fewer \
+             in {with_a}; more calls would tell"
+        )
+    })
+}
+
+/// How often it was looked at.
+fn looks(comparison: &PairedComparison) -> Option<String> {
+    let looks = comparison.looks.as_ref()?;
+    let (planned, most) = (looks.planned.len(), looks.planned.last()?);
+    let at = looks.had.checked_sub(1).and_then(|last| looks.planned.get(last));
+    Some(match (looks.decided, at) {
+        (true, Some(at)) => format!(
+            "decided at look {} of {planned}, after {at} of up to {most} pairs; each look asks for so much that all \
+             of them together err no more often than one",
+            looks.had
+        ),
+        (false, Some(at)) => {
+            format!(
+                "not decided by {} of {planned} looks, after {at} of up to {most} pairs",
+                looks.had
+            )
+        }
+        (_, None) => format!("the first of {planned} looks was not reached"),
+    })
+}
+
 /// Further notes.
-pub(super) fn notes(input: Pairing<'_>, comparison: &PairedComparison) -> Vec<String> {
+pub(super) fn notes(input: Pairing<'_>, comparison: &PairedComparison, seen: &Seen) -> Vec<String> {
     let mut notes = Vec::new();
     let rule = input.a.scenario.baseline();
     if (rule.quantile - 50.0).abs() > 1e-9 {
         notes.push(format!(
-            "the scenario's {} is not used here: a shift within pairs is that of the typical turn",
+            "the scenario's {} is not used here: the typical, the slow and every single turn are compared",
             quantile(rule.quantile)
         ));
     }
     let calls = comparison.calls;
     let failed = |of: u64| usize::try_from(of).unwrap_or(usize::MAX);
     let (a, b) = (calls.only_b_ok + calls.neither_ok, calls.only_a_ok + calls.neither_ok);
-    if a + b > 0 && !calls.worse() && !calls.suspicious() {
+    if a + b > 0 && !seen.failing && !calls.suspicious() {
         notes.push(format!(
             "{} to a and {} to b failed, of {} each: no significant difference (p = {:.2})",
             count(failed(a), "call"),
@@ -193,9 +284,9 @@ pub(super) fn notes(input: Pairing<'_>, comparison: &PairedComparison) -> Vec<St
             calls.p()
         ));
     }
-    if let Some(change) = primary(comparison).filter(|change| change.bounded > 0) {
+    if let Some(change) = comparison.changes.first().filter(|change| change.bounded > 0) {
         notes.push(format!(
-            "{} of {} pairs of turns have an unanswered side: their difference is known only within bounds",
+            "{} of {} pairs of turns have an unanswered side, which counts as all the time its step gives the agent",
             number_of(change.bounded),
             number_of(change.turns)
         ));

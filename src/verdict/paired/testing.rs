@@ -23,6 +23,7 @@ pub(crate) fn run(agents: &[Agent], seed: u64, side: Side) -> Run {
         side,
         agent_name: scenario.agent().name.clone(),
         agent_metadata: MetadataDigest::default(),
+        looks: Vec::new(),
     });
     run
 }

@@ -1,0 +1,447 @@
+//! The questions that are asked of pairs: the typical turn, the slow turns, the worst single turn; and which of
+//! them say that B is worse.
+//!
+//! # Figures
+//! All are differences B minus A on the scale of latencies ([`up`]), where 0.18 is +20 %, of waits that
+//! [`table`](super::table) restricts to what the caller gives an agent.
+//! - **Typical turn**: within each step the typical difference of the two turns of a pair (Hodges and Lehmann's
+//!   estimate), then the mean over the steps. What steps, calls and the hour have in common falls out.
+//! - **Slow turns**: the mean of the slowest tenth of B's turns, less that of A's.
+//! - **Worst step**: the step whose typical difference stands out most.
+//!
+//! Errors are those of the jackknife by pair of calls. The two calls of a pair are alike in everything but the
+//! agent, so without a difference what a pair adds to a figure is as often above as below zero, and Student's
+//! distribution holds for small numbers and long tails, too.
+//!
+//! # Why the agent's own stages sharpen nothing
+//! What an agent reports of its stages would explain most of the chance in a wait. But a stage lies between the
+//! agent and the wait: an agent whose LLM became slower has a slower stage, and a comparison that takes out what
+//! the stage explains takes the slowdown out with it. It is unbiased only for stages that are known not to have
+//! changed, and nothing in a recording says which these are. So stages explain a verdict and have no part in it.
+
+use super::table::{Cell, Reading, Table};
+use crate::scenario::{BaselineRule, Scenario};
+use crate::stats::{Estimate, down, drawn_in, jackknife, location, up};
+
+/// With fewer pairs every order of signs occurs by chance in more than one case of 20 (2 / 2^5).
+pub const MIN_PAIRS: usize = 6;
+/// A step with turns of fewer pairs has no part in the mean over steps.
+const STEP_PAIRS: usize = 5;
+/// The slowest tenth of fewer turns is one or two of them.
+const SLOW_TURNS: usize = 30;
+/// The share of turns that are slow.
+const SLOW: f64 = 0.1;
+/// What a slow mean or a single step must change by to matter, as a multiple of the minimum effect: they vary
+/// more. 15 % and 100 ms where that is 8 % and 60 ms.
+const LARGER_REL: f64 = 15.0 / 8.0;
+const LARGER_ABS: f64 = 100.0 / 60.0;
+/// One-sided; all four together are 5 %.
+pub(super) const SHARES: Shares =
+    Shares { calls: 0.01, typical: 0.016, slow: 0.012, steps: 0.012, better: 0.025, equal: 0.05 };
+/// Standard errors that a normal figure exceeds in one case of ten, and in one of twenty.
+const Z_POWER: f64 = 1.281_551_565_544_6;
+const Z_ONE_SIDED: f64 = 1.644_853_626_951_5;
+/// What chance makes of an unchanged agent in more than one case of four stands in nobody's way.
+const SUSPICIOUS: f64 = 0.25;
+
+/// One-sided levels of what is asked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Shares {
+    pub(super) calls: f64,
+    pub(super) typical: f64,
+    pub(super) slow: f64,
+    /// Of all steps together.
+    pub(super) steps: f64,
+    /// That the typical turn is faster.
+    pub(super) better: f64,
+    /// That a slowdown is excluded.
+    pub(super) equal: f64,
+}
+
+/// How the questions are asked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Asking {
+    pub(super) shares: Shares,
+    /// Whether what questions have in common may sharpen them: once, at the end.
+    pub(super) once: bool,
+    pub(super) seed: u64,
+}
+
+/// What is asked of latencies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Question {
+    TypicalTurn,
+    SlowTurns,
+    /// A step of the script, by its place.
+    Step(u32),
+}
+
+impl Question {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TypicalTurn => "typical_turn",
+            Self::SlowTurns => "slow_turns",
+            Self::Step(_) => "step",
+        }
+    }
+}
+
+/// The answer to a question: B minus A, in milliseconds at A's level.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    pub question: Question,
+    /// The name of the step, where it is one.
+    pub turn: Option<String>,
+    /// A's figure.
+    pub a_ms: f64,
+    /// The difference as measured; its ends differ where waits were cut short.
+    pub at_least_ms: f64,
+    pub at_most_ms: f64,
+    /// An interval that reaches as far as the question that was answered looked.
+    pub low_ms: f64,
+    pub high_ms: f64,
+    /// Of the interval, in percent.
+    pub confidence: f64,
+    /// A slowdown counts from here on.
+    pub min_effect_ms: f64,
+    /// How often chance makes it as large, in one direction; over all steps for a step.
+    pub p: f64,
+    /// Slower beyond chance, and by what matters.
+    pub worse: bool,
+    /// So many times the pairs would show it in nine cases of ten, were it as large as measured.
+    pub(super) times: f64,
+}
+
+impl Finding {
+    /// Slower by what matters, in a way that chance makes in fewer than one case of four, but not shown.
+    pub(super) fn suspicious(&self) -> bool {
+        !self.worse && self.at_least_ms >= self.min_effect_ms && self.p <= SUSPICIOUS
+    }
+}
+
+/// What the typical turn says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Typical {
+    /// Faster beyond chance, and by what matters.
+    pub(super) faster: bool,
+    /// A slowdown of so many times the minimum effect or more is excluded, and none was measured.
+    pub(super) excluded: Option<Excluded>,
+    /// Standard error, and the distance a slowdown has to lie above zero, on the scale.
+    pub(super) error: f64,
+    /// Half of the usual 95 % interval.
+    pub(super) usual: f64,
+    pub(super) reach: f64,
+    pub(super) point: f64,
+    /// A's level.
+    pub(super) base: f64,
+    pub(super) least: f64,
+}
+
+impl Typical {
+    /// The smallest slowdown that is found in about nine cases of ten, in milliseconds.
+    pub(super) fn detectable_ms(&self) -> f64 {
+        let shift = self.reach.max(self.least) + Z_POWER * self.error;
+        down(self.base + shift) - down(self.base)
+    }
+
+    /// So many times the pairs would settle it in about nine cases of ten, were the difference as measured.
+    pub(super) fn times(&self) -> f64 {
+        let error = self.error;
+        let room = 2.0 * self.least - self.point;
+        let shown = (self.reach + Z_POWER * error) / self.point;
+        let excluded = (Z_ONE_SIDED + Z_POWER) * error / room;
+        let need = match (self.point >= self.least, room > 0.0) {
+            (true, _) => shown,
+            (false, true) => excluded,
+            (false, false) => f64::INFINITY,
+        };
+        need.powi(2)
+    }
+}
+
+/// Which slowdowns are excluded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excluded {
+    /// From the minimum effect on.
+    MinEffect,
+    /// From twice the minimum effect on, while less than it was measured.
+    TwiceMinEffect,
+}
+
+/// All answers.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Answers {
+    /// The typical turn, the slow turns where there are enough, then every step.
+    pub(super) findings: Vec<Finding>,
+    pub(super) typical: Typical,
+}
+
+/// Asks everything of these turns; `None` when they are too few.
+pub(super) fn ask(table: &Table, scenario: &Scenario, how: Asking) -> Option<Answers> {
+    let rule = &scenario.baseline();
+    if table.pairs < MIN_PAIRS {
+        return None;
+    }
+    let steps = table.steps(STEP_PAIRS);
+    let least = Figures::of(table, &steps, Reading::Least)?;
+    let known = table.cells.iter().all(|c| c.read(Reading::Least) == c.read(Reading::Most));
+    let most = if known { None } else { Some(Figures::of(table, &steps, Reading::Most)?) };
+    let most = most.as_ref().unwrap_or(&least);
+    let shares = how.shares;
+    let each = least.asked(&shares);
+    let factor = if how.once { drawn_in(&each, how.seed) } else { 1.0 };
+    let mut findings = Vec::new();
+    for (figure, (_, share)) in least.all.iter().zip(&each) {
+        let high = most.all.iter().find(|other| other.question == figure.question)?;
+        let mut finding = finding(figure, &high.estimate, *share, factor, rule);
+        if let Question::Step(step) = figure.question {
+            finding.turn = scenario.steps().get(step as usize).map(|step| step.id.clone());
+            finding.p = (finding.p * least.steps()).min(1.0);
+        }
+        findings.push(finding);
+    }
+    let first = least.all.first()?;
+    let upper = &most.all.first()?.estimate;
+    let reach = factor * first.estimate.reach(each.first()?.1);
+    let typical = typical(first, upper, rule, &shares, reach);
+    if let (Some(finding), true) = (findings.first_mut(), typical.excluded.is_some()) {
+        finding.show(first.base, (&first.estimate, upper), shares.equal, 1.0);
+    }
+    Some(Answers { findings, typical })
+}
+
+/// One figure of both sides.
+struct Figure {
+    question: Question,
+    /// A's, on the scale.
+    base: f64,
+    estimate: Estimate,
+}
+
+struct Figures {
+    all: Vec<Figure>,
+}
+
+impl Figures {
+    /// With the typical turn first.
+    fn of(table: &Table, steps: &[u32], reading: Reading) -> Option<Self> {
+        let slow = table.cells.len() >= SLOW_TURNS;
+        let sorted = Sorted::new(table, steps, reading);
+        let own: Vec<u32> = table.steps(MIN_PAIRS);
+        let single: Vec<usize> = if steps.len() > 1 {
+            (0..steps.len()).filter(|i| steps.get(*i).is_some_and(|s| own.contains(s))).collect()
+        } else {
+            Vec::new()
+        };
+        let figures = |out: &dyn Fn(usize) -> bool| {
+            let each: Vec<Option<f64>> =
+                sorted.by_step.iter().map(|step| shift(step, out)).collect();
+            let mut figures = vec![mean(&each)];
+            figures.push(if slow { sorted.slow(out) } else { None });
+            figures.extend(single.iter().map(|i| each.get(*i).copied().flatten()));
+            figures
+        };
+        let mut estimates = jackknife(table.pairs, figures)?.into_iter();
+        let bases: Vec<f64> = steps.iter().map(|step| sorted.base(table, *step, reading)).collect();
+        let mut all = vec![Figure {
+            question: Question::TypicalTurn,
+            base: mean(&bases.iter().copied().map(Some).collect::<Vec<_>>())?,
+            estimate: estimates.next()??,
+        }];
+        if let Some(estimate) = estimates.next()?.map(Estimate::rough) {
+            let base = slow_mean(&sorted.of_a, &|_| false)?;
+            all.push(Figure { question: Question::SlowTurns, base, estimate });
+        }
+        for (place, estimate) in single.iter().zip(estimates) {
+            let (step, base) = (*steps.get(*place)?, *bases.get(*place)?);
+            let estimate = estimate.map(Estimate::rough);
+            all.extend(estimate.map(|estimate| Figure {
+                question: Question::Step(step),
+                base,
+                estimate,
+            }));
+        }
+        Some(Self { all })
+    }
+
+    /// Steps that are asked for by themselves; at least 1.
+    #[expect(clippy::cast_precision_loss, reason = "steps of a script")]
+    fn steps(&self) -> f64 {
+        let single = self.all.iter().filter(|f| matches!(f.question, Question::Step(_))).count();
+        single.max(1) as f64
+    }
+
+    /// Each with its share of the level.
+    fn asked(&self, shares: &Shares) -> Vec<(&Estimate, f64)> {
+        let steps = self.steps();
+        let single = self.all.iter().any(|f| matches!(f.question, Question::Step(_)));
+        let has_slow = self.all.iter().any(|f| f.question == Question::SlowTurns);
+        // What cannot be asked leaves its share to the typical turn.
+        let spare =
+            if has_slow { 0.0 } else { shares.slow } + if single { 0.0 } else { shares.steps };
+        let share = |question| match question {
+            Question::TypicalTurn => shares.typical + spare,
+            Question::SlowTurns => shares.slow,
+            Question::Step(_) => shares.steps / steps,
+        };
+        self.all.iter().map(|figure| (&figure.estimate, share(figure.question))).collect()
+    }
+}
+
+/// Differences by step and waits of both sides, each in order, with the pair they belong to.
+struct Sorted {
+    by_step: Vec<Vec<(f64, usize)>>,
+    of_a: Vec<(f64, usize)>,
+    of_b: Vec<(f64, usize)>,
+}
+
+impl Sorted {
+    fn new(table: &Table, steps: &[u32], reading: Reading) -> Self {
+        let in_order = |of: &dyn Fn(&Cell) -> Option<f64>| {
+            let values = table.cells.iter().filter_map(|cell| Some((of(cell)?, cell.pair)));
+            let mut values: Vec<(f64, usize)> = values.collect();
+            values.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            values
+        };
+        let by_step = steps.iter().map(|step| {
+            in_order(&|cell| {
+                let (a, b) = cell.read(reading);
+                (cell.step == *step).then_some(b - a)
+            })
+        });
+        Self {
+            by_step: by_step.collect(),
+            of_a: in_order(&|cell| Some(cell.read(reading).0)),
+            of_b: in_order(&|cell| Some(cell.read(reading).1)),
+        }
+    }
+
+    fn slow(&self, out: &dyn Fn(usize) -> bool) -> Option<f64> {
+        Some(slow_mean(&self.of_b, out)? - slow_mean(&self.of_a, out)?)
+    }
+
+    /// A's median of a step, on the scale.
+    fn base(&self, table: &Table, step: u32, reading: Reading) -> f64 {
+        let of_step = table.cells.iter().filter(|cell| cell.step == step);
+        let mut waits: Vec<f64> = of_step.map(|cell| cell.read(reading).0).collect();
+        waits.sort_by(f64::total_cmp);
+        waits.get(waits.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+    }
+}
+
+fn shift(sorted: &[(f64, usize)], out: &dyn Fn(usize) -> bool) -> Option<f64> {
+    let kept: Vec<f64> = sorted.iter().filter(|(_, pair)| !out(*pair)).map(|(v, _)| *v).collect();
+    location(&kept)
+}
+
+/// The mean of the slowest tenth, the last of it in part.
+fn slow_mean(sorted: &[(f64, usize)], out: &dyn Fn(usize) -> bool) -> Option<f64> {
+    let kept = || sorted.iter().rev().filter(|(_, pair)| !out(*pair));
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 turns")]
+    let size = kept().count() as f64 * SLOW;
+    let mut left = size;
+    let mut sum = 0.0;
+    for (value, _) in kept() {
+        let part = left.min(1.0);
+        sum += value * part;
+        left -= part;
+        if left <= 0.0 {
+            break;
+        }
+    }
+    (size > 0.0).then(|| sum / size)
+}
+
+fn mean(values: &[Option<f64>]) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "steps of a script")]
+    let n = values.len() as f64;
+    let sum = values.iter().try_fold(0.0, |sum, value| Some(sum + (*value)?))?;
+    (n > 0.0).then(|| sum / n)
+}
+
+/// The least change of a question that matters, at a level on the scale; on the scale.
+fn least(question: Question, base: f64, rule: &BaselineRule) -> f64 {
+    let ms = down(base);
+    up(ms + min_effect_ms(question, ms, rule)) - base
+}
+
+fn min_effect_ms(question: Question, ms: f64, rule: &BaselineRule) -> f64 {
+    match question {
+        Question::TypicalTurn => rule.min_effect_ms(ms),
+        Question::SlowTurns | Question::Step(_) => {
+            (rule.min_effect_rel * LARGER_REL * ms.abs()).max(rule.min_effect_abs_ms * LARGER_ABS)
+        }
+    }
+}
+
+fn finding(
+    figure: &Figure,
+    high: &Estimate,
+    share: f64,
+    factor: f64,
+    rule: &BaselineRule,
+) -> Finding {
+    let Figure { question, base, estimate: low } = figure;
+    let (question, base) = (*question, *base);
+    let reach = factor * low.reach(share);
+    let worse = low.point > reach && low.point >= least(question, base, rule);
+    let ms = down(base);
+    let mut finding = Finding {
+        question,
+        turn: None,
+        a_ms: ms,
+        at_least_ms: down(base + low.point) - ms,
+        at_most_ms: down(base + high.point) - ms,
+        low_ms: 0.0,
+        high_ms: 0.0,
+        confidence: 0.0,
+        min_effect_ms: min_effect_ms(question, ms, rule),
+        p: low.p_above(0.0),
+        worse,
+        times: ((reach + Z_POWER * low.error()) / low.point).powi(2),
+    };
+    // Without a finding the usual interval; else the one that the finding looked at.
+    let (share, factor) = if worse { (share, factor) } else { (0.025, 1.0) };
+    finding.show(base, (low, high), share, factor);
+    finding
+}
+
+impl Finding {
+    /// Shows the interval of this one-sided level, drawn in by a factor, on both sides.
+    fn show(&mut self, base: f64, (low, high): (&Estimate, &Estimate), share: f64, factor: f64) {
+        let ms = down(base);
+        let reach = factor * low.reach(share);
+        self.low_ms = down(base + low.point - reach) - ms;
+        self.high_ms = down(base + high.point + factor * high.reach(share)) - ms;
+        let level = if reach > 0.0 { low.p_above(low.point - reach) } else { share };
+        self.confidence = (1.0 - 2.0 * level) * 100.0;
+    }
+}
+
+fn typical(
+    figure: &Figure,
+    upper: &Estimate,
+    rule: &BaselineRule,
+    shares: &Shares,
+    reach: f64,
+) -> Typical {
+    let least = least(Question::TypicalTurn, figure.base, rule);
+    let end = upper.point + upper.reach(shares.equal);
+    let excluded = if end < least {
+        Some(Excluded::MinEffect)
+    } else if upper.point < least && end < 2.0 * least {
+        Some(Excluded::TwiceMinEffect)
+    } else {
+        None
+    };
+    Typical {
+        faster: upper.point + upper.reach(shares.better) < 0.0 && upper.point <= -least,
+        excluded,
+        error: figure.estimate.error(),
+        usual: figure.estimate.reach(0.025),
+        reach,
+        point: figure.estimate.point,
+        base: figure.base,
+        least,
+    }
+}
