@@ -8,15 +8,21 @@ use super::server::{self, Server, Site};
 use super::session::{NewRun, RunSession, Target};
 use super::spec::{AgentSpec, Metadata};
 use super::terminal::print_result;
-use super::{AbArgs, PlacingArgs, documents, environment, files, job, logging, recorded, url};
+use super::{
+    AbArgs, PlacingArgs, UntilArgs, documents, environment, files, job, logging, recorded, url,
+};
+use crate::plan::Schedule;
 use crate::record::{Arm, MetadataDigest, Side};
 use crate::room::endpoint::Endpoint;
+use crate::run::Looks;
 use crate::scenario::Scenario;
 use crate::scenario::metadata::MAX_BYTES;
 use crate::secret::Secret;
+use crate::turn::Analysis;
 use crate::verdict::JudgedPair;
+use crate::verdict::paired::{self, MIN_PAIRS, Pairing, Recorded, planned};
 use indicatif::MultiProgress;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// An agent, resolved but for the server that is only started for the run.
@@ -29,9 +35,14 @@ struct Agent {
 pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     let bars = MultiProgress::new();
     logging::start(&bars, args.placing.verbose);
-    let AbArgs { scenario, a, b, fail_on, job, placing: args } = args;
-    let loaded = LoadedScenario::load(scenario, args.overrides.list(), args.clips.outside())?;
+    let AbArgs { scenario, a, b, until, fail_on, job, placing: args } = args;
+    let changes = args.overrides.list().into_iter().chain(until.change()).collect();
+    let loaded = LoadedScenario::load(scenario, changes, args.clips.outside())?;
+    let looks = looks(*until, &loaded.scenario)?;
     if args.dry_run {
+        if let Some(last) = looks.last() {
+            print_result(&format!("until decided, at most {last} calls to each agent:"))?;
+        }
         return dry_run::show(&loaded, Runs::BOTH, args);
     }
     let default = AgentSpec::default();
@@ -42,8 +53,13 @@ pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     let mut session = RunSession::start(&server, &new.folder, &loaded, args, &bars)?;
     let scenarios = [&a, &b].map(|agent| Scenario::clone(&agent.scenario));
     let common = session.site();
-    let targets = [target(a, Side::A, &new, common)?, target(b, Side::B, &new, common)?];
-    let folders = session.run_ab(&new, targets)?;
+    let [a, b] =
+        [(a, Side::A), (b, Side::B)].map(|(a, side)| target(a, side, &new, common, &looks));
+    let targets = [a?, b?];
+    let places = [&targets[0], &targets[1]].map(|target| target.folder.clone());
+    let mut decides = |pairs| is_decided(&places, &scenarios, pairs, args.seed);
+    let looking = Looks { at: &looks, decides: &mut decides };
+    let folders = session.run_ab(&new, targets, Some(looking).filter(|_| !looks.is_empty()))?;
     drop(session);
     // The recordings have the metadata of their agents as digests only; the scenarios here have it.
     let [a, b] = scenarios;
@@ -62,6 +78,35 @@ pub(super) fn ab(args: &AbArgs) -> Result<u8, Failure> {
     written.and(informed)?;
     reported.say_what_passed_over(args.verbosity());
     Ok(reported.code())
+}
+
+/// The numbers of calls to each agent at which the run is judged, when it ends as soon as it is decided; none for
+/// one that is judged at its end.
+fn looks(until: UntilArgs, scenario: &Scenario) -> Result<Vec<u32>, Failure> {
+    if !until.until_decided {
+        return Ok(Vec::new());
+    }
+    let most = Schedule::new(scenario.load()).calls();
+    if (most as usize) < MIN_PAIRS {
+        return Err(Failure::usage(format!(
+            "--until-decided needs at least {MIN_PAIRS} calls to each agent, and the scenario places {most}"
+        ))
+        .hint("add --max-calls with the most you want, such as 60"));
+    }
+    Ok(planned(most))
+}
+
+/// Whether the calls that are on record decide it; no call is in progress. What cannot be read decides nothing.
+fn is_decided(folders: &[PathBuf; 2], scenarios: &[Scenario; 2], pairs: u32, seed: u64) -> bool {
+    let read = |side: usize| -> Option<Analysis> {
+        let recording = recorded::open(folders.get(side)?).ok()?;
+        let analysis = recorded::fold(recording, scenarios.get(side)?).ok()?;
+        (analysis.calls.len() >= pairs as usize).then_some(analysis)
+    };
+    let (Some(a), Some(b)) = (read(0), read(1)) else { return false };
+    let [a, b] = [(&scenarios[0], &a), (&scenarios[1], &b)]
+        .map(|(scenario, analysis)| Recorded { scenario, analysis });
+    paired::is_decided(Pairing { a, b, seed }, pairs)
 }
 
 fn resolve(
@@ -181,7 +226,13 @@ fn common_server(
     }
 }
 
-fn target(agent: Agent, side: Side, new: &NewRun, common: &Site) -> Result<Target, Failure> {
+fn target(
+    agent: Agent,
+    side: Side,
+    new: &NewRun,
+    common: &Site,
+    looks: &[u32],
+) -> Result<Target, Failure> {
     let run_id = format!("{}-{}", new.run_id, side.name());
     let folder = files::make_run_folder(Some(&new.folder.join(side.name())), &run_id)?;
     let of = agent.scenario.agent();
@@ -190,7 +241,7 @@ fn target(agent: Agent, side: Side, new: &NewRun, common: &Site) -> Result<Targe
         side,
         agent_name: of.name.clone(),
         agent_metadata: MetadataDigest::digest(&of.metadata),
-        looks: Vec::new(),
+        looks: looks.to_vec(),
     };
     let called = agent.endpoint.map_or_else(|| common.clone(), Site::Keys);
     Ok(Target { run_id, folder, scenario: agent.scenario, site: called, arm: Some(arm) })

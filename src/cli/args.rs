@@ -11,6 +11,7 @@ mod server;
 mod sessions;
 mod starter;
 mod trace;
+mod until;
 
 pub(super) use export::ExportArgs;
 pub(super) use instrument::{AgentArgs, CalibrateArgs};
@@ -22,6 +23,7 @@ pub(super) use server::{KeyArgs, LangfuseArgs, ServerArgs, refuse_conflicts};
 pub(super) use sessions::{SessionsArgs, SessionsFormat};
 pub(super) use starter::{CompletionsArgs, InitArgs, ManArgs};
 pub(super) use trace::{TraceArgs, TraceFormat};
+pub(super) use until::UntilArgs;
 
 use super::check::CheckFormat;
 use super::clips::Outside;
@@ -366,6 +368,8 @@ pub(super) struct AbArgs {
     /// Candidate agent.
     #[arg(long, value_name = "AGENT")]
     pub(super) b: AgentSpec,
+    #[command(flatten)]
+    pub(super) until: UntilArgs,
     #[command(flatten)]
     pub(super) fail_on: FailOnArg,
     #[command(flatten)]

@@ -236,7 +236,7 @@ async fn place_calls(
         taping: None,
         stop: stop.first.clone(),
     };
-    place(&[config], &plan, &mut [&mut progress, &mut recorder], stop.second).await;
+    place(&[config], &plan, &mut [&mut progress, &mut recorder], stop.second, None).await;
     if *stop.first.borrow() {
         return Err(Failure::shown(exit::STOPPED));
     }

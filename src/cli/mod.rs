@@ -53,7 +53,7 @@ use crate::report::Selection;
 use args::{
     AbArgs, AcceptArgs, AgentArgs, CalibrateArgs, CallsFormat, Cli, Command, InitArgs, JobArgs,
     KeyArgs, LabelArgs, LangfuseArgs, NoiseArgs, PlacingArgs, ReportFormat, RunArgs, Scores,
-    ServerArgs, UpdateBaseline,
+    ServerArgs, UntilArgs, UpdateBaseline,
 };
 use clap::{CommandFactory as _, FromArgMatches as _};
 use std::process::ExitCode;

@@ -74,7 +74,7 @@ impl Sink for Progress {
         match &event.kind {
             EventKind::Placed(_) => self.so_far.placed(),
             EventKind::Ended { target, record, .. } => self.ended(*target, record),
-            EventKind::GaveUp { .. } => {}
+            EventKind::GaveUp { .. } | EventKind::Decided { .. } => {}
             EventKind::Finished { .. } => {
                 if let Shown::Bar(bar) = &self.shown {
                     bar.finish_and_clear();

@@ -24,8 +24,8 @@ use crate::room::packets::packet;
 use crate::room::start::Start;
 use crate::run::event::Sink;
 use crate::run::id::run_id;
-use crate::run::place;
 use crate::run::recorder::Recorder;
+use crate::run::{Looks, place};
 use crate::scenario::Scenario;
 use crate::scenario::metadata::{MAX_BYTES, Variables, resolve};
 use crate::secret::Secret;
@@ -163,29 +163,32 @@ impl<'a> RunSession<'a> {
             site: self.site.clone(),
             arm: None,
         };
-        let [folder] = self.run_targets(new, [target])?;
+        let [folder] = self.run_targets(new, [target], None)?;
         Ok(folder)
     }
 
-    /// Places calls to two agents in turn; the answer is where the recordings of A and B lie.
+    /// Places calls to two agents in turn, until all are placed or a look decides; the answer is where the
+    /// recordings of A and B lie.
     pub(super) fn run_ab(
         &mut self,
         new: &NewRun,
         both: [Target; 2],
+        looks: Option<Looks<'_>>,
     ) -> Result<[PathBuf; 2], Failure> {
-        self.run_targets(new, both)
+        self.run_targets(new, both, looks)
     }
 
     fn run_targets<const N: usize>(
         &mut self,
         new: &NewRun,
         targets: [Target; N],
+        looks: Option<Looks<'_>>,
     ) -> Result<[PathBuf; N], Failure> {
         // Taken out while it drives what borrows the session.
         let Some(runtime) = self.runtime.take() else {
             return Err(Failure::internal("the session is over"));
         };
-        let done = runtime.block_on(self.place(new.clock, targets));
+        let done = runtime.block_on(self.place(new.clock, targets, looks));
         self.runtime = Some(runtime);
         done
     }
@@ -194,6 +197,7 @@ impl<'a> RunSession<'a> {
         &mut self,
         clock: Clock,
         targets: [Target; N],
+        looks: Option<Looks<'_>>,
     ) -> Result<[PathBuf; N], Failure> {
         let count = u8::try_from(N).ok().and_then(NonZeroU8::new);
         let ids = Targets::new(count.ok_or_else(|| Failure::internal("no agent, or too many"))?);
@@ -219,7 +223,7 @@ impl<'a> RunSession<'a> {
         if let Some(receiving) = &self.receiving {
             receiving.begin();
         }
-        place(&configs, &plan, &mut sinks, self.stop.second.clone()).await;
+        place(&configs, &plan, &mut sinks, self.stop.second.clone(), looks).await;
         let mut folders = Vec::new();
         for run in open {
             folders.push(self.end(run).await?);

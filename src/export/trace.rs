@@ -127,8 +127,6 @@ struct Draft {
     attributes: Attributes,
 }
 
-/// The name of the root.
-
 impl Trace<'_> {
     fn call(&self, checks: &[Check], left_out: usize, in_experiment: bool) -> SpanData {
         let facts = self.facts;

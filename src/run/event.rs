@@ -20,6 +20,8 @@ pub enum EventKind {
     Ended { target: TargetId, record: Box<CallRecord>, tape: Option<Tape> },
     /// The first calls to an agent all reached none, so no more calls are placed, to whichever agent.
     GaveUp { target: TargetId },
+    /// So many calls to each agent decide what was asked, so no more are placed.
+    Decided { calls: u32 },
     /// No more calls follow and none is in progress. The last event.
     Finished {
         /// The user stopped the run.

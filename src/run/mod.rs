@@ -9,7 +9,7 @@ pub mod place;
 pub mod keeper;
 pub mod recorder;
 
-pub use place::place;
+pub use place::{Looks, place};
 
 /// Calls that one thread of a runtime is for: about a fifth of a core. A second one makes them no faster, but both wake for
 /// them: with a hundred calls, two took a tenth more CPU time than one.

@@ -13,6 +13,14 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::sleep_until;
 
+/// Looks at a run between its calls, and ends it early.
+pub struct Looks<'a> {
+    /// When so many calls to each agent have ended; rising.
+    pub at: &'a [u32],
+    /// Whether that many decide it.
+    pub decides: &'a mut dyn FnMut(u32) -> bool,
+}
+
 /// A call in progress.
 #[derive(Debug, Clone, Copy)]
 struct Dialled {
@@ -23,7 +31,10 @@ struct Dialled {
 /// Places all calls of a plan, each agent's by its own config (all of one clock), and tells every sink what
 /// happens; each call is in the hands of the sinks as soon as it has ended.
 ///
-/// Returns when all are through, or when [`CallConfig::stop`] has ended those in progress, or when the first
+/// With `looks`, it is asked at each of them whether the run is decided, while no call is in progress; the last of
+/// the plan asks nobody.
+///
+/// Returns when all are through, or when it is decided, or when [`CallConfig::stop`] has ended those in progress, or when the first
 /// calls to an agent have reached none. When `abort` becomes true it returns at once, and what is in progress
 /// is lost.
 ///
@@ -34,6 +45,7 @@ pub async fn place(
     plan: &Plan,
     sinks: &mut [&mut dyn Sink],
     mut abort: watch::Receiver<bool>,
+    mut looks: Option<Looks<'_>>,
 ) {
     let (clock, mut stop) = (configs[0].clock, configs[0].stop.clone());
     let mut tell = |kind| {
@@ -43,7 +55,9 @@ pub async fn place(
         }
     };
     let schedule = plan.schedule;
-    let mut queue = Queue::new(plan.calls(), schedule.at_a_time(), schedule.apart());
+    let planned = looks.as_ref().map_or(&[][..], |looks| looks.at);
+    let mut queue =
+        Queue::new(plan.calls(), schedule.at_a_time(), schedule.apart()).with_looks(planned);
     let mut under_way: HashMap<Id, Dialled> = HashMap::new();
     let mut tasks = JoinSet::new();
     // Calls that have ended, and whose end state is looked at.
@@ -66,8 +80,16 @@ pub async fn place(
                 continue;
             }
             Next::Wait(until) => Some(until),
+            Next::Look(calls) if checks.is_empty() => {
+                let decided = looks.as_mut().is_some_and(|looks| (looks.decides)(calls));
+                queue.looked(decided);
+                if decided {
+                    tell(EventKind::Decided { calls });
+                }
+                continue;
+            }
             Next::Finished if checks.is_empty() => break,
-            Next::WaitForEnd | Next::Finished => None,
+            Next::WaitForEnd | Next::Look(_) | Next::Finished => None,
         };
         let until = clock.instant(wait.unwrap_or_default()).into();
         tokio::select! {

@@ -7,11 +7,15 @@
 //!   waits, and that counts.
 //! - A call without one is due when it may be placed: once a slot is free and the schedule's pause has
 //!   passed since the call before. Slots and pauses are how the load is meant to be, so neither is a delay of the agent's.
+//!
+//! # Looks
+//! A run that goes on until it is decided is judged between two calls, never during one: before a call that a look
+//! comes first, the queue waits until none is in progress.
 
 use crate::plan::{PlannedCall, TargetId};
 use crate::record::Outcome;
 use crate::time::Offset;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::iter::Peekable;
 use std::time::Duration;
 
@@ -28,6 +32,8 @@ pub(super) enum Next {
     Wait(Offset),
     /// Ask again when a call has ended.
     WaitForEnd,
+    /// So many calls to each agent have ended and none is in progress: [`Queue::looked`] says how it goes on.
+    Look(u32),
     Finished,
 }
 
@@ -42,6 +48,8 @@ pub(super) struct Queue<I: Iterator<Item = PlannedCall>> {
     not_before: Offset,
     tallies: BTreeMap<TargetId, Tally>,
     closed: bool,
+    /// Before calls of which ids it is looked, rising.
+    looks: VecDeque<u32>,
 }
 
 /// The calls to one agent so far.
@@ -61,7 +69,13 @@ impl<I: Iterator<Item = PlannedCall>> Queue<I> {
             not_before: Offset::default(),
             tallies: BTreeMap::new(),
             closed: false,
+            looks: VecDeque::new(),
         }
+    }
+
+    /// Looks when so many calls to each agent have ended; the numbers rise.
+    pub(super) fn with_looks(self, looks: &[u32]) -> Self {
+        Self { looks: looks.iter().copied().collect(), ..self }
     }
 
     /// What to do at `now`.
@@ -70,6 +84,9 @@ impl<I: Iterator<Item = PlannedCall>> Queue<I> {
         let Some(call) = planned else {
             return if self.in_progress == 0 { Next::Finished } else { Next::WaitForEnd };
         };
+        if let Some(look) = self.looks.front().copied().filter(|look| call.id.0 >= *look) {
+            return if self.in_progress == 0 { Next::Look(look) } else { Next::WaitForEnd };
+        }
         if self.in_progress >= self.at_a_time {
             return Next::WaitForEnd;
         }
@@ -95,6 +112,12 @@ impl<I: Iterator<Item = PlannedCall>> Queue<I> {
         let gives_up = hopeless && !self.closed && self.calls.peek().is_some();
         self.closed |= gives_up;
         gives_up
+    }
+
+    /// It was looked; no more calls are placed when that decided.
+    pub(super) fn looked(&mut self, is_decided: bool) {
+        self.looks.pop_front();
+        self.closed |= is_decided;
     }
 
     /// No more calls are placed.

@@ -216,6 +216,8 @@ impl Sink for Recorder {
                 self.keep(record, tape.as_ref());
             }
             EventKind::GaveUp { target } => self.gave_up |= *target == self.target,
+            // A run that was to go on until it is decided had this many calls before it.
+            EventKind::Decided { calls } => self.planned = *calls,
             EventKind::Finished { stopped } => self.finish(event.at, *stopped),
             EventKind::Placed(_) | EventKind::Ended { .. } => {}
         }

@@ -100,12 +100,15 @@ pub(crate) fn a_slower_llm_is_a_regression_and_named(stage: &Stage) -> Tested {
     check(compared.status.code() == Some(4), &format!("compare: {compared:?}"), &slower)
 }
 
+/// What an agent of an A/B run is dispatched with: one whose LLM takes so long.
+fn agent_of_a_side(ttft: u32) -> String {
+    format!(
+        r#"{{"greeting": {{"text": "Hello.", "audio_ms": 500}}, "replies": ["Nine."], "reply_audio_ms": 600, "seed": 7, "jitter_ms": {{"llm_ttft_ms": 20}}, "stages": {{"llm_ttft_ms": {ttft}}}}}"#
+    )
+}
+
 pub(crate) fn a_slower_b_is_worse_and_the_same_b_is_not(stage: &Stage) -> Tested {
-    let agent = |ttft: u32| {
-        format!(
-            r#"{{"greeting": {{"text": "Hello.", "audio_ms": 500}}, "replies": ["Nine."], "reply_audio_ms": 600, "seed": 7, "jitter_ms": {{"llm_ttft_ms": 20}}, "stages": {{"llm_ttft_ms": {ttft}}}}}"#
-        )
-    };
+    let agent = agent_of_a_side;
     let scenario = stage.scenario("ab", &question("ab", &agent(250), 10, 4));
     let ab = |b: &str| -> Result<Ran, Failed> {
         let out = stage.new_folder();
@@ -125,6 +128,31 @@ pub(crate) fn a_slower_b_is_worse_and_the_same_b_is_not(stage: &Stage) -> Tested
     check(side.status.success(), "a side is a run", &slower)?;
     let same = ab(&agent(250))?;
     check(same.code == Some(0), "the same agent is no worse", &same)
+}
+
+pub(crate) fn an_ab_run_ends_when_it_is_decided(stage: &Stage) -> Tested {
+    let agent = agent_of_a_side;
+    let scenario = stage.scenario("until", &question("until", &agent(250), 10, 4));
+    let out = stage.new_folder();
+    let mut command = loadcall();
+    command.arg("ab").arg(&scenario).arg("--out").arg(&out);
+    command.args(["--until-decided", "--max-calls", "50", "--b"]);
+    let metadata = format!("metadata={}", agent(850));
+    let ran = ran(stage.at_server(&mut command).arg(metadata).output()?, out);
+    check(ran.code == Some(4), "600 ms more is worse", &ran)?;
+    check(ran.stdout.contains("decided at look "), "it says when it was decided", &ran)?;
+    let report: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(ran.out.join("ab.json"))?)?;
+    let looks = &report["comparison"]["looks"];
+    check(looks["planned"] == serde_json::json!([10, 20, 30, 40, 50]), "five looks", &ran)?;
+    check(looks["decided"] == true, "it is decided", &ran)?;
+    let (a, b) = (&report["a"]["calls"], &report["b"]["calls"]);
+    let placed = a.as_u64().unwrap_or(50);
+    check(a == b && placed < 50 && placed % 10 == 0, &format!("it ends early: {a} {b}"), &ran)?;
+    let again = loadcall().arg("compare").arg(&ran.out).output()?;
+    check(again.status.code() == Some(4), "judged alike without a server", &ran)?;
+    let text = String::from_utf8_lossy(&again.stdout).into_owned();
+    check(text.contains("decided at look "), "at the same look", &ran)
 }
 
 pub(crate) fn nobody_joins(stage: &Stage) -> Tested {

@@ -53,11 +53,12 @@ AGENT is an agent name, or key=value pairs separated by commas:
   api-key-env=VARIABLE, api-secret-env=VARIABLE
 Anything left out comes from the scenario. Each agent gets as many calls as the scenario says, in
 blocks A B B A or B A A B, and both share its concurrency. DIR/a and DIR/b are ordinary runs;
-`loadcall compare DIR` judges the pair again.
+`loadcall compare DIR` judges the pair again, at the looks that were planned.
 
 Examples:
   loadcall ab scenarios/greeting.yaml --b agent-v2
   loadcall ab scenarios/greeting.yaml --a agent-v1 --b 'name=agent-v1,metadata={\"llm\": \"new\"}'
+  loadcall ab scenarios/greeting.yaml --b agent-v2 --until-decided --max-calls 60
   loadcall ab scenarios/greeting.yaml --b agent-v2 --dry-run";
 
 pub(super) const NOISE: &str = "\

@@ -24,6 +24,7 @@ impl Sink for Seen {
                 assert!(record.due <= record.dialled, "{record:?}");
                 format!("ended {} {}", record.id.0, record.end.outcome.name())
             }
+            EventKind::Decided { calls } => format!("decided by {calls}"),
             EventKind::GaveUp { target } => format!("gave up {}", target.index()),
             EventKind::Finished { stopped } => format!("finished {stopped}"),
         });
@@ -65,7 +66,7 @@ async fn every_sink_learns_everything_in_order() {
     let (_stop, stopped) = watch::channel(false);
     let (_abort, aborted) = watch::channel(false);
     let (mut one, mut other) = (Seen::default(), Seen::default());
-    place(&[nowhere(stopped)], &five_calls(), &mut [&mut one, &mut other], aborted).await;
+    place(&[nowhere(stopped)], &five_calls(), &mut [&mut one, &mut other], aborted, None).await;
     let each = |n| [format!("placed {n}"), format!("ended {n} connection_lost")];
     let mut expected: Vec<String> = (0..3).flat_map(each).collect();
     expected.extend([format!("gave up {}", TargetId::FIRST.index()), "finished false".into()]);
@@ -78,7 +79,7 @@ async fn a_run_that_is_stopped_at_once_places_nothing() {
     let (_stop, stopped) = watch::channel(true);
     let (_abort, aborted) = watch::channel(false);
     let mut seen = Seen::default();
-    place(&[nowhere(stopped)], &five_calls(), &mut [&mut seen], aborted).await;
+    place(&[nowhere(stopped)], &five_calls(), &mut [&mut seen], aborted, None).await;
     assert_eq!(seen.0, ["finished true"]);
 }
 

@@ -42,7 +42,7 @@ fn scheduled(due: &[i64], at_a_time: usize) -> Queue<std::vec::IntoIter<PlannedC
 fn placed<I: Iterator<Item = PlannedCall>>(queue: &mut Queue<I>, now: i64) -> (u32, i64) {
     match queue.next(ms(now)) {
         Next::Place(call, due) => (call.id.0, due.micros() / 1_000),
-        other @ (Next::Wait(_) | Next::WaitForEnd | Next::Finished) => {
+        other @ (Next::Wait(_) | Next::WaitForEnd | Next::Look(_) | Next::Finished) => {
             panic!("at {now}: {other:?}")
         }
     }
@@ -153,7 +153,7 @@ proptest! {
                     ids.push(call.id.0);
                 }
                 Next::Wait(at) if under_way.first().is_none_or(|end| *end > at) => now = at,
-                Next::Wait(_) | Next::WaitForEnd => {
+                Next::Wait(_) | Next::WaitForEnd | Next::Look(_) => {
                     now = under_way.remove(0);
                     queue.ended(TargetId::FIRST, Outcome::Answered);
                 }
@@ -162,4 +162,36 @@ proptest! {
         }
         prop_assert_eq!(ids, (0..calls).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn a_look_waits_until_no_call_is_in_progress_and_can_end_the_run() {
+    let both = Targets::new(NonZeroU8::new(2).expect("two"));
+    let looked = |decided: bool| {
+        let mut queue = slots(3, 4, both).with_looks(&[1, 2, 3]);
+        for _ in 0..2 {
+            placed(&mut queue, 1_000);
+            queue.not_before = ms(0);
+        }
+        // Slots are free, and the third call is of the second pair.
+        assert_eq!(queue.next(ms(1_000)), Next::WaitForEnd);
+        queue.ended(TargetId::FIRST, Outcome::Answered);
+        assert_eq!(queue.next(ms(1_000)), Next::WaitForEnd);
+        queue.ended(TargetId::FIRST, Outcome::Answered);
+        assert_eq!(queue.next(ms(1_000)), Next::Look(1));
+        queue.looked(decided);
+        queue
+    };
+    assert_eq!(looked(true).next(ms(1_000)), Next::Finished);
+    let mut queue = looked(false);
+    for _ in 0..2 {
+        assert_eq!(placed(&mut queue, 2_000).0, 1);
+        queue.not_before = ms(0);
+    }
+    assert_eq!(queue.next(ms(2_000)), Next::WaitForEnd);
+    queue.close();
+    for _ in 0..2 {
+        queue.ended(TargetId::FIRST, Outcome::Answered);
+    }
+    assert_eq!(queue.next(ms(2_000)), Next::Finished, "a run that is stopped is not looked at");
 }
