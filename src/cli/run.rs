@@ -11,7 +11,8 @@ use super::server::Server;
 use super::session::{NewRun, RunSession};
 use super::terminal::{eprint_line, print_result, report_error};
 use super::{
-    RunArgs, UpdateBaseline, baseline, documents, files, job, logging, recorded, scenarios, scores, stop,
+    RunArgs, UpdateBaseline, baseline, documents, files, job, logging, recorded, scenarios, scores,
+    stop,
 };
 use crate::report::text::Colour;
 use crate::report::text::several::{self, End, Row};

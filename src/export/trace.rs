@@ -27,9 +27,7 @@ use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use super::experiment::Experiment;
-use crate::record::{
-    CallId, CallRecord, Observation, Outcome, ROOT, RunHead, place_id, trace_id,
-};
+use crate::record::{CallId, CallRecord, Observation, ROOT, RunHead, place_id, trace_id};
 use crate::scenario::Scenario;
 use crate::time::Offset;
 use crate::turn::{CallFacts, Lanes};

@@ -96,6 +96,7 @@ impl Made {
                 seed: self.seed,
                 server_url: "wss://voice.example".to_owned(),
                 langfuse_url: None,
+                agent_started: false,
                 labels: loadcall::record::Labels::default(),
                 overlay: None,
                 server: None,
