@@ -71,7 +71,14 @@ fn placed(scenario: &Path, args: &NoiseArgs) -> Result<u8, Failure> {
         files::point_latest_at(&all.folder);
     }
     let code = shown(folders.iter().map(PathBuf::as_path))?;
-    eprint_line(&format!("the runs are in {}", all.folder.display()));
+    let folder = all.folder.display();
+    eprint_line(&format!("the runs are in {folder}"));
+    if !stopped && args.verbosity() == Verbosity::Normal {
+        eprint_line(&format!(
+            "to compare later runs with them: loadcall accept {folder} (nights may differ more than runs of one \
+             evening)"
+        ));
+    }
     Ok(if stopped { exit::STOPPED } else { code })
 }
 

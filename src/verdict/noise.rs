@@ -12,6 +12,10 @@ use crate::scenario::{BaselineRule, Metric};
 use crate::stats::power::{Design, within_pairs};
 use crate::stats::{Components, Logged, Quantile, components};
 
+mod asked;
+
+pub use asked::{Asking, LEVEL_RUNS, What};
+
 /// Numbers of calls that are shown, besides those of the runs themselves.
 const CALLS: [u32; 5] = [10, 20, 50, 100, 200];
 /// Numbers of accepted runs that are shown.
@@ -58,6 +62,8 @@ pub struct Noise {
     /// A change counts from this fraction on.
     pub min_effect: f64,
     pub table: Vec<Detectable>,
+    /// What the questions of a comparison look at.
+    pub asked: Vec<Asking>,
 }
 
 /// What one run measured.
@@ -131,6 +137,7 @@ impl Noise {
             run_sd: design.run_sd(rule.quantile),
             min_effect,
             table: sizes.into_iter().map(row).collect(),
+            asked: asked::asked(runs, min_effect),
             runs: figures,
         })
     }
@@ -207,6 +214,24 @@ mod tests {
     fn nights(by: f64) -> Vec<Agent> {
         let night = |i: i32| Agent { ttft: 250.0 + f64::from(i) * by, ..Agent::default() };
         [-2, -1, 0, 1, 2, 0].map(night).to_vec()
+    }
+
+    #[test]
+    fn what_a_comparison_asks_is_described() {
+        let noise = noise_of(&nights(60.0), 20).expect("noise");
+        let what: Vec<&What> = noise.asked.iter().map(|asking| &asking.what).collect();
+        let step = |id: &str| What::Step(id.to_owned());
+        let (hours, price) = (step("hours"), step("price"));
+        assert_eq!(what, [&What::TypicalTurn, &What::SlowTurns, &hours, &price]);
+        for asking in &noise.asked {
+            assert_eq!(asking.runs_ms.len(), 6);
+            assert!(asking.detectable > asking.run_sd, "{asking:?}");
+        }
+        // ±120 ms of 1,280 ms: 6 %; nights that do not differ leave what calls do.
+        let typical = &noise.asked[0];
+        assert!((0.05..0.08).contains(&typical.run_sd), "{typical:?}");
+        let calm = noise_of(&nights(0.0), 20).expect("noise").asked[0].clone();
+        assert!(calm.run_sd < 0.005 && calm.detectable < 0.12, "{calm:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::page::{Page, Tone};
 use super::{Colour, WIDTH};
 use crate::stats::Component;
 use crate::text::count;
-use crate::verdict::noise::{BASELINES, Noise};
+use crate::verdict::noise::{BASELINES, LEVEL_RUNS, Noise, What};
 
 /// 95 % of the differences of two values lie within this many standard deviations of one.
 const OF_DIFFERENCES: f64 = 2.772;
@@ -25,6 +25,7 @@ pub fn render(noise: &Noise, colour: Colour, width: usize) -> String {
         page.paragraph(2, &[], &note);
     }
     runs(&mut page, noise);
+    asked(&mut page, noise);
     components(&mut page, noise);
     table(&mut page, noise);
     page.finish()
@@ -66,6 +67,39 @@ fn runs(page: &mut Page, noise: &Noise) {
         ]);
     }
     grid.write(page, 2);
+}
+
+/// What decides whether a run is worse.
+fn asked(page: &mut Page, noise: &Noise) {
+    if noise.asked.is_empty() {
+        return;
+    }
+    page.heading("what a comparison asks for");
+    let mut grid =
+        Grid::new([Column::left(""), Column::right(""), Column::right(""), Column::right("")]);
+    let found = format!("found with {LEVEL_RUNS} runs");
+    let heads = ["", "in these runs", "run-to-run", &found];
+    grid.row(heads.map(|head| (Tone::Faint, head.to_owned())));
+    for asking in &noise.asked {
+        let name = match &asking.what {
+            What::TypicalTurn => "typical turn".to_owned(),
+            What::SlowTurns => "slowest tenth".to_owned(),
+            What::Step(id) => format!("turn {id}"),
+        };
+        let least = asking.runs_ms.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = asking.runs_ms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        grid.row([
+            (Tone::Plain, name),
+            (Tone::Plain, format!("{} … {} ms", whole(least), whole(most))),
+            (Tone::Plain, percent(asking.run_sd)),
+            (Tone::Plain, plus(asking.detectable)),
+        ]);
+    }
+    grid.write(page, 2);
+}
+
+fn whole(ms: f64) -> String {
+    grouped(ms.round())
 }
 
 fn components(page: &mut Page, noise: &Noise) {
