@@ -1,3 +1,4 @@
+mod fifty;
 mod nightly;
 mod simulation;
 

@@ -23,7 +23,7 @@ const MODEL_MS: f64 = 500.0;
 /// ln(1,100 / 500) lies 1.645 standard deviations above the median.
 const MODEL_SD: f64 = 0.479;
 const NIGHTS_SD: f64 = 0.03;
-const KEPT: usize = 7;
+pub(super) const KEPT: usize = 7;
 const NIGHTS: usize = 10;
 
 fn call(id: u32, factor: f64, random: &mut SplitMix64, turns: u32) -> CallRecord {
@@ -44,8 +44,18 @@ fn call(id: u32, factor: f64, random: &mut SplitMix64, turns: u32) -> CallRecord
 
 /// A night of an agent that is slower by this factor.
 fn night(id: &str, slower: f64, seed: u64, scenario: &Scenario) -> Run {
+    drifting(id, (slower, NIGHTS_SD), seed, scenario)
+}
+
+/// The same where nights differ by `drift`.
+pub(super) fn drifting(
+    id: &str,
+    (slower, drift): (f64, f64),
+    seed: u64,
+    scenario: &Scenario,
+) -> Run {
     let mut random = SplitMix64::for_purpose(seed, 1);
-    let factor = slower * (random.normal() * NIGHTS_SD).exp();
+    let factor = slower * (random.normal() * drift).exp();
     let turns = u32::try_from(scenario.steps().len()).expect("some steps");
     let calls = (0..CALLS).map(|id| call(id, factor, &mut random, turns)).collect();
     make::run(id, calls, scenario)
@@ -77,17 +87,17 @@ fn learn(baseline: Option<Baseline>, run: &Run, scenario: &Scenario) -> Baseline
     }
 }
 
-fn questions(n: usize) -> Scenario {
+pub(super) fn questions(n: usize) -> Scenario {
     let steps = ["hours", "price", "place", "bye"].into_iter().take(n).map(make::ask);
     make::scenario_with("", steps.collect())
 }
 
-fn share(n: u32, of: u32) -> f64 {
+pub(super) fn share(n: u32, of: u32) -> f64 {
     f64::from(n) / f64::from(of)
 }
 
 /// 2.6 standard errors of a share: what chance does to it in 99 of 100 cases.
-fn slack(nominal: f64, trials: u32) -> f64 {
+pub(super) fn slack(nominal: f64, trials: u32) -> f64 {
     2.6 * (nominal * (1.0 - nominal) / f64::from(trials)).sqrt()
 }
 
