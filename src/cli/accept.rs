@@ -24,7 +24,7 @@ pub(super) fn accept(args: &AcceptArgs) -> Result<u8, Failure> {
     let mut accepted = if args.replace { None } else { baseline::read(&file)? };
     let (mut said, mut is_changed) = (String::new(), false);
     for path in &paths {
-        let (scenario, run) = recorded::analyse(path)?;
+        let (scenario, run) = recorded::analyse_values(path)?;
         let learnt =
             |accepted: &Baseline| accepted.run_ids().len() >= usize::from(scenario.baseline().runs);
         if let Some(before) = accepted.as_ref().filter(|of| args.while_learning && learnt(of)) {

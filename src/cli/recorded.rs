@@ -4,10 +4,10 @@ use super::failure::Failure;
 use super::files;
 use crate::clock;
 use crate::measured::{self, Measured};
-use crate::record::store::{self, FILE_NAME, Recording, StoreError};
+use crate::record::store::{self, Calls, FILE_NAME, Recording, StoreError};
 use crate::record::{RunHead, Side};
 use crate::scenario::{Scenario, SourceText, Style};
-use crate::turn::Analysis;
+use crate::turn::{Analyser, Analysis};
 use crate::verdict::{
     BASELINE_MAX_BYTES, Baseline, Given, Judged, Mismatch, Origin, Unfit, VERDICT_FILE,
     VERDICT_MAX_BYTES, unfit,
@@ -22,12 +22,26 @@ pub(super) fn analyse(path: &Path) -> Result<(Scenario, Analysis), Failure> {
     Ok((scenario, analysis))
 }
 
+/// The same for who reads no turns.
+pub(super) fn analyse_values(path: &Path) -> Result<(Scenario, Analysis), Failure> {
+    let recording = open(path)?;
+    let scenario = scenario(&recording.head)?;
+    let analysis = fold_values(recording, &scenario)?;
+    Ok((scenario, analysis))
+}
+
 /// Analyses the calls of an open recording, made with this scenario.
-pub(super) fn fold(
-    Recording { head, mut calls }: Recording,
-    scenario: &Scenario,
-) -> Result<Analysis, Failure> {
-    let mut analysis = Analysis::begin(head, scenario);
+pub(super) fn fold(recording: Recording, scenario: &Scenario) -> Result<Analysis, Failure> {
+    let Recording { head, calls } = recording;
+    filled(Analysis::begin(head, scenario), calls)
+}
+
+fn fold_values(recording: Recording, scenario: &Scenario) -> Result<Analysis, Failure> {
+    let Recording { head, calls } = recording;
+    filled(Analysis::begin(head, scenario).without_turns(), calls)
+}
+
+fn filled(mut analysis: Analyser<'_>, mut calls: Calls) -> Result<Analysis, Failure> {
     for call in calls.by_ref() {
         analysis.add(&call.map_err(Failure::usage)?);
     }
@@ -129,7 +143,7 @@ pub(super) fn measure(path: &Path) -> Result<(Scenario, Result<Measured, Unfit>)
         let ending = recording.calls.check().map_err(Failure::usage)?;
         return Ok((scenario, ending.damage.map_or(Ok(measured), |damage| Err(damage.into()))));
     }
-    let analysis = fold(recording, &scenario)?;
+    let analysis = fold_values(recording, &scenario)?;
     let measured = match unfit(&analysis) {
         Some(why) => Err(why),
         None => Ok(Measured::take(&analysis, &scenario, true)),
@@ -198,10 +212,15 @@ pub(super) fn judged(
     Ok(Judged { origin, ..judged })
 }
 
+/// Whether a path that is given for a baseline is that of a run.
+pub(super) fn is_run(path: &Path) -> bool {
+    path.is_dir() || path.extension().is_some_and(|e| e == "jsonl")
+}
+
 /// A baseline file, or a run to compare with as if it were one.
 pub(super) fn baseline(path: &Path) -> Result<Baseline, Failure> {
     let at = |e: &dyn std::fmt::Display| Failure::usage(format!("`{}`: {e}", path.display()));
-    if path.is_dir() || path.extension().is_some_and(|e| e == "jsonl") {
+    if is_run(path) {
         let measured =
             measure(path)?.1.map_err(|why| at(&format!("cannot be a baseline: {why}")))?;
         return Ok(Baseline::from_run(measured));

@@ -33,12 +33,10 @@ pub use counts::{CauseCount, OverlapLine, Share};
 pub use definitions::{Window, windows};
 pub use summary::{Pacing, Summary};
 
-use std::collections::BTreeMap;
-
 use crate::record::RunTail;
-use crate::scenario::{Metric, Scenario};
+use crate::scenario::{Metric, Scenario, Step};
 use crate::time::Offset;
-use crate::turn::{Analysis, ContentCounts, Measures, Path, Reply};
+use crate::turn::{Analysis, ContentCounts, Measures, Path, Reply, Turn};
 use crate::verdict::Judged;
 
 /// A run as it is reported. Text in it is as it was recorded: each document escapes it by its own
@@ -143,18 +141,15 @@ fn summaries(measures: &Measures) -> Vec<Summary> {
 }
 
 fn steps(scenario: &Scenario, analysis: &Analysis) -> Vec<StepLine> {
-    let mut by_step: BTreeMap<u32, (Vec<Path>, usize)> = BTreeMap::new();
-    for turn in analysis.turns() {
-        let (paths, unanswered) = by_step.entry(turn.step).or_default();
-        paths.extend(turn.path());
-        *unanswered += usize::from(matches!(turn.reply, Reply::Unanswered { .. }));
-    }
-    let line = |(step, (paths, unanswered)): (u32, (Vec<Path>, usize))| {
-        let id = scenario.steps().get(step as usize)?.id.clone();
-        let paths = Path::alike(&paths);
-        Some(StepLine { step, id, n: paths.len(), unanswered, path: Path::around(&paths, 50.0)? })
+    // One after another: the paths of all turns of a large run would be more than the rest of it.
+    let line = |(index, step): (u32, &Step)| {
+        let turns = || analysis.turns().filter(|turn| turn.step == index);
+        let paths = Path::alike(&turns().filter_map(Turn::path).collect::<Vec<_>>());
+        let unanswered = turns().filter(|turn| matches!(turn.reply, Reply::Unanswered { .. }));
+        let (n, unanswered, id) = (paths.len(), unanswered.count(), step.id.clone());
+        Some(StepLine { step: index, id, n, unanswered, path: Path::around(&paths, 50.0)? })
     };
-    by_step.into_iter().filter_map(line).collect()
+    (0..).zip(scenario.steps()).filter_map(line).collect()
 }
 
 fn since_start(at: Offset) -> f64 {

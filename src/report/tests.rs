@@ -391,8 +391,8 @@ fn ten_thousand_calls_are_judged() {
     assert_eq!(json["verdict"]["outcome"], "pass");
     assert_eq!(json["calls"].as_array().unwrap().len(), 10_000);
     let decided = &json["verdict"]["comparison"]["changes"][0];
-    // Hundreds of turns narrow the interval to a few milliseconds.
+    // The values of a thousand calls narrow the interval to some ten milliseconds.
     let width = decided["difference"]["high"].as_f64().unwrap()
         - decided["difference"]["low"].as_f64().unwrap();
-    assert!((1.0..30.0).contains(&width), "{decided}");
+    assert!((1.0..80.0).contains(&width), "{decided}");
 }

@@ -63,6 +63,7 @@ pub struct Analyser<'a> {
     so_far: Analysis,
     /// What the agent tells of its replies in any call.
     tells: Tells,
+    keeps_turns: bool,
 }
 
 impl Analysis {
@@ -77,7 +78,7 @@ impl Analysis {
             media: Media::default(),
             damage: None,
         };
-        Analyser { scenario, so_far, tells: Tells::default() }
+        Analyser { scenario, so_far, tells: Tells::default(), keeps_turns: true }
     }
 
     /// The turns of all calls in the order of the calls' ids, each call's in the order of the script.
@@ -87,14 +88,25 @@ impl Analysis {
 }
 
 impl Analyser<'_> {
+    /// Keeps the values and how calls ended, and turns only where what they should hold is not known yet: for who reads
+    /// no turns of a large run.
+    #[must_use]
+    pub fn without_turns(self) -> Self {
+        Self { keeps_turns: false, ..self }
+    }
+
     /// Adds one call.
     pub fn add(&mut self, call: &CallRecord) {
-        let facts = facts_of(call, self.scenario);
+        let mut facts = facts_of(call, self.scenario);
         self.tells = self.tells.or(Tells::of(call));
         let so_far = &mut self.so_far;
         measures::measure(&mut so_far.measures, call, &facts, self.scenario);
         so_far.seen.add(call);
         so_far.media.add(call);
+        if !self.keeps_turns {
+            facts.turns.retain(|turn| !turn.content.is_empty());
+            facts.turns.shrink_to_fit();
+        }
         so_far.calls.push(facts);
     }
 

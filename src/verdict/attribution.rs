@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::measured::compact;
 use crate::record::CallId;
 use crate::scenario::Metric;
 use crate::turn::{Detail, Known, Measures, Part, Path, REPORTED};
@@ -140,8 +141,9 @@ fn largest_first(parts: impl IntoIterator<Item = (Part, f64)>) -> Vec<PartChange
     changes
 }
 
-/// The paths of the turns of each step.
+/// The paths of the turns of each step; of very many calls those of some.
 fn paths(measures: &Measures) -> BTreeMap<u32, Vec<Path>> {
+    let measures = compact(measures);
     let table = |metric| -> BTreeMap<(CallId, u32), f64> {
         let known = measures.values(metric).iter().filter(|v| !v.censored);
         known.map(|v| ((v.call, v.step), v.value)).collect()

@@ -56,6 +56,25 @@ fn no_log_is_kept() {
     assert!(much < little + 100, "{much} bytes for {little}");
 }
 
+#[test]
+fn who_reads_no_turns_keeps_none_and_all_values() {
+    let folder = tempfile::tempdir().unwrap();
+    testing::large(folder.path(), 21, 10, 1).unwrap();
+    let read = |lean: bool| {
+        let Recording { head, mut calls } = store::open(folder.path()).unwrap();
+        let scenario = Scenario::parse(&head.scenario_text).ok().unwrap();
+        let begun = Analysis::begin(head, &scenario);
+        let mut analyser = if lean { begun.without_turns() } else { begun };
+        calls.by_ref().for_each(|call| analyser.add(&call.unwrap()));
+        analyser.finish(calls.into_ending())
+    };
+    let (whole, lean) = (read(false), read(true));
+    assert_eq!((whole.turns().count(), lean.turns().count()), (21 * 11, 0));
+    assert_eq!((&whole.measures, &whole.seen), (&lean.measures, &lean.seen));
+    let ends = |of: &Analysis| of.calls.iter().map(|c| (c.call, c.ok())).collect::<Vec<_>>();
+    assert_eq!(ends(&whole), ends(&lean));
+}
+
 /// Two recordings of 10,000 calls with ten questions each, to measure the memory of `report` and
 /// `compare`: `cargo test -p loadcall --lib large_recordings -- --ignored`.
 #[test]
