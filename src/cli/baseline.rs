@@ -112,13 +112,13 @@ pub(super) fn update(
     let shown = safe(&file.display().to_string());
     let not_added =
         |why: &dyn std::fmt::Display| format!("{shown} is unchanged: {}", safe(&why.to_string()));
-    if let Some(why) = failed(verdict) {
-        return Ok(not_added(&why));
-    }
     let this = match of_run(scenario, run, suspected) {
         Ok(this) => this,
         Err(why) => return Ok(not_added(&why)),
     };
+    if let Some(why) = failed(verdict) {
+        return Ok(not_added(&why));
+    }
     // Read again: somebody else may have changed it while the calls were made.
     let _lock = lock(file)?;
     match added(read(file)?.as_ref(), this, scenario) {
@@ -175,5 +175,89 @@ pub(super) fn direction(verdict: &Verdict) -> Option<&'static str> {
         | Outcome::Invalid
         | Outcome::NothingMeasured
         | Outcome::Stopped => None,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test of files")]
+mod tests {
+    use super::*;
+    use crate::record::store::testing;
+    use crate::verdict::{Deciding, Judged, Mismatch};
+
+    /// A run that was placed, against what the file holds.
+    fn placed(folder: &Path, calls: u32, seed: u64, file: &Path) -> Judged {
+        let run = folder.join(seed.to_string());
+        if !run.exists() {
+            std::fs::create_dir_all(&run).unwrap();
+            testing::large(&run, calls, 3, seed).unwrap();
+        }
+        let before = read(file).ok().unwrap();
+        let deciding = Deciding::Confirmed { before: &[] };
+        let run = recorded::analyse(&run).ok().unwrap();
+        Judged::decide(run, before.as_ref(), (Mismatch::Refuse, deciding), seed)
+    }
+
+    fn updated(file: &Path, judged: &Judged) -> Result<String, Failure> {
+        let Judged { scenario, analysis, verdict, .. } = judged;
+        update((file, true), (scenario, analysis, verdict), &verdict.suspected)
+    }
+
+    #[test]
+    fn a_job_starts_fills_and_extends_its_baseline() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.baseline.json");
+        let mut said = String::new();
+        for seed in 1..=9 {
+            let judged = placed(folder.path(), 10, seed, &file);
+            said = updated(&file, &judged).ok().unwrap();
+            let now = read(&file).ok().unwrap().unwrap();
+            let (has, nights) = (usize::try_from(seed).unwrap(), now.later_count());
+            assert_eq!((now.run_ids().len(), nights), (has.min(7), has.saturating_sub(7)));
+            assert_eq!(now.run_ids().next(), Some("large-1"));
+        }
+        let level =
+            "the level of 7 runs stays; how much runs differ is known from 9 (2 later runs)";
+        assert!(said.ends_with(level), "{said}");
+        // The same run again, and one that is no evidence, change nothing.
+        let before = std::fs::read_to_string(&file).unwrap();
+        let again = placed(folder.path(), 10, 9, &file);
+        let said = updated(&file, &again).ok().unwrap();
+        assert!(said.ends_with("is unchanged: run large-9 is already in the baseline"), "{said}");
+        let mut killed = placed(folder.path(), 10, 10, &file);
+        killed.analysis.tail = None;
+        let said = updated(&file, &killed).ok().unwrap();
+        assert!(said.contains("is unchanged: this run cannot become a baseline"), "{said}");
+        let other = placed(folder.path(), 5, 11, &file);
+        let said = updated(&file, &other).ok().unwrap();
+        assert!(said.contains("concurrency: 10 → 5; `loadcall accept --replace RUN`"), "{said}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
+    }
+
+    #[test]
+    fn runs_that_end_at_the_same_time_are_all_recorded() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.baseline.json");
+        let runs: Vec<Judged> =
+            (1..=4).map(|seed| placed(folder.path(), 10, seed, &file)).collect();
+        std::thread::scope(|scope| {
+            for judged in &runs {
+                scope.spawn(|| updated(&file, judged).ok().unwrap());
+            }
+        });
+        assert_eq!(read(&file).ok().unwrap().unwrap().run_ids().len(), 4);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_an_error_and_one_that_cannot_be_read_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let nowhere = folder.path().join("none/a.baseline.json");
+        let judged = placed(folder.path(), 10, 1, &nowhere);
+        let why = updated(&nowhere, &judged).unwrap_err();
+        assert!(why.message().unwrap().starts_with("cannot write"), "{:?}", why.message());
+        let broken = folder.path().join("b.baseline.json");
+        std::fs::write(&broken, "{").unwrap();
+        assert!(updated(&broken, &judged).is_err());
+        assert_eq!(std::fs::read_to_string(&broken).unwrap(), "{");
     }
 }

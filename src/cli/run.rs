@@ -30,6 +30,8 @@ struct Ready {
     loaded: LoadedScenario,
     server: Server,
     baseline: Option<Baseline>,
+    /// Where the baseline lies, or will.
+    file: PathBuf,
     /// How many scenarios are placed.
     of: usize,
 }
@@ -91,11 +93,25 @@ fn prepare(paths: &[PathBuf], args: &RunArgs) -> Result<Vec<Ready>, Failure> {
 }
 
 fn prepare_one(path: &Path, args: &RunArgs, of: usize) -> Result<Ready, Failure> {
-    let RunArgs { baseline, placing, .. } = args;
+    let RunArgs { baseline, placing, night, .. } = args;
     let loaded = LoadedScenario::load(path, placing.overrides.list(), placing.clips.outside())?;
     let server = Server::from_args(&placing.server, &loaded.scenario)?;
-    let baseline = recorded::baseline_for(path, baseline.as_deref())?;
-    Ok(Ready { loaded, server, baseline, of })
+    let file = baseline.clone().unwrap_or_else(|| files::baseline_beside(path));
+    if night.update_baseline == UpdateBaseline::Auto {
+        if recorded::is_run(&file) {
+            let file = file.display();
+            return Err(Failure::usage(format!(
+                "`{file}` is a run, which --update-baseline cannot change"
+            ))
+            .hint("name a file for the baseline; it need not exist"));
+        }
+        files::check_writable(&file)?;
+    }
+    // One that is to be made is not there yet.
+    let is_new = night.update_baseline == UpdateBaseline::Auto && !file.exists();
+    let named = baseline.as_deref().filter(|_| !is_new);
+    let baseline = recorded::baseline_for(path, named)?;
+    Ok(Ready { loaded, server, baseline, file, of })
 }
 
 /// Places the calls of a scenario, judges them and prints the report; places them again where that was asked for and
@@ -140,10 +156,8 @@ fn place(
     }
     if nightly {
         let Judged { scenario, analysis, verdict, .. } = &result.report.judged;
-        let own = files::baseline_beside(&ready.loaded.path);
-        let file = args.baseline.as_deref().unwrap_or(&own);
-        let named = args.baseline.is_some();
-        let said = baseline::update((file, named), (scenario, analysis, verdict), &suspected);
+        let file = (ready.file.as_path(), args.baseline.is_some());
+        let said = baseline::update(file, (scenario, analysis, verdict), &suspected);
         let said = result.written.and(said)?;
         if placing.verbosity() == Verbosity::Normal {
             eprint_line(&said);

@@ -16,7 +16,7 @@ use crate::scenario::Scenario;
 use crate::turn::{Analysis, Measures, Value};
 
 /// The largest baseline file that is written or read: seven runs of 10,000 calls with ten turns and all stages take
-/// half of it.
+/// a third of it.
 pub const MAX_BYTES: usize = 32 << 20;
 
 /// At least one accepted run, all of the same script, and what is recorded of the nights since.

@@ -32,6 +32,7 @@ Examples:
   loadcall run scenarios/greeting.yaml
   loadcall run scenarios/greeting.yaml --dev --dev-agent
   loadcall run scenarios/greeting.yaml --dev --agent-command 'python agent.py start'
+  loadcall run scenarios/greeting.yaml --update-baseline auto
   loadcall run scenarios/greeting.yaml --dry-run";
 
 pub(super) const AGENT: &str = "\
@@ -84,6 +85,7 @@ Examples:
 pub(super) const ACCEPT: &str = "\
 Examples:
   loadcall accept reports/latest
+  loadcall accept reports/noise
   loadcall accept --replace reports/latest";
 
 pub(super) const REPORT: &str = "\
