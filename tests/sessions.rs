@@ -87,21 +87,24 @@ impl Made {
         let knows_price = !number.is_multiple_of(3);
         for turn in 0..turns {
             let at = begin + 1_000 + i64::try_from(turn).unwrap() * 8_000;
-            let (eot, ttft, ttfb) = (random.latency(300), random.latency(700), random.latency(80));
+            let (turn_end, llm, tts) =
+                (random.latency(300), random.latency(700), random.latency(80));
             let values = [
-                self.time("end_of_turn_delay", eot),
-                self.time("llm_node_ttft", ttft),
-                self.time("tts_node_ttfb", ttfb),
-                self.time("e2e_latency", eot + ttft + ttfb),
+                self.time("end_of_turn_delay", turn_end),
+                self.time("llm_node_ttft", llm),
+                self.time("tts_node_ttfb", tts),
+                self.time("e2e_latency", turn_end + llm + tts),
             ];
-            let [eot, ttft, ttfb, e2e] = values;
-            self.row(&id, "user_turn", at, 2_000).attributes.push(("lk.end_of_turn_delay", eot));
+            let [turn_end, llm, tts, e2e] = values;
+            self.row(&id, "user_turn", at, 2_000)
+                .attributes
+                .push(("lk.end_of_turn_delay", turn_end));
             let cut_off = random.below(10) == 0;
             interrupted |= cut_off;
             let turn = self.row(&id, "agent_turn", at + 2_000, 3_000);
             turn.attributes
                 .extend([("lk.e2e_latency", e2e), ("lk.interrupted", cut_off.to_string())]);
-            self.row(&id, "llm_node", at + 2_100, 900).attributes.push(("lk.response.ttft", ttft));
+            self.row(&id, "llm_node", at + 2_100, 900).attributes.push(("lk.response.ttft", llm));
             let tokens = 100 + random.below(500);
             input += tokens;
             let cost = knows_price.then_some(0.001);
@@ -112,7 +115,7 @@ impl Made {
             let run = self.row(&id, "llm_request_run", at + 2_102, 700);
             run.attributes.push(("lk.retry_count", u8::from(again).to_string()));
             let node = self.row(&id, "tts_node", at + 2_300, 700);
-            node.attributes.push(("lk.response.ttfb", ttfb));
+            node.attributes.push(("lk.response.ttfb", tts));
             if random.below(40) == 0 {
                 failed = true;
                 node.error = Some("APIConnectionError \u{1b}[31m".to_owned());
@@ -135,7 +138,7 @@ impl Made {
             // A simulated call: our span, and the agent's beside it.
             let id = format!("tuesday-{n}");
             let ours = self.row(&id, "loadcall.call", at, 9_000);
-            ours.environment = "loadcall".to_owned();
+            "loadcall".clone_into(&mut ours.environment);
             let turn = self.row(&id, "agent_turn", at + 100, 100);
             turn.attributes.push(("lk.e2e_latency", "55".to_owned()));
             // Another agent.
@@ -147,7 +150,7 @@ impl Made {
             early.attributes.push(("lk.e2e_latency", "33".to_owned()));
             let staging = self.row(&format!("staging-{n}"), "agent_turn", at, 100);
             staging.attributes.push(("lk.e2e_latency", "22".to_owned()));
-            staging.environment = "staging".to_owned();
+            "staging".clone_into(&mut staging.environment);
         }
     }
 }
@@ -319,8 +322,8 @@ fn it_goes_on_where_a_failure_ended_it() {
 
     let (code, out, err) = output(&mut sessions(&server, &arguments));
     assert_eq!(code, Some(0), "{err}");
-    let port = |text: &str, server: &Langfuse| text.replace(&server.url(), "");
-    assert_eq!(port(&out, &server), port(&expected, &whole));
+    let placeless = |text: &str, server: &Langfuse| text.replace(&server.url(), "");
+    assert_eq!(placeless(&out, &server), placeless(&expected, &whole));
     let cursors: Vec<Option<String>> =
         server.requests().iter().map(|request| request.query.get("cursor").cloned()).collect();
     assert!(cursors[8].is_some() && cursors[8] == cursors[3], "{cursors:?}");

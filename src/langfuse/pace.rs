@@ -34,7 +34,7 @@ impl Pace {
     pub(super) fn take(&mut self, now: Duration) -> Duration {
         let at = self.not_before.max(now);
         self.not_before = at + self.gap;
-        at - now
+        at.saturating_sub(now)
     }
 
     /// Learns from an answer that refused nothing. A limit of few requests is spread over its window only when

@@ -1,6 +1,7 @@
 //! A listener on loopback that answers as a test says.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -102,9 +103,9 @@ fn serve(mut stream: &TcpStream, seen: &Mutex<Vec<Request>>, handler: &Mutex<Han
         let answer = (lock(handler))(&request);
         let mut text = format!("HTTP/1.1 {} X\r\n", answer.status);
         for (name, value) in &answer.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(text, "{name}: {value}\r\n");
         }
-        text.push_str(&format!("content-length: {}\r\n\r\n{}", answer.body.len(), answer.body));
+        let _ = write!(text, "content-length: {}\r\n\r\n{}", answer.body.len(), answer.body);
         if stream.write_all(text.as_bytes()).is_err() {
             return;
         }

@@ -94,7 +94,7 @@ mod tests {
         let again = Kept::open(&path, &question("later", "production")).ok().unwrap().unwrap();
         assert_eq!((again.question, again.place), (asked.clone(), kept.place));
         assert!(Kept::open(&path, &question("1", "staging")).is_err());
-        std::fs::write(&path, "{\"version\": 1").unwrap();
+        files::write(&path, b"{\"version\": 1").ok().unwrap();
         let failure = Kept::open(&path, &asked).unwrap_err();
         assert!(failure.message().unwrap().contains("line 1"), "{:?}", failure.message());
     }

@@ -32,7 +32,7 @@ fn rows() -> Vec<Json> {
     ]
 }
 
-fn answer(data: Vec<Json>, meta: Json) -> Answer {
+fn answer(data: &[Json], meta: &Json) -> Answer {
     Answer::new(200, &json!({"data": data, "meta": meta}).to_string())
 }
 
@@ -44,18 +44,18 @@ fn v2(all: Vec<Json>) -> impl FnMut(&Request) -> Answer + Send {
         let page: Vec<Json> = all.iter().skip(begin).take(2).cloned().collect();
         let next = begin + 2;
         let more = next < all.len();
-        answer(page, if more { json!({"cursor": next.to_string()}) } else { json!({}) })
+        answer(&page, &if more { json!({"cursor": next.to_string()}) } else { json!({}) })
     }
 }
 
 /// The same rows as Langfuse 3 gives them: one a page, with nested metadata and without the session.
 fn v1(all: Vec<Json>) -> impl FnMut(&Request) -> Answer + Send {
     move |request| {
-        let page = |data: Vec<Json>, pages: usize| answer(data, json!({"totalPages": pages}));
+        let page = |data: &[Json], pages: usize| answer(data, &json!({"totalPages": pages}));
         match request.path.as_str() {
             "/api/public/traces" => {
                 assert_eq!(request.query["sessionId"], "room-1");
-                page(vec![json!({"id": TRACE, "sessionId": "room-1"})], 1)
+                page(&[json!({"id": TRACE, "sessionId": "room-1"})], 1)
             }
             "/api/public/observations" => {
                 assert_eq!(request.query["traceId"], TRACE);
@@ -68,7 +68,7 @@ fn v1(all: Vec<Json>) -> impl FnMut(&Request) -> Answer + Send {
                     .collect();
                 row["metadata"] = json!({"attributes": nested});
                 row.as_object_mut().unwrap().remove("sessionId");
-                page(vec![row], all.len())
+                page(&[row], all.len())
             }
             _ => Answer::new(404, r#"{"message":"only available in a Langfuse v4 write mode"}"#),
         }
@@ -143,8 +143,8 @@ async fn spans_that_come_late_are_waited_for() {
         let begun = request.query.contains_key("cursor");
         let look = if begun { 9 } else { seen.fetch_add(1, Ordering::SeqCst) };
         match look {
-            0 => answer(Vec::new(), json!({})),
-            1 => answer(vec![rows().remove(1)], json!({})),
+            0 => answer(&[], &json!({})),
+            1 => answer(&[rows().remove(1)], &json!({})),
             _ => whole(request),
         }
     });
@@ -168,12 +168,12 @@ async fn the_session_of_a_room_is_found_under_every_name() {
         let server = Server::start(move |request| {
             let asked = request.query.get("filter").cloned().unwrap_or_default();
             let hit = asked.contains(&format!("\"key\":\"{key}\"")) && asked.contains("RM_1");
-            answer(if hit { vec![rows().remove(0)] } else { Vec::new() }, json!({}))
+            answer(&if hit { vec![rows().remove(0)] } else { Vec::new() }, &json!({}))
         });
         let found = session_of_room(&client(&server), "RM_1", None, soon()).await.unwrap();
         assert_eq!(found.as_deref(), Some("room-1"));
     }
-    let server = Server::start(|_| answer(Vec::new(), json!({})));
+    let server = Server::start(|_| answer(&[], &json!({})));
     assert_eq!(session_of_room(&client(&server), "RM_1", None, soon()).await.unwrap(), None);
 }
 

@@ -1,6 +1,7 @@
 //! The read API of Langfuse 4 on loopback, over spans that a test makes up.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -120,9 +121,9 @@ fn serve(mut stream: &TcpStream, shared: &Shared) {
         };
         let mut text = format!("HTTP/1.1 {status} X\r\n");
         for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(text, "{name}: {value}\r\n");
         }
-        text.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        let _ = write!(text, "content-length: {}\r\n\r\n{body}", body.len());
         if stream.write_all(text.as_bytes()).is_err() {
             return;
         }
