@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 /// The key of the metadata: the name that the W3C gives it.
 pub const KEY: &str = "traceparent";
@@ -26,7 +26,7 @@ pub enum NotTraced {
 /// It is no JSON object, or has such a key.
 pub fn traced(metadata: &str, traceparent: &str) -> Result<String, NotTraced> {
     let text = if metadata.trim().is_empty() { "{}" } else { metadata.trim() };
-    let keys: BTreeMap<String, IgnoredAny> =
+    let keys: BTreeMap<String, Value> =
         serde_json::from_str(text).map_err(|_| NotTraced::NoObject)?;
     if keys.contains_key(KEY) {
         return Err(NotTraced::Taken);

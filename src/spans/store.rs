@@ -214,7 +214,9 @@ mod tests {
         let (a, b) = (span("llm_node", 1), span("tts_node", 2));
         let written = write(folder.path(), |lines| {
             // An exporter that got no answer sends its spans again.
-            [&a, &b, &a].into_iter().for_each(|span| lines.add(span));
+            for span in [&a, &b, &a] {
+                lines.add(span);
+            }
             lines.leave_out(3);
         });
         assert_eq!(written.unwrap(), Written { spans: 2, dropped: 3 });

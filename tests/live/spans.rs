@@ -50,9 +50,9 @@ fn ms(span: &AgentSpan) -> f64 {
 /// The call's room, as the recording has it.
 fn room(ran: &Ran) -> String {
     let text = std::fs::read_to_string(ran.out.join("run.jsonl")).unwrap_or_default();
-    let calls = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut calls = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let room = |line: Value| line["call"]["room"].as_str().map(str::to_owned);
-    calls.filter_map(room).next().unwrap_or_default()
+    calls.find_map(room).unwrap_or_default()
 }
 
 pub(crate) fn the_agents_spans_come_in_beside_its_calls(stage: &Stage) -> Tested {

@@ -12,7 +12,7 @@ const LAST: &str = "agent_session";
 /// The runs whose calls were placed, in order.
 #[derive(Debug, Default)]
 pub(super) struct Sides {
-    sides: Vec<Side>,
+    runs: Vec<Side>,
     /// Trace → the run that it is known to be of.
     traces: HashMap<String, usize>,
     /// Rooms whose session has ended, by name and id.
@@ -32,7 +32,7 @@ struct Side {
 
 impl Sides {
     pub(super) fn of(folders: &[PathBuf]) -> Self {
-        Self { sides: folders.iter().map(|folder| Side::of(folder)).collect(), ..Self::default() }
+        Self { runs: folders.iter().map(|folder| Side::of(folder)).collect(), ..Self::default() }
     }
 
     /// Looks at what has come since it was called before.
@@ -50,7 +50,7 @@ impl Sides {
         if span.name == LAST {
             self.ended.extend(rooms.iter().map(|room| (*room).to_owned()));
         }
-        let side = self.sides.iter().position(|side| rooms.iter().any(|r| side.rooms.contains(*r)));
+        let side = self.runs.iter().position(|side| rooms.iter().any(|r| side.rooms.contains(*r)));
         if let Some(side) = side {
             self.traces.insert(span.trace_id.clone(), side);
         }
@@ -58,7 +58,7 @@ impl Sides {
 
     /// Whether the session of every call has sent its last span.
     pub(super) fn have_all(&self) -> bool {
-        let mut calls = self.sides.iter().flat_map(|side| &side.answered).peekable();
+        let mut calls = self.runs.iter().flat_map(|side| &side.answered).peekable();
         calls.peek().is_some() && calls.all(|names| names.iter().any(|n| self.ended.contains(n)))
     }
 
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn spans_go_to_the_run_of_their_room() {
         let sides = vec![side("a-1", "RM_a"), side("b-1", "RM_b")];
-        let mut sides = Sides { sides, ..Sides::default() };
+        let mut sides = Sides { runs: sides, ..Sides::default() };
         let of_b = span("1", "agent_session", "session.id", "b-1");
         sides.look_at_span(&of_b);
         assert!(!sides.have_all());
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn calls_that_reached_no_agent_are_not_waited_for() {
-        let mut sides = Sides { sides: vec![Side::default()], ..Sides::default() };
+        let mut sides = Sides { runs: vec![Side::default()], ..Sides::default() };
         sides.look_at_span(&span("1", "agent_session", "session.id", "a"));
         assert!(!sides.have_all());
     }
