@@ -14,6 +14,7 @@ mod live {
     pub(crate) mod audio;
     pub(crate) mod cases;
     pub(crate) mod dial;
+    pub(crate) mod doctor;
     pub(crate) mod scripted;
     pub(crate) mod spans;
     pub(crate) mod stage;
@@ -36,6 +37,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use live::audio;
 use live::cases;
 use live::dial;
+use live::doctor;
 use live::scripted;
 use live::spans;
 use live::stage::Stage;
@@ -47,7 +49,7 @@ use std::sync::{Arc, OnceLock};
 pub(crate) type Case = (&'static str, fn(&Stage) -> Result<(), Failed>);
 
 /// Those that look at what happens, and not at how long it takes.
-const UNTIMED: [Case; 16] = [
+const UNTIMED: [Case; 17] = [
     (
         "an_agent_that_exports_elsewhere_goes_on_to",
         spans::an_agent_that_exports_elsewhere_goes_on_to,
@@ -56,6 +58,10 @@ const UNTIMED: [Case; 16] = [
     ("a_killed_agent_is_named", cases::a_killed_agent_is_named),
     ("calls_become_traces", cases::calls_become_traces),
     ("an_interrupt_keeps_what_was_measured", cases::an_interrupt_keeps_what_was_measured),
+    (
+        "a_doctor_sees_what_works_and_what_does_not",
+        doctor::a_doctor_sees_what_works_and_what_does_not,
+    ),
     ("an_agent_without_session_is_heard", cases::an_agent_without_session_is_heard),
     (
         "an_agent_sees_the_caller_and_hears_its_signals",
@@ -84,7 +90,7 @@ const UNTIMED: [Case; 16] = [
 
 /// Those that compare what was measured with what was to be measured, or start an agent of their own, which takes both
 /// cores for seconds.
-const TIMED: [Case; 15] = [
+const TIMED: [Case; 16] = [
     ("the_agents_spans_come_in_beside_its_calls", spans::the_agents_spans_come_in_beside_its_calls),
     ("reported_stages_are_the_injected_ones", cases::reported_stages_are_the_injected_ones),
     ("a_slower_llm_is_a_regression_and_named", cases::a_slower_llm_is_a_regression_and_named),

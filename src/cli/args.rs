@@ -1,5 +1,6 @@
 //! The commands and their flags. The doc comments here are the help texts.
 
+mod doctor;
 mod examples;
 mod export;
 mod instrument;
@@ -13,6 +14,7 @@ mod starter;
 mod trace;
 mod until;
 
+pub(super) use doctor::DoctorArgs;
 pub(super) use export::ExportArgs;
 pub(super) use instrument::{AgentArgs, CalibrateArgs};
 pub(super) use labels::{LabelArgs, Scores};
@@ -170,6 +172,11 @@ pub(super) enum Command {
     /// Takes a call of a recorded run, or any session in Langfuse, also one that loadcall did not call.
     #[command(after_help = examples::TRACE)]
     Trace(Box<TraceArgs>),
+    /// Check what runs need, one by one: server, keys, clock, media, agent, machine, tracing.
+    ///
+    /// The exit code says what failed first: 2 settings, 3 server, 6 agent, 7 machine, 8 tracing.
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(Box<DoctorArgs>),
     /// Print a script that completes commands and flags in a shell.
     #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArgs),

@@ -8,6 +8,10 @@ pub(super) const USAGE: u8 = 2;
 pub(super) const NOTHING_MEASURED: u8 = 3;
 pub(super) const WORSE: u8 = 4;
 pub(super) const NO_VERDICT: u8 = 5;
+/// What `doctor` found: the agent, this machine, or what traces are sent to.
+pub(super) const AGENT_UNWELL: u8 = 6;
+pub(super) const MACHINE_UNFIT: u8 = 7;
+pub(super) const NOT_TRACED: u8 = 8;
 pub(super) const STOPPED: u8 = 130;
 
 /// The exit code of a verdict, all that speaks against the run, and what of it fails a job.

@@ -13,6 +13,7 @@ mod check;
 mod clips;
 mod compare;
 mod completions;
+mod doctor;
 mod documents;
 mod dry_run;
 mod environment;
@@ -115,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => export::export(&args),
         Command::Sessions(args) => sessions::sessions(&args),
         Command::Trace(args) => trace::trace(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Completions(args) => completions::completions(args.shell),
         Command::Man(args) => man::man(&args.folder),
         Command::Supervise { program } => supervise::supervise(&program),

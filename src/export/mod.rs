@@ -5,6 +5,7 @@ pub mod experiment;
 pub mod langfuse;
 pub mod ledger;
 pub mod otlp;
+pub mod probe;
 mod run;
 pub mod scores;
 #[cfg(test)]

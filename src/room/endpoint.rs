@@ -1,7 +1,7 @@
 //! The server that rooms are on, with the keys to it: probing it, letting a caller into a room, and ending a room.
 
 use super::connection::{CLOSE_TIMEOUT, last_cause};
-use super::probe::{self, ProbeError, Reply};
+use super::probe::{self, ClockDifference, ProbeError, Reply};
 use crate::clock::wall_now;
 use crate::http;
 use crate::scenario::CallerKind;
@@ -60,6 +60,13 @@ pub struct Ticket {
     pub token: Secret,
 }
 
+/// What the answer to a probe says, beside that the server is there and takes the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probed {
+    /// Of this machine's clock to the server's; `None` where the answer has no date.
+    pub clock: Option<ClockDifference>,
+}
+
 /// Why a caller cannot be let into a room.
 #[derive(Debug, thiserror::Error)]
 pub enum AdmitError {
@@ -77,7 +84,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// The server does not answer as a LiveKit server with these keys would.
-    pub async fn probe(&self) -> Result<(), ProbeError> {
+    pub async fn probe(&self) -> Result<Probed, ProbeError> {
         let unreached = |why: &dyn std::fmt::Display| probe::unreached(&self.url, &why.to_string());
         let grants = VideoGrants { room_list: true, ..VideoGrants::default() };
         let token = AccessToken::with_api_key(&self.api_key, self.api_secret.expose())
@@ -104,7 +111,9 @@ impl Endpoint {
             }
         };
         let reply = reply(asked.await.map_err(|e| failed(&e))?).await.map_err(|e| failed(&e))?;
-        probe::judge(&self.url, &self.api_key, &reply, wall_now())
+        let now = wall_now();
+        probe::judge(&self.url, &self.api_key, &reply, now)?;
+        Ok(Probed { clock: reply.date.map(|date| ClockDifference::of(now, date)) })
     }
 
     /// Ends the room, and with it the agent's job.

@@ -17,6 +17,7 @@ mod union;
 mod track;
 pub mod hearing;
 pub mod registration;
+pub mod reach;
 
 /// The version of the livekit crate that calls are placed with.
 pub use livekit::SDK_VERSION as LIVEKIT_VERSION;

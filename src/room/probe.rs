@@ -5,6 +5,7 @@
 
 use crate::text::{clipped, safe};
 use serde::Deserialize;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 /// Characters that are shown of what a server says.
@@ -24,6 +25,13 @@ pub(super) struct Reply {
     pub(super) location: Option<String>,
     /// The beginning of what it says.
     pub(super) body: String,
+}
+
+/// How far this machine's clock is from a server's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockDifference {
+    apart: Duration,
+    is_ahead: bool,
 }
 
 /// The server does not answer as a LiveKit server with these keys would.
@@ -120,16 +128,32 @@ fn refused(
 /// How this machine's clock differs from the server's.
 fn clock(early: bool, date: Option<SystemTime>, now: SystemTime) -> String {
     let way = if early { "ahead of" } else { "behind" };
-    let apart = date.map(|date| match now.duration_since(date) {
-        Ok(ahead) => (ahead, "ahead of"),
-        Err(behind) => (behind.duration(), "behind"),
-    });
-    match apart {
-        Some((apart, way)) if apart >= SKEW => {
-            format!("this machine's clock is {} {way} the server's", length(apart))
-        }
+    match date.map(|date| ClockDifference::of(now, date)) {
+        Some(difference) if difference.matters() => format!("this machine's clock is {difference}"),
         // Whoever answered with a date may not be who looked at the token.
         _ => format!("this machine's clock seems to be {way} the server's"),
+    }
+}
+
+impl ClockDifference {
+    /// Of this machine's clock, which shows `here`, to the server's, which wrote `there` of it.
+    pub(super) fn of(here: SystemTime, there: SystemTime) -> Self {
+        match here.duration_since(there) {
+            Ok(apart) => Self { apart, is_ahead: true },
+            Err(behind) => Self { apart: behind.duration(), is_ahead: false },
+        }
+    }
+
+    /// It is more than a date in whole seconds and the way of the answer explain.
+    pub fn matters(self) -> bool {
+        self.apart >= SKEW
+    }
+}
+
+impl fmt::Display for ClockDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let way = if self.is_ahead { "ahead of" } else { "behind" };
+        write!(f, "{} {way} the server's", length(self.apart))
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn check(holds: bool, what: &str, ran: &Ran) -> Tested {
 }
 
 /// A greeting and one question, `calls` times.
-fn question(name: &str, metadata: &str, calls: u32, concurrency: u32) -> String {
+pub(crate) fn question(name: &str, metadata: &str, calls: u32, concurrency: u32) -> String {
     format!(
         "version: 1
 name: {name}

@@ -141,6 +141,12 @@ Examples:
   loadcall man ~/.local/share/man/man1
   loadcall man target/man";
 
+pub(super) const DOCTOR: &str = "\
+Examples:
+  loadcall doctor
+  loadcall doctor scenarios/greeting.yaml
+  loadcall doctor scenarios/greeting.yaml --dev --dev-agent";
+
 #[cfg(test)]
 mod tests {
     use super::super::Cli;

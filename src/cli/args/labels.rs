@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Langfuse (each call becomes a trace when both keys are set)")]
 pub(in crate::cli) struct LabelArgs {
     /// Release of the agent under test, such as a commit, on its traces.

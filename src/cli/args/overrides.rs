@@ -10,7 +10,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use std::path::PathBuf;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Changes to the scenario")]
 pub(in crate::cli) struct OverrideArgs {
     /// Call this agent (sets agent.name).
@@ -39,7 +39,7 @@ impl OverrideArgs {
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(in crate::cli) struct EnvArgs {
     /// Read variables from this file, such as .env.local (NAME=value; those of the environment go first).
     /// Can be repeated.
@@ -62,6 +62,12 @@ impl Cli {
             Command::Ab(args) => args.placing.read_environment(),
             Command::Noise(args) => args.placing.read_environment(),
             Command::Check { env, .. } => env.load(),
+            Command::Doctor(args) => {
+                args.env.load()?;
+                args.server.keys.complete();
+                args.langfuse.complete();
+                Ok(())
+            }
             Command::Agent(args) => {
                 args.env.load()?;
                 args.keys.complete();

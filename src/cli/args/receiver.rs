@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "The agent's own spans")]
 pub(in crate::cli) struct ReceiverArgs {
     /// Take the agent's OpenTelemetry spans at this address (OTLP over HTTP), such as 127.0.0.1:4318 or

@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 use std::time::Duration;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "LiveKit server")]
 pub(in crate::cli) struct KeyArgs {
     /// URL of the LiveKit server, ws:// or wss://.
@@ -22,7 +22,7 @@ pub(in crate::cli) struct KeyArgs {
     pub(in crate::cli) api_secret: Option<Secret>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "LiveKit server")]
 pub(in crate::cli) struct ServerArgs {
     #[command(flatten)]
@@ -92,7 +92,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|why| format!("{why}: write a time from 1s to 1h, such as 30s or 5m"))
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Langfuse (each call becomes a trace when both keys are set)")]
 pub(in crate::cli) struct LangfuseArgs {
     /// Public key of the Langfuse project.
