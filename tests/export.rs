@@ -65,7 +65,9 @@ fn ran(mut command: Command, folder: &Path) -> (String, String, Option<i32>) {
 
 fn of_traces(spans: &[Span]) -> BTreeMap<Vec<u8>, usize> {
     let mut traces = BTreeMap::new();
-    spans.iter().for_each(|span| *traces.entry(span.trace_id.clone()).or_default() += 1);
+    for span in spans {
+        *traces.entry(span.trace_id.clone()).or_default() += 1;
+    }
     traces
 }
 
@@ -99,7 +101,7 @@ fn a_run_is_sent_to_both_backends_once() {
     let requests = otlp.received().len();
     let (out, _, code) = ran(both(), folder.path());
     assert_eq!(code, Some(0));
-    assert_eq!(out.matches(&format!("0 traces sent to")).count(), 2, "{out}");
+    assert_eq!(out.matches("0 traces sent to").count(), 2, "{out}");
     assert_eq!(out.matches(&format!(", {n} had arrived before")).count(), 2, "{out}");
     assert_eq!(otlp.received().len(), requests);
 }
@@ -227,8 +229,8 @@ fn a_real_collector_understands_the_spans() {
 /// By what a call is found in a backend.
 fn session(span: &Span) -> Option<&String> {
     let value = span.attributes.iter().find(|attribute| attribute.key == "session.id")?;
-    match value.value.as_ref()?.value.as_ref()? {
-        Value::StringValue(text) => Some(text),
-        other => panic!("a session that is no text: {other:?}"),
-    }
+    let Value::StringValue(text) = value.value.as_ref()?.value.as_ref()? else {
+        panic!("a session that is no text: {value:?}");
+    };
+    Some(text)
 }

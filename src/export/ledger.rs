@@ -73,7 +73,9 @@ pub struct Account {
 impl Account {
     /// These are about to be sent.
     pub fn begin(&mut self, calls: &[CallId]) {
-        calls.iter().for_each(|call| self.unknown.insert(call.0));
+        for call in calls {
+            self.unknown.insert(call.0);
+        }
     }
 
     pub fn acknowledge(&mut self, call: CallId) {
@@ -148,10 +150,13 @@ impl Ledger {
         contents.backends.push(account.clone());
         let surplus = contents.backends.len().saturating_sub(BACKENDS);
         contents.backends.drain(..surplus);
-        let text = serde_json::to_string_pretty(&*contents).expect("plain data has a JSON text");
-        files::replace(&self.path, (text + "\n").as_bytes())
+        files::replace(&self.path, (pretty(&contents) + "\n").as_bytes())
             .map_err(|why| LedgerError::Write { path: self.path.clone(), why })
     }
+}
+
+fn pretty(contents: &Contents) -> String {
+    serde_json::to_string_pretty(contents).expect("plain data has a JSON text")
 }
 
 fn parse(text: &str, path: &Path, run: &str) -> Result<Contents, LedgerError> {

@@ -121,7 +121,9 @@ impl Sending<'_> {
             self.ended.get_or_insert(ExportError::NotKept(error.to_string()));
         }
         if self.ended.is_some() {
-            calls.into_iter().for_each(|call| self.leave(call));
+            for call in calls {
+                self.leave(call);
+            }
             return;
         }
         let fates = self.exporter.send(batch, &self.how.budget, &mut self.how.stop).await;

@@ -72,7 +72,7 @@ impl Project {
         authorization.set_sensitive(true);
         let hidden = [given.secret_key.clone(), Secret::new(token)];
         let hash: [u8; 32] = Sha256::digest(&given.public_key).into();
-        let digest = hash[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = format!("{:016x}", u64::from_be_bytes(std::array::from_fn(|at| hash[at])));
         Ok(Self { base, environment: environment.to_owned(), authorization, hidden, digest })
     }
 

@@ -75,7 +75,8 @@ fn a_folder_that_cannot_be_written_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(folder.path(), "r1").unwrap();
     // Also for root, who may write anywhere: there is a folder where the file belongs.
-    std::fs::create_dir_all(folder.path().join(FILE_NAME).join("in the way")).unwrap();
+    std::fs::create_dir(folder.path().join(FILE_NAME)).unwrap();
+    std::fs::create_dir(folder.path().join(FILE_NAME).join("in the way")).unwrap();
     let error = ledger.keep(&ledger.account(&place("http://a/"))).unwrap_err();
     assert!(matches!(error, LedgerError::Write { .. }), "{error}");
 }

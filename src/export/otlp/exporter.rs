@@ -209,7 +209,7 @@ impl Exporter {
 /// Waits until the user wants no more; for ever when nobody can say so.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -84,18 +84,20 @@ impl ExportError {
     /// The same, when it was the last of so many attempts.
     #[must_use]
     pub(super) fn after(self, attempts: u32) -> Self {
-        match self {
-            Self::Busy { place, status, said, .. } => Self::Busy { place, status, said, attempts },
-            other => other,
+        if let Self::Busy { place, status, said, .. } = self {
+            Self::Busy { place, status, said, attempts }
+        } else {
+            self
         }
     }
 
     /// The same, when there is no time left for the pause before another attempt.
     #[must_use]
     pub(super) fn too_long(self, wait: Duration) -> Self {
-        match self {
-            Self::Busy { place, status, said, .. } => Self::Wait { place, status, said, wait },
-            other => other,
+        if let Self::Busy { place, status, said, .. } = self {
+            Self::Wait { place, status, said, wait }
+        } else {
+            self
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::export::testing::{
-    KEY, Manner, Server, assert_harmless, budget, otlp, recorded, spans_of, text,
+    Arrived, KEY, Manner, Server, assert_harmless, budget, otlp, recorded, spans_of, text,
 };
 use crate::record::CallId;
 
@@ -175,7 +175,7 @@ async fn what_is_too_large_is_halved_until_it_is_taken() {
     let fates = sent(otlp(&server.url(), &[]), 0..8).await;
     assert!(fates.len() == 8 && fates.values().all(|fate| *fate == Fate::Arrived), "{fates:?}");
     let arrived = server.arrived().await;
-    let taken = arrived.iter().map(|arrived| arrived.spans()).filter(|spans| spans.len() <= most);
+    let taken = arrived.iter().map(Arrived::spans).filter(|spans| spans.len() <= most);
     let mut ids: Vec<Vec<u8>> = taken.flatten().map(|span| span.span_id).collect();
     let count = ids.len();
     ids.sort();

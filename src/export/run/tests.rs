@@ -66,7 +66,9 @@ async fn a_thousand_calls_that_end_together_lose_nothing() {
     let mut traces: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for spans in arrived.iter().map(Arrived::spans) {
         assert!(spans.len() <= Limits::USUAL.spans);
-        spans.into_iter().for_each(|span| *traces.entry(span.trace_id).or_default() += 1);
+        for span in spans {
+            *traces.entry(span.trace_id).or_default() += 1;
+        }
     }
     assert_eq!(traces.len(), 1_000);
     let whole: usize = (0..10).map(|id| spans_of(&recorded(id)).len()).sum();
@@ -182,13 +184,30 @@ async fn failures_one_after_another_leave_the_rest_for_later() {
 }
 
 #[tokio::test]
+async fn the_time_for_all_grows_with_the_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Run { folder: folder.path(), calls: 6, again: false };
+    let server = Server::start(Manner::ok()).await;
+    let limits = Limits { spans: a_call(), ..Limits::USUAL };
+    let backend = Backend { limits, ..otlp(&server.url(), &[]) };
+    let ledger = Ledger::open(folder.path(), "r1").unwrap();
+    let none = Budget::start(Duration::ZERO, Duration::ZERO);
+    let summary = run.export_within(&ledger, backend.clone(), none).await;
+    let [(reason, 6)] = summary.left.as_slice() else { panic!("{summary:?}") };
+    assert!(reason.starts_with("not all were sent within"), "{reason}");
+    let growing = Budget::start(Duration::ZERO, Duration::from_secs(30));
+    assert_eq!(run.export_within(&ledger, backend, growing).await.sent, 6);
+}
+
+#[tokio::test]
 async fn nothing_is_sent_that_could_not_be_kept() {
     let folder = tempfile::tempdir().unwrap();
     let run = Run { folder: folder.path(), calls: 3, again: false };
     let mut server = Server::start(Manner::ok()).await;
     let ledger = Ledger::open(folder.path(), "r1").unwrap();
-    let in_the_way = folder.path().join(crate::export::ledger::FILE_NAME).join("in the way");
-    std::fs::create_dir_all(in_the_way).unwrap();
+    let in_the_way = folder.path().join(crate::export::ledger::FILE_NAME);
+    std::fs::create_dir(&in_the_way).unwrap();
+    std::fs::create_dir(in_the_way.join("in it")).unwrap();
     let budget = crate::export::testing::budget();
     let summary = run.export_within(&ledger, otlp(&server.url(), &[]), budget).await;
     let [(reason, 3)] = summary.left.as_slice() else { panic!("{summary:?}") };
