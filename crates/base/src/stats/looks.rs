@@ -1,10 +1,10 @@
 //! Looking at data while more of it comes, without more errors than one look at the end makes.
 //!
 //! The error is spent as O'Brien and Fleming's limits do, little at first ("A Multiple Testing Procedure for
-//! Clinical Trials", Biometrics 35, 1979, p. 549–556), by the function of Lan and DeMets ("Discrete Sequential
+//! Clinical Trials", Biometrics 35, 1979, p. 549–556), by the function of Lan and `DeMets` ("Discrete Sequential
 //! Boundaries for Clinical Trials", Biometrika 70, 1983, p. 659–663). Limits come from the distribution of a
 //! sum of normal increments that has stayed below all earlier limits, by integration step by step (Armitage,
-//! McPherson and Rowe, "Repeated Significance Tests on Accumulating Data", JRSS A 132, 1969, p. 235–244).
+//! `McPherson` and Rowe, "Repeated Significance Tests on Accumulating Data", JRSS A 132, 1969, p. 235–244).
 
 use statrs::distribution::{Continuous as _, ContinuousCDF as _, Normal};
 
