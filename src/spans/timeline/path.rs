@@ -184,11 +184,11 @@ fn model(
     let lost = of.facts.retries_ms.unwrap_or(0.0);
     let answered = of.from + lost;
     push(LLM_RETRIES, of.from, answered);
-    let tool = stages.iter().any(|tool| {
-        tool.what == What::Tool && tool.from >= of.from && tool.from <= of.until + JOINT
-    });
-    if tool {
-        push(TOOL_CALL, answered, of.until);
+    let mut tools = stages.iter().filter(|tool| tool.what == What::Tool);
+    let asked = tools.find(|tool| tool.from >= of.from && tool.from <= of.until + JOINT);
+    if let Some(tool) = asked {
+        // A tool runs as soon as the model has named it, while its request still ends.
+        push(TOOL_CALL, answered, of.until.min(tool.from));
         return;
     }
     let token = of.facts.first_ms.map_or(of.until.min(end), |ms| of.from + ms);
