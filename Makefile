@@ -11,6 +11,7 @@
 #               CPU time and memory of a call, beside the least it can cost and, with LK, the official tester
 #   make conformance   the livekit crate's own end-to-end tests on the media engine
 #   make collector   a recorded run through a real OpenTelemetry Collector (five minutes of CPU time the first time)
+#   make judging   how often verdicts are right, in every simulated world: the table of docs/judging.md and more
 #   make docs   the book, in target/book
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -144,3 +145,7 @@ docs: .tools/bin/mdbook
 deny: rust
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@0.20.2
 	cargo deny --offline check bans licenses sources
+
+.PHONY: judging
+judging:
+	cargo test --lib the_whole_table -- --ignored --nocapture

@@ -331,7 +331,9 @@ mod tests {
         for (text, why) in [
             ("{}".to_owned(), "it is not a verdict"),
             (whole.replace("\"run\": \"large-1\"", "\"run\": \"large-9\""), "it is of another run"),
-            (whole.replace("\"format\": 1", "\"format\": 2"), "its format is 2"),
+            (whole.replace("\"format\": 2", "\"format\": 9"), "its format is 9"),
+            // A verdict of before there were several questions is given again.
+            (whole.replace("\"format\": 2", "\"format\": 1"), "its format is 1"),
             (whole.replace("loadcall verdict", "loadcall baseline"), "it is not a verdict"),
             (whole[..whole.len() / 2].to_owned(), "it is not a verdict"),
             (no_reasons, "it is not a verdict"),

@@ -17,8 +17,8 @@ use crate::turn::{
     Turn, Untold, Value, Wanted, analyse, stages,
 };
 use crate::verdict::{
-    Attribution, Basis, Change, Comparison, Direction, FailureChange, Judged, Mismatch, PartChange,
-    RunToRun, StepChange, Verdict,
+    self, Asked, Attribution, Basis, Change, Comparison, Direction, FailureChange, Judged,
+    Mismatch, PartChange, Question, RunToRun, StepChange, Verdict,
 };
 
 pub(crate) const SECOND: i64 = 1_000_000;
@@ -319,6 +319,7 @@ pub(crate) fn comparison(moved: f64) -> Comparison {
         primary: Metric::HeardE2eLatency,
         quantile: 50.0,
         min_effect_ms: 67.04,
+        answers: answers(1_240.0, moved),
         changes: vec![
             change(Metric::HeardE2eLatency, 1_240.0, moved, Direction::Slower),
             change(Metric::LlmNodeTtft, 280.0 + moved, moved - 20.0, Direction::Slower),
@@ -327,8 +328,34 @@ pub(crate) fn comparison(moved: f64) -> Comparison {
         spread: None,
         failures: None,
         cut_ins: None,
+        events: Vec::new(),
         attribution: Some(attribution(moved)),
     }
+}
+
+/// The typical turn and one of the steps moved, the slow turns did not.
+fn answers(run: f64, moved: f64) -> Vec<verdict::Answer> {
+    let answer = |question, step: Option<&str>, run: f64, moved: f64, direction| verdict::Answer {
+        asked: Asked { question, step: step.map(str::to_owned) },
+        decides: true,
+        basis: Basis::Calls,
+        baseline: run - moved,
+        run,
+        baseline_is_bound: false,
+        run_is_bound: question == Question::TypicalTurn,
+        difference: Interval { low: moved - 30.0, point: moved, high: moved + 30.0 },
+        confidence: 96.0,
+        min_effect_ms: 67.04,
+        detectable_ms: 115.5,
+        p_slower: 0.001,
+        p_faster: 0.999,
+        direction,
+    };
+    vec![
+        answer(Question::TypicalTurn, None, run, moved, Direction::Slower),
+        answer(Question::SlowTurns, None, 2_100.0, 12.0, Direction::Unclear),
+        answer(Question::WorstStep, Some("hours"), run, moved, Direction::Slower),
+    ]
 }
 
 /// Two steps, the second of which did not change.
@@ -361,6 +388,8 @@ pub(crate) fn comparison_with_runs(moved: f64) -> Comparison {
         between_runs_ms: 41.2,
         sampling_ms: 30.0,
     });
+    let answers: Vec<verdict::Answer> =
+        with_one.answers.iter().map(|answer| verdict::Answer { basis, ..answer.clone() }).collect();
     let changes: Vec<Change> =
         with_one.changes.iter().map(|change| Change { basis, ..*change }).collect();
     let run = Rate { hits: 2, n: 4 };
@@ -376,6 +405,7 @@ pub(crate) fn comparison_with_runs(moved: f64) -> Comparison {
             p: 0.012,
             more: true,
         }),
+        answers,
         changes,
         ..with_one
     }

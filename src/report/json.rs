@@ -10,10 +10,10 @@ use std::io::{self, Write};
 
 use calls::{Calls, Turns};
 use shape::{
-    AttributionJson, ChangeJson, ComparisonJson, ContentCountsJson, DefinitionJson,
-    DefinitionsJson, Document, FailuresJson, HostJson, IntervalJson, MetricJson, OverlapJson,
-    PacingJson, PartJson, ReceivedJson, RunToRunJson, ShareJson, StepChangeJson, StepJson,
-    ThresholdJson, TimeJson, VerdictJson, WindowJson,
+    AnswerJson, AttributionJson, ChangeJson, ComparisonJson, ContentCountsJson, DefinitionJson,
+    DefinitionsJson, Document, EventJson, FailuresJson, HostJson, IntervalJson, MetricJson,
+    OverlapJson, PacingJson, PartJson, ReceivedJson, RunToRunJson, ShareJson, StepChangeJson,
+    StepJson, ThresholdJson, TimeJson, VerdictJson, WindowJson,
 };
 
 pub(super) use shape::OverrideJson;
@@ -25,8 +25,8 @@ use crate::scenario::{Metric, Overlay};
 use crate::stats::{Interval, Rate, Statistic};
 use crate::turn::{Analysis, Cause, Part, Path};
 use crate::verdict::{
-    Attribution, Basis, Change, Comparison, Direction, FailureChange, Judged, Origin,
-    Outcome as Judgement, PartChange, ThresholdResult,
+    Answer, Attribution, Basis, Change, Comparison, Direction, EventChange, FailureChange, Judged,
+    Origin, Outcome as Judgement, PartChange, ThresholdResult,
 };
 
 /// The version of the format.
@@ -246,6 +246,8 @@ impl<'a> From<&'a Comparison> for ComparisonJson<'a> {
             primary: comparison.primary.name(),
             quantile: comparison.quantile,
             min_effect_ms: micro(comparison.min_effect_ms),
+            answers: comparison.answers.iter().map(Into::into).collect(),
+            events: comparison.events.iter().map(Into::into).collect(),
             changes: comparison.changes.iter().map(Into::into).collect(),
             spread: comparison.spread.as_ref().map(Into::into),
             failures: comparison.failures.as_ref().map(Into::into),
@@ -271,6 +273,34 @@ impl From<&Attribution> for AttributionJson {
     }
 }
 
+impl<'a> From<&'a Answer> for AnswerJson<'a> {
+    fn from(answer: &'a Answer) -> Self {
+        let bounds = [("baseline", answer.baseline_is_bound), ("run", answer.run_is_bound)];
+        Self {
+            question: answer.asked.question.name(),
+            turn: answer.asked.step.as_deref(),
+            decides: answer.decides,
+            baseline: micro(answer.baseline),
+            run: micro(answer.run),
+            lower_bounds: bounds.into_iter().filter(|(_, is)| *is).map(|(side, _)| side).collect(),
+            difference: answer.difference.into(),
+            confidence: micro(answer.confidence),
+            direction: direction(answer.direction),
+            p_slower: millionth(answer.p_slower),
+            p_faster: millionth(answer.p_faster),
+            min_effect_ms: micro(answer.min_effect_ms),
+            detectable_ms: micro(answer.detectable_ms),
+            run_to_run: run_to_run(answer.basis),
+        }
+    }
+}
+
+impl From<&EventChange> for EventJson {
+    fn from(change: &EventChange) -> Self {
+        Self { event: change.event.name(), calls: (&change.calls).into() }
+    }
+}
+
 impl From<&Change> for ChangeJson {
     fn from(change: &Change) -> Self {
         let bounds = [("baseline", change.baseline_is_bound), ("run", change.run_is_bound)];
@@ -284,25 +314,33 @@ impl From<&Change> for ChangeJson {
             run: micro(change.run),
             lower_bounds: bounds.into_iter().filter_map(|(side, is)| is.then_some(side)).collect(),
             difference: change.difference.into(),
-            direction: match change.direction {
-                Direction::Slower => "slower",
-                Direction::Faster => "faster",
-                Direction::Alike => "alike",
-                Direction::Unclear => "unclear",
-            },
+            direction: direction(change.direction),
             p: millionth(change.p),
             min_effect_ms: micro(change.min_effect_ms),
             detectable_ms: micro(change.detectable_ms),
-            run_to_run: match change.basis {
-                Basis::Calls => None,
-                Basis::Runs(of) => Some(RunToRunJson {
-                    runs: of.runs,
-                    expected: of.expected.into(),
-                    between_runs_ms: micro(of.between_runs_ms),
-                    sampling_ms: micro(of.sampling_ms),
-                }),
-            },
+            run_to_run: run_to_run(change.basis),
         }
+    }
+}
+
+const fn direction(of: Direction) -> &'static str {
+    match of {
+        Direction::Slower => "slower",
+        Direction::Faster => "faster",
+        Direction::Alike => "alike",
+        Direction::Unclear => "unclear",
+    }
+}
+
+fn run_to_run(basis: Basis) -> Option<RunToRunJson> {
+    match basis {
+        Basis::Calls => None,
+        Basis::Runs(of) => Some(RunToRunJson {
+            runs: of.runs,
+            expected: of.expected.into(),
+            between_runs_ms: micro(of.between_runs_ms),
+            sampling_ms: micro(of.sampling_ms),
+        }),
     }
 }
 

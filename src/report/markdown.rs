@@ -198,11 +198,11 @@ fn failing(page: &mut Page, report: &Report) {
             let failure = call.failure.as_ref();
             let detail = failure.map_or(call.detail.as_str(), |failure| failure.detail.as_str());
             let cause = failure.map_or(call.outcome.name(), |failure| failure.cause.name());
-            let line = format!("call {}, {cause}, in room `{}`: {detail}", call.call.0, call.room);
+            let said = format!("call {}, {cause}, in room `{}`: {detail}", call.call.0, call.room);
             // An address that is shown holds neither of the brackets around it.
             let link = trace_url(&report.judged.analysis.head, call.call);
             let link = link.map_or_else(String::new, |url| format!(" [trace](<{url}>)"));
-            inline(&line) + &link
+            inline(&said) + &link
         })
         .collect();
     let listed = &calls[..calls.len().min(LISTED)];

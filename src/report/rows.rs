@@ -6,8 +6,10 @@ use crate::scenario::{Expect, Step};
 use crate::stats::{Quantile, Statistic};
 use crate::text::{number, quantile, signed};
 use crate::turn::{CallFacts, Reply, Turn};
-use crate::verdict::paired::{Finding, PairedChange, PairedComparison, Question};
-use crate::verdict::{Change, Comparison, Difference, Direction, FailureChange, Outcome, Verdict};
+use crate::verdict::paired::{Finding, PairedChange, PairedComparison, Question as PairedQuestion};
+use crate::verdict::{
+    Answer, Change, Comparison, Difference, Direction, FailureChange, Outcome, Question, Verdict,
+};
 
 /// The judgement in a word.
 pub(super) const fn word(outcome: Outcome) -> &'static str {
@@ -40,6 +42,8 @@ pub(super) struct Row {
     pub(super) now: String,
     pub(super) difference: String,
     pub(super) interval: String,
+    /// Of the interval, in percent.
+    pub(super) confidence: f64,
     pub(super) direction: Direction,
     /// Takes part in the verdict; the others are shown for information.
     pub(super) decides: bool,
@@ -60,7 +64,8 @@ impl Row {
     pub(super) fn sentence(&self) -> String {
         let Self { before, now, difference, interval, .. } = self;
         format!(
-            "{before} before, {now} now: {difference} (95 % interval {interval}), {}",
+            "{before} before, {now} now: {difference} ({} % interval {interval}), {}",
+            level(self.confidence),
             self.word()
         )
     }
@@ -68,15 +73,36 @@ impl Row {
 
 /// Every figure that was compared with the baseline, what decides first.
 pub(super) fn changes(comparison: &Comparison) -> Vec<Row> {
-    let row = |change: &Change| {
-        let decides = change.metric == comparison.primary
-            && change.statistic == Statistic::Quantile(comparison.quantile);
-        row_of(change, decides)
-    };
-    comparison.changes.iter().chain(&comparison.spread).map(row).collect()
+    let answers = comparison.answers.iter().map(|answer| Row {
+        name: asked(answer, comparison),
+        before: ms(Quantile { value: answer.baseline, lower_bound: answer.baseline_is_bound }),
+        now: ms(Quantile { value: answer.run, lower_bound: answer.run_is_bound }),
+        difference: format!("{} ms", signed(answer.difference.point)),
+        interval: format!("{} to {} ms", end(answer.difference.low), end(answer.difference.high)),
+        confidence: answer.confidence,
+        direction: answer.direction,
+        decides: answer.decides,
+    });
+    answers.chain(comparison.changes.iter().chain(&comparison.spread).map(row_of)).collect()
 }
 
-fn row_of(change: &Change, decides: bool) -> Row {
+/// What was asked: `typical turn`, `slow turns`, ``turn `price` ``, `heard_e2e_latency p95`.
+pub(super) fn asked(answer: &Answer, comparison: &Comparison) -> String {
+    match (answer.asked.question, &answer.asked.step) {
+        (_, Some(step)) => format!("turn `{step}`"),
+        (Question::Primary, None) => {
+            format!("{} {}", comparison.primary.name(), quantile(comparison.quantile))
+        }
+        (question, None) => question.name().replace('_', " "),
+    }
+}
+
+/// `96`, `99.2`.
+pub(super) fn level(percent: f64) -> String {
+    format!("{percent:.1}").trim_end_matches(".0").to_owned()
+}
+
+fn row_of(change: &Change) -> Row {
     let statistic = match change.statistic {
         Statistic::Quantile(percent) => quantile(percent),
         Statistic::Spread => "p90 − p50".to_owned(),
@@ -88,8 +114,9 @@ fn row_of(change: &Change, decides: bool) -> Row {
         now: side(change.run, change.run_is_bound),
         difference: format!("{} ms", signed(change.difference.point)),
         interval: format!("{} to {} ms", end(change.difference.low), end(change.difference.high)),
+        confidence: 95.0,
         direction: change.direction,
-        decides,
+        decides: false,
     }
 }
 
@@ -142,6 +169,7 @@ pub(super) fn paired(comparison: &PairedComparison) -> Vec<Row> {
             now: ms(change.b),
             difference,
             interval: format!("{} to {} ms", end(shift.low), end(shift.high)),
+            confidence: 95.0,
             direction,
             decides: false,
         }
@@ -162,10 +190,10 @@ fn answer(of: &Finding) -> Row {
         Direction::Unclear
     };
     let name = match (of.question, &of.turn) {
-        (Question::TypicalTurn, _) => "typical turn".to_owned(),
-        (Question::SlowTurns, _) => "slowest tenth of turns".to_owned(),
-        (Question::Step(_), Some(turn)) => format!("turn {turn}"),
-        (Question::Step(step), None) => format!("turn {}", step + 1),
+        (PairedQuestion::TypicalTurn, _) => "typical turn".to_owned(),
+        (PairedQuestion::SlowTurns, _) => "slowest tenth of turns".to_owned(),
+        (PairedQuestion::Step(_), Some(turn)) => format!("turn {turn}"),
+        (PairedQuestion::Step(step), None) => format!("turn {}", step + 1),
     };
     Row {
         name,
@@ -173,6 +201,7 @@ fn answer(of: &Finding) -> Row {
         now: format!("{} ms", number(of.a_ms + of.at_least_ms)),
         difference: format!("{} ms", signed(of.at_least_ms)),
         interval: format!("{} to {} ms", signed(of.low_ms), signed(of.high_ms)),
+        confidence: of.confidence,
         direction,
         decides: true,
     }

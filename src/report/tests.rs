@@ -372,7 +372,8 @@ fn the_same_recording_and_seed_give_the_same_bytes() {
         // Again, against the baseline as it is read from its file.
         let read = Baseline::parse(&baseline.to_json()).expect("a baseline");
         assert_eq!(document(&tonight.clone(), &scenario, &read, 1), first);
-        assert_ne!(document(&tonight, &scenario, baseline, 2), first);
+        // Nothing of a comparison is drawn at random.
+        assert_eq!(document(&tonight, &scenario, baseline, 2), first);
         let validator = validator();
         let json: Json = serde_json::from_str(&first).unwrap();
         let errors: Vec<String> =

@@ -83,13 +83,15 @@ pub async fn reach(endpoint: &Endpoint, dial: &Dial, ways: Ways) -> Result<Way, 
 async fn path(room: &Room, joined_in: Duration) -> Option<Way> {
     let stats = room.get_stats().await.ok()?;
     let all = || stats.subscriber_stats.iter().chain(&stats.publisher_stats);
-    let pair = all().find_map(|entry| match entry {
-        RtcStats::CandidatePair(pair) => Some(&pair.candidate_pair),
-        _ => None,
+    let pair = all().find_map(|entry| {
+        if let RtcStats::CandidatePair(pair) = entry { Some(&pair.candidate_pair) } else { None }
     })?;
-    let local = all().find_map(|entry| match entry {
-        RtcStats::LocalCandidate(local) => Some(&local.local_candidate),
-        _ => None,
+    let local = all().find_map(|entry| {
+        if let RtcStats::LocalCandidate(local) = entry {
+            Some(&local.local_candidate)
+        } else {
+            None
+        }
     })?;
     let round_trip = pair.current_round_trip_time;
     Some(Way {

@@ -10,9 +10,9 @@ use super::file::{Node, Value};
 use super::grammar::{Kind, list_and};
 use super::threshold::{self, quantile};
 use super::values::{
-    cannot_be, duration, entries, fraction, integer, mismatch, one_or_many, percent, string,
+    cannot_be, duration, entries, fraction, integer, mismatch, one_or_many, percent, string, texts,
 };
-use super::{BaselineRule, Metric, Threshold, TurnTaking, metric};
+use super::{BaselineRule, Gate, Gated, Metric, Threshold, TurnTaking, metric};
 
 /// The limits of every metric named, in the order of the file.
 pub(super) fn thresholds(
@@ -160,13 +160,44 @@ pub(super) fn baseline(
     diagnostics: &mut Diagnostics<'_>,
 ) -> Checked<BaselineRule> {
     let mut fields = Fields::of(field, diagnostics)?;
-    let primary = fields.value("primary", diagnostics, primary);
+    let primary = fields.optional("primary", diagnostics, primary);
+    let gate = fields.optional("gate", diagnostics, gate);
     let effect = fields.value("min_effect", diagnostics, min_effect);
     let runs = fields.value("runs", diagnostics, integer);
     fields.finish(diagnostics)?;
-    let ((primary, quantile), (min_effect_rel, min_effect_abs_ms)) = (primary?, effect?);
+    let (named, (min_effect_rel, min_effect_abs_ms)) = (primary?, effect?);
+    let primary_decides = named.is_some();
+    let (primary, quantile) = named.unwrap_or((Metric::HeardE2eLatency, 50.0));
+    let gate = gate?.unwrap_or_default();
     let runs = u16::try_from(runs?).unwrap_or(u16::MAX);
-    Ok(BaselineRule { primary, quantile, min_effect_rel, min_effect_abs_ms, runs })
+    Ok(BaselineRule {
+        primary,
+        quantile,
+        min_effect_rel,
+        min_effect_abs_ms,
+        primary_decides,
+        gate,
+        runs,
+    })
+}
+
+fn gate(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<Gate> {
+    let names = texts(field, diagnostics)?;
+    let mut chosen = Vec::new();
+    for name in &names {
+        let Some(gated) = Gated::ALL.into_iter().find(|gated| gated.name() == name) else {
+            let all = Gated::ALL.map(Gated::name);
+            return Err(diagnostics.report(
+                "scenario::bad_baseline",
+                &field.value.span,
+                format!("unknown question {}", quoted(name)),
+                "",
+                format!("what can decide is {}", list_and(&all)),
+            ));
+        };
+        chosen.push(gated);
+    }
+    Ok(Gate::of(&chosen).unwrap_or_default())
 }
 
 fn primary(field: &Field<'_>, diagnostics: &mut Diagnostics<'_>) -> Checked<(Metric, f64)> {

@@ -258,7 +258,7 @@ pub enum Op {
 /// How a run is compared with its baseline.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BaselineRule {
-    /// The metric that decides (a latency).
+    /// The chief latency: its stages are told apart, and its percentile decides if [`Self::primary_decides`].
     pub primary: Metric,
     /// Its quantile in percent: 50 for `.p50`.
     pub quantile: f64,
@@ -266,8 +266,55 @@ pub struct BaselineRule {
     pub min_effect_rel: f64,
     /// … and at least this many milliseconds.
     pub min_effect_abs_ms: f64,
+    /// The file names it, so that it decides in place of the questions of latency.
+    pub primary_decides: bool,
+    pub gate: Gate,
     /// How many accepted runs a baseline keeps: the newest ones.
     pub runs: u16,
+}
+
+/// What can decide whether a run got worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gated {
+    CallsOk,
+    TypicalTurn,
+    SlowTurns,
+    WorstStep,
+}
+
+impl Gated {
+    pub const ALL: [Self; 4] = [Self::CallsOk, Self::TypicalTurn, Self::SlowTurns, Self::WorstStep];
+
+    /// The name in a scenario.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CallsOk => "calls_ok",
+            Self::TypicalTurn => "typical_turn",
+            Self::SlowTurns => "slow_turns",
+            Self::WorstStep => "worst_step",
+        }
+    }
+}
+
+/// What decides of it; never nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gate([bool; 4]);
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self([true; 4])
+    }
+}
+
+impl Gate {
+    /// `None` of nothing.
+    pub fn of(chosen: &[Gated]) -> Option<Self> {
+        (!chosen.is_empty()).then(|| Self(Gated::ALL.map(|gated| chosen.contains(&gated))))
+    }
+
+    pub fn has(self, gated: Gated) -> bool {
+        Gated::ALL.iter().zip(self.0).any(|(of, decides)| decides && *of == gated)
+    }
 }
 
 impl BaselineRule {

@@ -113,6 +113,8 @@ fn every_part_of_a_scenario_is_read() {
             quantile: 50.0,
             min_effect_rel: 0.08,
             min_effect_abs_ms: 60.0,
+            primary_decides: true,
+            gate: Gate::default(),
             runs: 5,
         },
         turn_taking: USUAL_TURN_TAKING,
@@ -169,6 +171,8 @@ fn what_is_left_out_has_a_default() {
         quantile: 50.0,
         min_effect_rel: 0.08,
         min_effect_abs_ms: 60.0,
+        primary_decides: false,
+        gate: Gate::default(),
         runs: 7,
     };
     assert_eq!(scenario.baseline(), rule);

@@ -114,8 +114,11 @@ impl Analyser<'_> {
     pub fn finish(self, Ending { tail, damage }: Ending) -> Analysis {
         let mut done = Analysis { tail, damage, ..self.so_far };
         done.calls.sort_by_key(|call| call.call);
+        // A call that is on record twice counts once.
+        done.calls.dedup_by_key(|call| call.call);
         for values in done.measures.by_metric.values_mut() {
             values.sort_by_key(|value| (value.call, value.step));
+            values.dedup_by_key(|value| (value.call, value.step));
             values.shrink_to_fit();
         }
         for call in &mut done.calls {

@@ -84,6 +84,7 @@ impl Baseline {
     }
 
     /// The same with what was suspected of its newest run.
+    #[must_use]
     pub fn suspecting(mut self, suspected: &[Suspicion]) -> Self {
         if let Some(night) = self.nights.last_mut() {
             night.suspected = suspected.to_vec();
@@ -209,6 +210,11 @@ impl Baseline {
     /// What each run measured, to the microsecond, the oldest first.
     pub fn runs(&self) -> impl ExactSizeIterator<Item = &Measures> {
         self.runs.iter().map(|run| &run.measures)
+    }
+
+    /// The accepted runs, the oldest first.
+    pub(super) fn accepted(&self) -> &[Measured] {
+        &self.runs
     }
 
     /// What each run measured and what it was of, the oldest first.

@@ -1,7 +1,7 @@
 //! Several scenarios of one agent, judged together: with ten of them, each with a false alarm in 5 % of runs, two nights
 //! in five would have one.
 
-use super::{Change, Comparison};
+use super::{Answer, Comparison};
 use crate::stats::holm;
 
 /// The chance of a false alarm of all scenarios together.
@@ -16,19 +16,22 @@ pub struct Member {
     pub worse: bool,
 }
 
-/// How often chance alone makes any of the questions that decide look as bad as they do here (Bonferroni's correction);
-/// `None` where none was asked.
+/// The parts of the questions in one chance, as a comparison has them: those of latency, calls that fail, cut-ins.
+const LATENCIES: f64 = 5.0 / 6.0;
+const CALLS_OK: f64 = 0.6 / 6.0;
+const CUT_INS: f64 = 0.4 / 6.0;
+
+/// How often chance alone makes any of the questions that decide look as bad as they do here (Bonferroni's correction
+/// with the parts that the questions have); `None` where none was asked.
 pub fn chance(comparison: &Comparison) -> Option<f64> {
-    let slower = |change: &Change| {
-        let half = change.p / 2.0;
-        if change.difference.point > 0.0 { half } else { 1.0 - half }
-    };
-    let primary = comparison.changes.first().filter(|c| c.metric == comparison.primary).map(slower);
-    let counts = [comparison.failures, comparison.cut_ins].map(|count| Some(count?.p));
-    let asked: Vec<f64> = [primary].into_iter().chain(counts).flatten().collect();
-    let least = asked.iter().copied().reduce(f64::min)?;
-    let n = u32::try_from(asked.len()).unwrap_or(u32::MAX);
-    Some((least * f64::from(n)).min(1.0))
+    let deciding = || comparison.answers.iter().filter(|answer| answer.decides);
+    // The interval of an answer that decides is that of its level, on both sides.
+    let level = |answer: &Answer| (100.0 - answer.confidence) / 200.0;
+    let all: f64 = deciding().map(level).sum();
+    let latencies = deciding().map(|answer| answer.p_slower * all / level(answer) / LATENCIES);
+    let counts = [(comparison.failures, CALLS_OK), (comparison.cut_ins, CUT_INS)];
+    let counts = counts.into_iter().filter_map(|(count, part)| Some(count?.p / part));
+    latencies.chain(counts).reduce(f64::min).map(|p| p.min(1.0))
 }
 
 /// Which scenarios are worse when all are looked at together (Holm's correction).

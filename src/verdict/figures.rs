@@ -35,7 +35,8 @@ pub struct Figure {
     pub variance: f64,
     pub calls: usize,
     pub turns: usize,
-    /// The truth is at least `value`: waits that it is based on were ended for reasons that are not the agent's.
+    /// The truth is at least `value`: waits that it is based on were ended for reasons that are not the agent's, or
+    /// most of them were as long as they may be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bound: bool,
 }
@@ -85,12 +86,20 @@ pub struct Wait {
     pub longest_ms: Option<f64>,
 }
 
+impl Wait {
+    /// Most of the waits were as long as they may be: nothing slower would show.
+    fn is_mostly_longest(&self, values: &[Ranked]) -> bool {
+        let Some(longest) = self.longest_ms.map(up) else { return false };
+        2 * values.iter().filter(|v| v.value >= longest).count() > values.len()
+    }
+}
+
 /// The steps whose replies decide, each with the shortest wait of all scripts that are given, of the same steps.
 pub fn waits<'a>(scripts: impl IntoIterator<Item = &'a [StepPrint]>) -> Vec<Wait> {
     let mut least: BTreeMap<&str, f64> = BTreeMap::new();
-    let mut last: &[StepPrint] = &[];
+    let mut script_of_run: &[StepPrint] = &[];
     for script in scripts {
-        last = script;
+        script_of_run = script;
         for step in script {
             let Some(ms) = step.within_ms else { continue };
             #[expect(clippy::cast_precision_loss, reason = "minutes")]
@@ -98,7 +107,7 @@ pub fn waits<'a>(scripts: impl IntoIterator<Item = &'a [StepPrint]>) -> Vec<Wait
             least.entry(&step.id).and_modify(|least| *least = least.min(ms)).or_insert(ms);
         }
     }
-    let waits = (0..).zip(last).filter_map(|(at, step)| {
+    let waits = (0..).zip(script_of_run).filter_map(|(at, step)| {
         let metric = match step.expect.as_deref()? {
             "responds" => Metric::HeardE2eLatency,
             "yields" => Metric::TimeToYield,
@@ -129,6 +138,8 @@ impl Figures {
             .iter()
             .filter_map(|(wait, values)| {
                 let median = RankedFigure::of(Ranks::Around(50.0), values.iter().copied())?;
+                let bound = median.bound || wait.is_mostly_longest(values);
+                let median = RankedFigure { bound, ..median };
                 (median.influence.len() >= MIN_CALLS).then_some((*wait, median))
             })
             .collect();

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{FailOn, Verdict};
 
-/// The format this version writes, and the only one there is.
-const FORMAT: u32 = 1;
+/// The format this version writes, and the only one it reads: a verdict of before is given again.
+const FORMAT: u32 = 2;
 const KIND: &str = "loadcall verdict";
 
 /// The name of the file within a run folder.

@@ -24,7 +24,7 @@ pub mod family;
 pub use attribution::{Attribution, PartChange, StepChange};
 pub use baseline::{Baseline, CannotAccept, MAX_BYTES as BASELINE_MAX_BYTES};
 pub use comparable::{Difference, How, Mismatch, NotComparable};
-pub use compare::RUNS_FOR_DRIFT;
+pub use compare::{ASSUMED_DRIFT, RUNS_FOR_DRIFT};
 pub use figures::{EVENTS, Figure, Figures, SLOW, Wait, waits};
 pub use given::{FILE_NAME as VERDICT_FILE, Given, GivenError, MAX_BYTES as VERDICT_MAX_BYTES};
 pub use ground::{FailOn, Ground};
@@ -135,14 +135,17 @@ pub struct Comparison {
     pub baseline_run_id: String,
     /// Of all accepted runs, the oldest first.
     pub baseline_runs: Vec<String>,
-    /// The primary metric, which decides, e.g. `heard_e2e_latency` at 50 %.
+    /// The chief latency, e.g. `heard_e2e_latency` at 50 %.
     pub primary: Metric,
     /// In percent.
     pub quantile: f64,
-    /// A change of the primary metric counts from here on, in milliseconds.
+    /// A change of what is typical counts from here on, in milliseconds.
     pub min_effect_ms: f64,
-    /// The primary metric first, if both sides have it; then its 95th percentile, where there are
-    /// enough turns, and the medians of the others.
+    /// What was asked of the latencies and could be answered: what decides first, the typical turn before the
+    /// others.
+    pub answers: Vec<Answer>,
+    /// For information: the median of the chief latency, its 95th percentile, where there are enough turns, and the
+    /// medians of the others.
     pub changes: Vec<Change>,
     /// From the median to the 90th percentile of the primary metric; `None` with too few turns.
     pub spread: Option<Change>,
@@ -150,9 +153,48 @@ pub struct Comparison {
     pub failures: Option<FailureChange>,
     /// The same of calls in which the agent cut in on the caller; those without count as right.
     pub cut_ins: Option<FailureChange>,
+    /// The same of calls in which something happened in a turn, for information; those without count as right.
+    pub events: Vec<EventChange>,
     /// Where the change of a heard latency comes from; `None` when the primary metric is another one,
     /// or the agent reports no stages.
     pub attribution: Option<Attribution>,
+}
+
+/// The answer to a question of latency, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    #[serde(flatten)]
+    pub asked: Asked,
+    /// Takes part in the verdict.
+    pub decides: bool,
+    pub basis: Basis,
+    pub baseline: f64,
+    pub run: f64,
+    pub baseline_is_bound: bool,
+    pub run_is_bound: bool,
+    /// Run minus baseline.
+    pub difference: Interval,
+    /// The level of that interval, in percent: it excludes no change where the answer is *slower* or *faster*.
+    pub confidence: f64,
+    /// A change counts from here on.
+    pub min_effect_ms: f64,
+    /// About the smallest slowdown that is found with a probability of 90 %.
+    pub detectable_ms: f64,
+    /// How often chance alone gives a figure at least as much slower. Not corrected: it is held against this
+    /// question's own share of the 5 %.
+    pub p_slower: f64,
+    /// The same of a faster one.
+    pub p_faster: f64,
+    pub direction: Direction,
+}
+
+/// Calls in which something happened in a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EventChange {
+    /// What happened, e.g. `unanswered_turns`.
+    pub event: Metric,
+    /// `p` with Holm's correction, `more` by that.
+    pub calls: FailureChange,
 }
 
 /// The change of one figure against the baseline, run minus baseline, in milliseconds.
@@ -176,8 +218,7 @@ pub struct Change {
     /// The smallest slowdown that such a comparison finds with a probability of 90 %
     /// ([`crate::stats::power`]).
     pub detectable_ms: f64,
-    /// How often chance alone gives a change at least as large in either direction; with Holm's
-    /// correction for all but the primary metric.
+    /// How often chance alone gives a change at least as large in either direction, with Holm's correction.
     pub p: f64,
     pub direction: Direction,
 }
@@ -266,6 +307,7 @@ pub fn judge(input: Judging<'_>) -> Verdict {
         Some(Standing::Worse) => Outcome::Regression,
         _ if failed => Outcome::Fail,
         Some(Standing::NotComparable) => Outcome::NotComparable,
+        Some(Standing::Suspected) => Outcome::Suspected,
         Some(Standing::Unclear) => Outcome::Inconclusive,
         Some(Standing::Better) => Outcome::Improvement,
         Some(Standing::NoWorse | Standing::Learning(_)) | None => Outcome::Pass,
@@ -273,7 +315,7 @@ pub fn judge(input: Judging<'_>) -> Verdict {
     let of_standing = standing.and_then(Standing::ground);
     let grounds = thresholds::grounds(&thresholds, input.scenario).chain(of_standing).collect();
     let of_thresholds = thresholds::reasons(&thresholds, &input);
-    let Compared { mut reasons, mut notes, comparison, learning, differences, .. } =
+    let Compared { mut reasons, mut notes, comparison, learning, differences, suspected, .. } =
         compared.unwrap_or_default();
     if outcome == Outcome::Fail {
         reasons = [of_thresholds, reasons].concat();
@@ -283,7 +325,6 @@ pub fn judge(input: Judging<'_>) -> Verdict {
     notes.extend(thresholds::notes(&thresholds));
     notes.extend(health::notes(&input));
     reasons.append(&mut notes);
-    let suspected = Vec::new();
     Verdict { outcome, reasons, thresholds, comparison, grounds, learning, differences, suspected }
 }
 

@@ -1,6 +1,8 @@
 //! What a baseline records of every night since it began: a line of figures each. Its level is that of its first runs
 //! and stays; how much nights differ is learnt from all of them, and so is since when something looks worse.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -59,7 +61,10 @@ pub(super) fn began(suspected: &[Suspicion], this: &Sighting) -> Vec<Suspicion> 
 fn digest(print: &Fingerprint) -> String {
     let text = serde_json::to_string(print).unwrap_or_default();
     let hash = Sha256::digest(text);
-    hash.iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    hash.iter().take(DIGEST_BYTES).fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// With as many digits as say something: a line is read by people, too.

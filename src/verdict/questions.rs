@@ -48,7 +48,8 @@ pub struct Asked {
 pub struct Suspicion {
     #[serde(flatten)]
     pub asked: Asked,
-    /// The first of the runs in a row of which it was suspected; `None` where it begins with this one.
+    /// The first of the runs in a row of which it was suspected; `None` where it begins with this one. What is handed
+    /// over as `before` always has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Sighting>,
 }

@@ -1,6 +1,7 @@
 mod fifty;
 mod nightly;
 mod simulation;
+mod worlds;
 
 use super::testing::{Agent, against};
 use super::*;

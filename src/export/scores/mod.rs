@@ -125,15 +125,15 @@ pub fn of_calls<'a>(
 ) -> Result<impl Iterator<Item = Score> + 'a, TraceError> {
     let head = &analysis.head;
     let scoring = Scoring { head, start: started_at(head)?, environment };
-    let heard = analysis.measures.values(Metric::HeardE2eLatency);
+    let waits = analysis.measures.values(Metric::HeardE2eLatency);
     Ok(analysis.calls.iter().flat_map(move |call| {
         let of_call = |value: &Value| value.call == call.call;
-        let from = heard.partition_point(|value| value.call < call.call);
-        let heard: Vec<Value> =
-            heard.iter().skip(from).take_while(|v| of_call(v)).copied().collect();
-        let mut scores = scoring.call(analysis, call, &heard);
+        let from = waits.partition_point(|value| value.call < call.call);
+        let of_this: Vec<Value> =
+            waits.iter().skip(from).take_while(|v| of_call(v)).copied().collect();
+        let mut scores = scoring.call(analysis, call, &of_this);
         if detail == Detail::Turns {
-            scores.extend(heard.iter().map(|value| scoring.turn(call, value)));
+            scores.extend(of_this.iter().map(|value| scoring.turn(call, value)));
         }
         scores
     }))

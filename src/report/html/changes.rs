@@ -6,10 +6,11 @@ use super::marks::{bounded, ms, part, range, shown, signed, term};
 use super::svg::{Axis, Drawing};
 use super::verdict::{direction, primary};
 use crate::report::Report;
+use crate::report::rows::{asked, level};
 use crate::stats::{Quantile, Rate, Statistic};
 use crate::text::count;
 use crate::turn::Part;
-use crate::verdict::{Attribution, Change, Comparison, FailureChange};
+use crate::verdict::{Answer, Attribution, Change, Comparison, FailureChange};
 
 pub(super) fn section(report: &Report) -> Markup {
     let comparison = report.judged.verdict.comparison.as_ref();
@@ -21,7 +22,7 @@ pub(super) fn section(report: &Report) -> Markup {
                 Some(comparison) => {
                     @match (&comparison.attribution, primary(comparison)) {
                         (Some(attribution), Some(change)) => {
-                            (waterfall(attribution, change))
+                            (waterfall(attribution, change, &asked(change, comparison)))
                             (steps(report, attribution))
                         }
                         _ => p.note {
@@ -38,7 +39,7 @@ pub(super) fn section(report: &Report) -> Markup {
 }
 
 /// From the baseline's figure to that of the run: parts that add up.
-fn waterfall(attribution: &Attribution, change: &Change) -> Markup {
+fn waterfall(attribution: &Attribution, change: &Answer, name: &str) -> Markup {
     let total = Quantile { value: change.run, lower_bound: change.run_is_bound };
     let was = Quantile { value: change.baseline, lower_bound: change.baseline_is_bound };
     let mut rows = Vec::new();
@@ -68,7 +69,7 @@ fn waterfall(attribution: &Attribution, change: &Change) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="From the baseline to this run" {
             table.bars {
-                caption { "From the baseline to this run: " (term(change.metric)) ", in milliseconds; parts that did not change are left out" }
+                caption { "From the baseline to this run: " (name) ", in milliseconds; parts that did not change are left out" }
                 thead { tr {
                     th scope="col" { "part" } th.number scope="col" { "ms" }
                     th scope="col" { span.hidden { "drawn from zero" } (scale(&axis)) }
@@ -155,20 +156,38 @@ fn table(comparison: &Comparison) -> Markup {
             table {
                 caption {
                     "Every figure that was compared with " (count(runs, "accepted run"))
-                    ", in milliseconds; the first decides, the others are reported"
+                    ", in milliseconds; the first decide, the others are reported"
                 }
                 thead { tr {
                     th scope="col" { "metric" } th.number scope="col" { "baseline" }
                     th.number scope="col" { "this run" } th.number scope="col" { "difference" }
-                    th.number scope="col" { "95\u{a0}% interval" } th scope="col" { "change" }
+                    th.number scope="col" { "interval" } th scope="col" { "change" }
                 } }
                 tbody {
+                    @for change in &comparison.answers { (answer_row(change, comparison)) }
                     @for change in comparison.changes.iter().chain(&comparison.spread) { (row(change)) }
                 }
             }
         }
         @for (change, what) in [(&comparison.failures, "succeed"), (&comparison.cut_ins, "have no cut-in")] {
             @if let Some(change) = change { (counted(change, what)) }
+        }
+    }
+}
+
+fn answer_row(answer: &Answer, comparison: &Comparison) -> Markup {
+    let (word, class) = direction(answer.direction);
+    let bound = |value, lower_bound| bounded(Quantile { value, lower_bound });
+    html! {
+        tr {
+            th scope="row" {
+                (shown(&asked(answer, comparison))) @if answer.decides { " (decides)" }
+            }
+            td.number { (bound(answer.baseline, answer.baseline_is_bound)) }
+            td.number { (bound(answer.run, answer.run_is_bound)) }
+            td.number { (signed(answer.difference.point)) }
+            td.number { (range(&answer.difference)) " (" (level(answer.confidence)) "\u{a0}%)" }
+            td { span.(class) { (word) } }
         }
     }
 }
@@ -182,7 +201,7 @@ fn row(change: &Change) -> Markup {
             td.number { (bound(change.baseline, change.baseline_is_bound)) }
             td.number { (bound(change.run, change.run_is_bound)) }
             td.number { (signed(change.difference.point)) }
-            td.number { (range(&change.difference)) }
+            td.number { (range(&change.difference)) " (95\u{a0}%)" }
             td { span.(class) { (word) } }
         }
     }

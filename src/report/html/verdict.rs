@@ -4,10 +4,11 @@ use maud::{Markup, html};
 
 use super::marks::{self, Tone, bounded, judgement, ms, range, shown, signed, term};
 use super::svg::Drawing;
+use crate::report::rows::{asked, level};
 use crate::report::{Report, Slowest, worst_first};
 use crate::stats::{Interval, Resampling, Statistic, interval_of};
 use crate::text::{count, quantile};
-use crate::verdict::{Basis, Change, Comparison, Direction, Outcome, sample};
+use crate::verdict::{Answer, Basis, Comparison, Direction, Outcome, sample};
 
 /// Problems that are named on the first screen; the rest is further down.
 const NAMED: usize = 3;
@@ -131,51 +132,48 @@ fn problems(report: &Report) -> Vec<Problem> {
 /// Which part made the primary metric slower.
 fn slower(comparison: &Comparison) -> Option<Markup> {
     let change = primary(comparison).filter(|change| change.direction == Direction::Slower)?;
+    let name = asked(change, comparison);
     let moved = signed(change.difference.point);
     let chief = comparison.attribution.as_ref().and_then(crate::verdict::Attribution::chief);
     Some(html! {
         @if let Some(chief) = chief {
             (chief.part.name()) " makes " (signed(chief.change_ms)) " of " (moved) "\u{a0}ms"
         } @else {
-            (change.metric.name()) " is " (moved) "\u{a0}ms slower"
+            (name) " is " (moved) "\u{a0}ms slower"
         }
     })
 }
 
-/// The change that decides.
-pub(super) fn primary(comparison: &Comparison) -> Option<&Change> {
-    let decides = |change: &&Change| {
-        change.metric == comparison.primary
-            && change.statistic == Statistic::Quantile(comparison.quantile)
-    };
-    comparison.changes.iter().find(decides)
+/// The first question that decides.
+pub(super) fn primary(comparison: &Comparison) -> Option<&Answer> {
+    comparison.answers.first()
 }
 
 /// The figure that decides, with its interval and what the comparison could find.
 pub(super) fn primary_section(report: &Report) -> Markup {
-    let change = report.judged.verdict.comparison.as_ref().and_then(primary);
+    let comparison = report.judged.verdict.comparison.as_ref();
+    let answer = comparison.and_then(|comparison| Some((comparison, primary(comparison)?)));
     html! {
         section.primary aria-labelledby="primary" {
-            @match change {
-                Some(change) => (compared(report, change)),
+            @match answer {
+                Some((comparison, answer)) => (compared(comparison, answer)),
                 None => (alone(report)),
             }
         }
     }
 }
 
-fn compared(report: &Report, change: &Change) -> Markup {
-    let Statistic::Quantile(percent) = change.statistic else { return html! {} };
+fn compared(comparison: &Comparison, change: &Answer) -> Markup {
     let is = crate::stats::Quantile { value: change.run, lower_bound: change.run_is_bound };
     let was =
         crate::stats::Quantile { value: change.baseline, lower_bound: change.baseline_is_bound };
     let (word, class) = direction(change.direction);
-    let runs = report.judged.verdict.comparison.as_ref().map_or(0, |c| c.baseline_runs.len());
+    let runs = comparison.baseline_runs.len();
     html! {
         div {
-            h2 #primary { "Primary metric" }
+            h2 #primary { "What decides first" }
             p.figure { strong { (bounded(is)) } " ms" }
-            p.what { (term(change.metric)) " " (quantile(percent)) }
+            p.what { (asked(change, comparison)) }
             p {
                 span.(class) { (word) } ": " (signed(change.difference.point)) "\u{a0}ms against "
                 (bounded(was)) "\u{a0}ms in the baseline of " (count(runs, "run"))
@@ -184,10 +182,10 @@ fn compared(report: &Report, change: &Change) -> Markup {
         div {
         (interval(change))
         dl.facts {
-            div { dt { "95\u{a0}% interval of the difference" } dd { (range(&change.difference)) } }
+            div { dt { (level(change.confidence)) "\u{a0}% interval of the difference" } dd { (range(&change.difference)) } }
             div { dt { "a change matters from" } dd { (ms(change.min_effect_ms)) "\u{a0}ms" } }
             div {
-                dt { "smallest slowdown found in 90\u{a0}% of cases" }
+                dt { "about the smallest slowdown found in 90\u{a0}% of cases" }
                 dd { (ms(change.detectable_ms)) "\u{a0}ms" }
             }
             @if let Basis::Runs(of) = change.basis {
@@ -202,7 +200,7 @@ fn compared(report: &Report, change: &Change) -> Markup {
 }
 
 /// The difference on an axis with zero, and what would matter.
-fn interval(change: &Change) -> Markup {
+fn interval(change: &Answer) -> Markup {
     let Interval { low, point, high } = change.difference;
     let least = change.min_effect_ms;
     let reach = [low, high, -least, least].map(f64::abs).into_iter().fold(0.0, f64::max) * 1.1;
@@ -222,7 +220,7 @@ fn interval(change: &Change) -> Markup {
                 span { "+" (ms(reach)) "\u{a0}ms slower" }
             }
             p.legend aria-hidden="true" {
-                "line: 95\u{a0}% interval of the difference; band: too small to matter"
+                "line: " (level(change.confidence)) "\u{a0}% interval of the difference; band: too small to matter"
             }
         }
     }

@@ -83,10 +83,12 @@ pub(super) struct ComparisonJson<'a> {
     pub(super) primary: &'static str,
     pub(super) quantile: f64,
     pub(super) min_effect_ms: f64,
+    pub(super) answers: Vec<AnswerJson<'a>>,
     pub(super) changes: Vec<ChangeJson>,
     pub(super) spread: Option<ChangeJson>,
     pub(super) failures: Option<FailuresJson>,
     pub(super) cut_ins: Option<FailuresJson>,
+    pub(super) events: Vec<EventJson>,
     pub(super) attribution: Option<AttributionJson>,
 }
 
@@ -149,6 +151,32 @@ pub(super) struct WindowJson {
 pub(super) struct PartJson {
     pub(super) part: &'static str,
     pub(super) change_ms: f64,
+}
+
+/// The answer to a question of latency.
+#[derive(Serialize)]
+pub(super) struct AnswerJson<'a> {
+    pub(super) question: &'static str,
+    pub(super) turn: Option<&'a str>,
+    pub(super) decides: bool,
+    pub(super) baseline: f64,
+    pub(super) run: f64,
+    pub(super) lower_bounds: Vec<&'static str>,
+    pub(super) difference: IntervalJson,
+    pub(super) confidence: f64,
+    pub(super) direction: &'static str,
+    pub(super) p_slower: f64,
+    pub(super) p_faster: f64,
+    pub(super) min_effect_ms: f64,
+    pub(super) detectable_ms: f64,
+    pub(super) run_to_run: Option<RunToRunJson>,
+}
+
+/// Calls without something that happens in turns.
+#[derive(Serialize)]
+pub(super) struct EventJson {
+    pub(super) event: &'static str,
+    pub(super) calls: FailuresJson,
 }
 
 #[derive(Serialize)]

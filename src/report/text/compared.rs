@@ -5,10 +5,11 @@ use super::grid::{Column, Grid};
 use super::numbers::{grouped, number, signed};
 use super::page::{Page, Tone};
 use crate::report::Report;
+use crate::report::rows::{asked, level};
 use crate::stats::{Quantile, Statistic};
 use crate::text::clipped;
 use crate::turn::Part;
-use crate::verdict::{Attribution, Basis, Change, Direction};
+use crate::verdict::{Answer, Attribution, Basis, Change, Comparison, Direction};
 
 /// What changed against the baseline.
 pub(super) fn comparison(page: &mut Page, report: &Report) {
@@ -28,18 +29,16 @@ pub(super) fn comparison(page: &mut Page, report: &Report) {
         Column::left(""),
         Column::left(""),
     ]);
-    for change in &comparison.changes {
-        let is_primary = change.metric == comparison.primary
-            && change.statistic == Statistic::Quantile(comparison.quantile);
-        change_row(&mut grid, change, is_primary);
+    for answer in &comparison.answers {
+        grid.row(answer_row(answer, comparison));
     }
-    if let Some(spread) = &comparison.spread {
-        change_row(&mut grid, spread, false);
+    for change in comparison.changes.iter().chain(&comparison.spread) {
+        grid.row(change_row(change));
     }
     grid.write(page, 2);
-    page.paragraph(2, &[], "in milliseconds, with the 95 % interval of the difference");
+    page.paragraph(2, &[], &intervals(comparison));
     counted::calls(page, comparison);
-    if let Some(expected) = comparison.changes.first().and_then(expected) {
+    if let Some(expected) = comparison.answers.first().and_then(expected) {
         page.paragraph(2, &[], &expected);
     }
     if let Some(attribution) = &comparison.attribution {
@@ -81,38 +80,72 @@ fn contributions(page: &mut Page, report: &Report, attribution: &Attribution) {
 }
 
 /// A row of the comparison. The figures of both sides are given up first; what decides always stands.
-fn change_row(grid: &mut Grid<6>, change: &Change, is_primary: bool) {
-    let (word, tone) = match change.direction {
-        Direction::Slower => ("slower", Tone::Bad),
-        Direction::Faster => ("faster", Tone::Good),
-        Direction::Alike => ("no change", Tone::Plain),
-        Direction::Unclear => ("uncertain", Tone::Faint),
-    };
+fn change_row(change: &Change) -> [(Tone, String); 6] {
+    let (word, tone) = direction(change.direction);
     let statistic = match change.statistic {
         Statistic::Quantile(percent) => format!("p{percent}"),
         Statistic::Spread => "p90 − p50".to_owned(),
     };
     let side = |value, lower_bound| number(Quantile { value, lower_bound });
     let difference = &change.difference;
-    grid.row([
+    [
         (Tone::Plain, format!("{} {statistic}", change.metric.name())),
         (Tone::Plain, format!("{} →", side(change.baseline, change.baseline_is_bound))),
         (Tone::Plain, side(change.run, change.run_is_bound)),
         (Tone::Plain, signed(difference.point)),
-        (tone, if is_primary { format!("{word} (primary)") } else { word.to_owned() }),
+        (tone, word.to_owned()),
         (Tone::Faint, format!("[{} … {}]", signed(difference.low), signed(difference.high))),
-    ]);
+    ]
+}
+
+/// The answer to a question, in the same columns.
+fn answer_row(answer: &Answer, comparison: &Comparison) -> [(Tone, String); 6] {
+    let (word, tone) = direction(answer.direction);
+    let side = |value, lower_bound| number(Quantile { value, lower_bound });
+    let difference = &answer.difference;
+    [
+        (Tone::Plain, asked(answer, comparison)),
+        (Tone::Plain, format!("{} →", side(answer.baseline, answer.baseline_is_bound))),
+        (Tone::Plain, side(answer.run, answer.run_is_bound)),
+        (Tone::Plain, signed(difference.point)),
+        (tone, if answer.decides { format!("{word} (decides)") } else { word.to_owned() }),
+        (Tone::Faint, format!("[{} … {}]", signed(difference.low), signed(difference.high))),
+    ]
+}
+
+const fn direction(of: Direction) -> (&'static str, Tone) {
+    match of {
+        Direction::Slower => ("slower", Tone::Bad),
+        Direction::Faster => ("faster", Tone::Good),
+        Direction::Alike => ("no change", Tone::Plain),
+        Direction::Unclear => ("uncertain", Tone::Faint),
+    }
+}
+
+/// Which intervals stand in the table: those of what decides have the level at which it does.
+fn intervals(comparison: &Comparison) -> String {
+    let mut levels: Vec<String> =
+        comparison.answers.iter().map(|answer| level(answer.confidence)).collect();
+    levels.dedup();
+    if levels.is_empty() {
+        return "in milliseconds, with the 95 % interval of the difference".to_owned();
+    }
+    format!(
+        "in milliseconds, with the interval of the difference: {} % of what is asked, by the share of each in 5 % \
+         of false alarms, and 95 % of the rest",
+        levels.join(", ")
+    )
 }
 
 /// Where accepted runs lie, and what the comparison could find.
-fn expected(change: &Change) -> Option<String> {
-    let Basis::Runs(of) = change.basis else { return None };
+fn expected(answer: &Answer) -> Option<String> {
+    let Basis::Runs(of) = answer.basis else { return None };
     Some(format!(
         "{} accepted runs: 95\u{a0}% prediction interval for a new run {} to {} ms; detects slowdowns \
-         of {} ms in 90\u{a0}% of cases",
+         of about {} ms in 90\u{a0}% of cases",
         of.runs,
         grouped(of.expected.low),
         grouped(of.expected.high),
-        grouped(change.detectable_ms),
+        grouped(answer.detectable_ms),
     ))
 }

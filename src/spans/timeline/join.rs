@@ -59,11 +59,11 @@ pub(super) fn join(
     for i in (0..n).rev() {
         for j in (0..m).rev() {
             let skip = best[(i + 1) * width + j].max(best[i * width + j + 1]);
-            let with = match score(i, j) {
+            let matched = match score(i, j) {
                 0 => 0,
                 points => points + best[(i + 1) * width + j + 1],
             };
-            best[i * width + j] = skip.max(with);
+            best[i * width + j] = skip.max(matched);
         }
     }
     let mut joined = vec![None; turns.len()];

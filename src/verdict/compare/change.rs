@@ -1,249 +1,248 @@
-//! One figure of a run against the same figure of the accepted runs, as numbers.
+//! One figure of a run against the same figure of the accepted runs, as numbers. All of it is on the scale of
+//! [`crate::stats::up`], on which changes add up; milliseconds are made of it at the end.
 
-use super::super::thresholds::sample;
-use super::super::{Baseline, Basis, Change, Direction, RunToRun, values_needed};
-use super::{MIN_CALLS, RUNS_FOR_DRIFT};
-use crate::scenario::{BaselineRule, Metric};
-use crate::stats::{
-    DEFAULT_RESAMPLES, Interval, Prediction, Quantile, Resampling, Sample, Statistic, alike,
-    difference, power, sampling_deviation,
-};
-use crate::turn::Measures;
-use statrs::distribution::{ContinuousCDF as _, Normal};
+use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
+
+use super::super::figures::Figure;
+use super::super::{Basis, RunToRun};
+use super::RUNS_FOR_DRIFT;
+use crate::stats::{Interval, Prediction, down, power, up};
+
+/// How much runs of one agent differ, beyond what their calls explain, as long as there are too few accepted ones to
+/// know: 5 %.
+pub const ASSUMED_DRIFT: f64 = 0.05;
+/// What a change that is only reported is held against: the tail of a 95 % interval.
+pub(super) const REPORTED_TAIL: f64 = 0.025;
 
 /// A comparison of one figure, and what it rests on.
-pub(super) struct Measured {
-    pub(super) change: Change,
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Found {
+    pub(super) basis: Basis,
+    /// In milliseconds.
+    pub(super) baseline: f64,
+    pub(super) run: f64,
+    pub(super) baseline_is_bound: bool,
+    pub(super) run_is_bound: bool,
+    /// In milliseconds; each end is beyond the truth in `tail` of cases. With fewer runs than tell how much they differ
+    /// by the calls alone.
+    pub(super) difference: Interval,
+    pub(super) tail: f64,
+    pub(super) min_effect_ms: f64,
+    pub(super) detectable_ms: f64,
     /// How often chance alone gives a figure at least as much slower; and as much faster.
     pub(super) p_slower: f64,
     pub(super) p_faster: f64,
-    /// The two sides have different shares of the steps and were weighted alike.
-    pub(super) restricted: bool,
     pub(super) errors: Errors,
 }
 
-/// Standard deviations on the scale of the comparison ([`Scale`]).
-#[derive(Debug, Clone, Copy)]
+/// Standard deviations on the scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Errors {
-    pub(super) scale: Scale,
     /// Of the difference.
     pub(super) difference: f64,
-    /// Between runs, from all causes; `None` when it is not known.
-    pub(super) between_runs: Option<f64>,
-    /// Between runs, from the calls they happen to consist of (per `calls`); `None` as above.
-    pub(super) sampling: Option<f64>,
-    /// Calls in an accepted run (mean), or in all of them together.
+    /// Of the difference, from the calls.
+    pub(super) calls_of_difference: f64,
+    /// From the middle of the interval to its upper end, in units of `difference`.
+    pub(super) reach: f64,
+    /// Calls in a run.
     pub(super) calls: f64,
 }
 
-/// The scale on which changes add up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scale {
-    /// Latencies vary in proportion to their size.
-    Logarithm,
-    /// Some figure is not above zero (an agent that interrupts).
-    Plain,
+/// How a figure is held against those of the accepted runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    /// The chance of a false alarm that is allowed for, in one direction.
+    pub(super) tail: f64,
+    /// The change that matters: this share of the baseline …
+    pub(super) least_share: f64,
+    /// … and at least so many milliseconds.
+    pub(super) least_ms: f64,
+    /// Accepted runs.
+    pub(super) runs: usize,
 }
 
-impl Scale {
-    fn choose(figures: &[Quantile]) -> Self {
-        if figures.iter().all(|f| f.value > 0.0) { Self::Logarithm } else { Self::Plain }
-    }
-
-    fn up(self, value: f64) -> f64 {
-        match self {
-            Self::Logarithm => value.max(f64::MIN_POSITIVE).ln(),
-            Self::Plain => value,
-        }
-    }
-
-    fn down(self, value: f64) -> f64 {
-        match self {
-            Self::Logarithm => value.exp(),
-            Self::Plain => value,
-        }
-    }
-
-    /// A change on this scale in milliseconds from `base`.
-    pub(super) fn shift_ms(self, base: f64, shift: f64) -> f64 {
-        match self {
-            Self::Logarithm => base * shift.exp_m1(),
-            Self::Plain => shift,
-        }
-    }
-
-    /// A change of `ms` from `base` on this scale.
-    pub(super) fn shift(self, base: f64, ms: f64) -> f64 {
-        match self {
-            Self::Logarithm => (ms / base).max(-0.999).ln_1p(),
-            Self::Plain => ms,
-        }
+impl Held {
+    fn min_effect_ms(&self, baseline_ms: f64) -> f64 {
+        (self.least_share * baseline_ms.abs()).max(self.least_ms)
     }
 }
 
-/// What is asked.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Question {
-    pub(super) metric: Metric,
-    pub(super) statistic: Statistic,
+/// A shift from `base` milliseconds, in milliseconds.
+pub(super) fn shift_ms(base: f64, shift: f64) -> f64 {
+    down(up(base) + shift) - base
 }
 
-impl Question {
-    /// Values a side needs before the answer rests on more than one or two of them.
-    pub(super) fn values_needed(&self) -> usize {
-        match self.statistic {
-            Statistic::Quantile(percent) => values_needed(percent),
-            Statistic::Spread => values_needed(90.0),
+/// A change by `ms` from `base` as a shift.
+pub(super) fn shift_of(base: f64, ms: f64) -> f64 {
+    up(base + ms) - up(base)
+}
+
+impl Found {
+    /// Against accepted figures; those of nights that came `later` say how much nights differ. `None` without an
+    /// accepted one.
+    pub(super) fn of(past: &[Figure], later: &[f64], run: &Figure, held: Held) -> Option<Self> {
+        if past.len() >= RUNS_FOR_DRIFT {
+            Self::against_runs(past, later, run, held)
+        } else {
+            Self::against_calls(past, run, held)
         }
     }
 
-    pub(super) fn enough(&self, sample: &Sample) -> bool {
-        sample.clusters() >= MIN_CALLS && sample.len() >= self.values_needed()
-    }
-
-    /// `None` when a side has no value, or they have no step in common.
-    pub(super) fn ask(
-        self,
-        rule: BaselineRule,
-        baseline: &Baseline,
-        run: &Measures,
-        seed: u64,
-    ) -> Option<Measured> {
-        let new = sample(run.values(self.metric))?;
-        let runs: Vec<Sample> = baseline
-            .runs()
-            .filter_map(|measures| sample(measures.values(self.metric)))
-            .filter(|sample| self.enough(sample))
-            .collect();
-        if runs.len() >= RUNS_FOR_DRIFT {
-            return self.against_runs(rule, runs, &new, seed);
-        }
-        let old = sample(baseline.measures().values(self.metric))?;
-        self.against_calls(rule, &old, new, seed)
-    }
-
-    fn against_calls(
-        self,
-        rule: BaselineRule,
-        old: &Sample,
-        new: Sample,
-        seed: u64,
-    ) -> Option<Measured> {
-        let both = alike(vec![old.clone(), new])?;
-        let [from, to] = both.as_slice() else { return None };
-        let (was, is) = (from.figure(self.statistic), to.figure(self.statistic));
-        let how = Resampling { resamples: DEFAULT_RESAMPLES, seed };
-        let found = difference(from, to, self.statistic, &how);
-        let min_effect_ms = rule.min_effect_ms(was.value);
-        let slower = found.interval.point >= 0.0;
-        let change = Change {
-            metric: self.metric,
-            statistic: self.statistic,
-            basis: Basis::Calls,
-            baseline: was.value,
-            run: is.value,
-            baseline_is_bound: was.lower_bound,
-            run_is_bound: is.lower_bound,
-            difference: found.interval,
-            min_effect_ms,
-            detectable_ms: power::against_one(found.standard_error, min_effect_ms),
-            p: found.p,
-            direction: Direction::Unclear,
-        };
-        Some(Measured {
-            change,
-            p_slower: if slower { found.p / 2.0 } else { 1.0 - found.p / 2.0 },
-            p_faster: if slower { 1.0 - found.p / 2.0 } else { found.p / 2.0 },
-            restricted: from != old,
-            errors: Errors {
-                scale: Scale::Plain,
-                difference: found.standard_error,
-                between_runs: None,
-                sampling: None,
-                calls: count(from.clusters()),
-            },
-        })
-    }
-
-    fn against_runs(
-        self,
-        rule: BaselineRule,
-        mut samples: Vec<Sample>,
-        new: &Sample,
-        seed: u64,
-    ) -> Option<Measured> {
-        samples.push(new.clone());
-        let mut samples = alike(samples)?;
-        let run = samples.pop()?;
-        let restricted = run != *new;
-        let is = run.figure(self.statistic);
-        let figures: Vec<Quantile> = samples.iter().map(|s| s.figure(self.statistic)).collect();
-        let scale = Scale::choose(&[figures.as_slice(), &[is]].concat());
-        let runs = count(samples.len());
-        let calls = samples.iter().map(|s| count(s.clusters())).sum::<f64>() / runs;
+    /// By Student's prediction of one more figure. Runs cannot vary less than their calls make them: that is a floor.
+    fn against_runs(past: &[Figure], later: &[f64], run: &Figure, held: Held) -> Option<Self> {
+        let runs = count(past.len());
+        let calls = past.iter().map(|f| count(f.calls)).sum::<f64>() / runs;
         // A run of fewer calls than the accepted ones varies more than they do.
-        let fewer = calls / count(run.clusters());
-        let variance = |s: &Sample| {
-            sampling_deviation(s, self.statistic, seed, |value| scale.up(value)).powi(2)
-        };
-        let sampling = samples.iter().map(variance).sum::<f64>() / runs;
-        let scaled: Vec<f64> = figures.iter().map(|f| scale.up(f.value)).collect();
-        let usual = Prediction::of(&scaled, sampling * (fewer - 1.0))?;
-
-        let (base, shift) = (scale.down(usual.mean), scale.up(is.value) - usual.mean);
-        let expected = usual.interval();
-        let half = expected.half_width();
+        let fewer = calls / count(run.calls.max(1));
+        let sampling = past.iter().map(|f| f.variance).sum::<f64>() / runs;
+        let values: Vec<f64> = past.iter().map(|f| f.value).collect();
+        let usual = Prediction::with_later(&values, later, sampling * (fewer - 1.0))?;
+        let shift = run.value - usual.mean;
         let by_calls = (sampling * (fewer + 1.0 / runs)).sqrt();
-        let min_effect_ms = rule.min_effect_ms(base);
-        let least = scale.shift(base, min_effect_ms);
-        let ms = |shift| scale.shift_ms(base, shift);
-        let accepted = u32::try_from(samples.len()).unwrap_or(u32::MAX);
-        let detectable =
-            power::against_runs(usual.standard_error, accepted, power::FALSE_ALARMS, least);
-        let (p_slower, p_faster) = (
-            usual.p_above(scale.up(is.value)).max(beyond(shift, by_calls)),
-            usual.p_below(scale.up(is.value)).max(beyond(-shift, by_calls)),
-        );
-        let change = Change {
-            metric: self.metric,
-            statistic: self.statistic,
-            basis: Basis::Runs(RunToRun {
-                runs: samples.len(),
-                expected: Interval {
-                    low: scale.down(expected.low),
-                    point: base,
-                    high: scale.down(expected.high),
-                },
-                between_runs_ms: ms(usual.sd),
-                sampling_ms: ms(sampling.sqrt()),
-            }),
+        let half = (student(usual.freedom, held.tail) * usual.standard_error)
+            .max(normal(held.tail) * by_calls);
+        let base = down(usual.mean);
+        let min_effect_ms = held.min_effect_ms(base);
+        // As many runs as would know the spread as well.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "some hundreds, above 0"
+        )]
+        let accepted = usual.freedom.floor() as u32 + 1;
+        let error = usual.standard_error.max(by_calls);
+        let least = shift_of(base, min_effect_ms);
+        let detectable = power::against_runs(error, accepted, held.tail, least);
+        let ms = |shift| shift_ms(base, shift);
+        let expected = usual.interval();
+        let basis = Basis::Runs(RunToRun {
+            runs: past.len(),
+            expected: Interval { low: down(expected.low), point: base, high: down(expected.high) },
+            between_runs_ms: ms(usual.sd),
+            sampling_ms: ms(sampling.sqrt()),
+        });
+        Some(Self {
+            basis,
             baseline: base,
-            run: is.value,
-            baseline_is_bound: figures.iter().any(|f| f.lower_bound),
-            run_is_bound: is.lower_bound,
+            run: run.ms(),
+            baseline_is_bound: most_are_bound(past),
+            run_is_bound: run.bound,
             difference: Interval {
                 low: ms(shift - half),
                 point: ms(shift),
                 high: ms(shift + half),
             },
+            tail: held.tail,
             min_effect_ms,
             detectable_ms: ms(detectable),
-            p: (2.0 * p_slower.min(p_faster)).min(1.0),
-            direction: Direction::Unclear,
-        };
-        let errors = Errors {
-            scale,
-            difference: usual.standard_error,
-            between_runs: Some(usual.sd),
-            sampling: Some(sampling.sqrt()),
-            calls,
-        };
-        Some(Measured { change, p_slower, p_faster, restricted, errors })
+            p_slower: usual.p_above(run.value).max(beyond(shift, by_calls)),
+            p_faster: usual.p_below(run.value).max(beyond(-shift, by_calls)),
+            errors: Errors {
+                difference: error,
+                calls_of_difference: by_calls,
+                reach: half / error.max(f64::MIN_POSITIVE),
+                calls: count(run.calls),
+            },
+        })
+    }
+
+    /// By the calls of all accepted runs together, and [`ASSUMED_DRIFT`].
+    fn against_calls(past: &[Figure], run: &Figure, held: Held) -> Option<Self> {
+        let all: f64 = past.iter().map(|f| count(f.calls)).sum();
+        let weight = |f: &Figure| count(f.calls) / all;
+        let mean = past.iter().map(|f| weight(f) * f.value).sum::<f64>();
+        let variance = past.iter().map(|f| weight(f).powi(2) * f.variance).sum::<f64>();
+        let calls = past.iter().map(|f| f.calls).sum::<usize>().min(run.calls);
+        let freedom = count(calls) - 1.0;
+        if past.is_empty() || freedom < 1.0 {
+            return None;
+        }
+        let shift = run.value - mean;
+        let by_calls = (variance + run.variance).sqrt();
+        let both = 1.0 + 1.0 / count(held.runs.max(1));
+        let error = by_calls.hypot(ASSUMED_DRIFT * both.sqrt());
+        let half = student(freedom, REPORTED_TAIL) * by_calls;
+        let base = down(mean);
+        let ms = |shift| shift_ms(base, shift);
+        let min_effect_ms = held.min_effect_ms(base);
+        let least = shift_of(base, min_effect_ms);
+        // What it takes to be beyond chance, or beyond what matters by calls alone.
+        let need = (student(freedom, held.tail) * error).max(least + half);
+        let tail = |shift: f64| student_tail(freedom, shift / error.max(f64::MIN_POSITIVE));
+        Some(Self {
+            basis: Basis::Calls,
+            baseline: base,
+            run: run.ms(),
+            baseline_is_bound: most_are_bound(past),
+            run_is_bound: run.bound,
+            difference: Interval {
+                low: ms(shift - half),
+                point: ms(shift),
+                high: ms(shift + half),
+            },
+            tail: REPORTED_TAIL,
+            min_effect_ms,
+            detectable_ms: ms(need + normal(1.0 - power::POWER) * error),
+            p_slower: tail(shift),
+            p_faster: tail(-shift),
+            errors: Errors {
+                difference: by_calls,
+                calls_of_difference: by_calls,
+                reach: student(freedom, REPORTED_TAIL),
+                calls: count(run.calls),
+            },
+        })
+    }
+
+    /// Slower by what matters, however sure that is.
+    pub(super) fn matters(&self) -> bool {
+        self.difference.point >= self.min_effect_ms && !self.baseline_is_bound
+    }
+
+    /// Slower by what matters, and by chance in at most this share of cases.
+    pub(super) fn is_slower(&self, tail: f64) -> bool {
+        let whole = self.knows_drift() || self.difference.low >= self.min_effect_ms;
+        self.p_slower <= tail && self.matters() && whole
+    }
+
+    /// The same the other way.
+    pub(super) fn is_faster(&self, tail: f64) -> bool {
+        let least = -self.min_effect_ms;
+        let whole = self.knows_drift() || self.difference.high <= least;
+        self.p_faster <= tail && self.difference.point <= least && whole && !self.run_is_bound
+    }
+
+    /// It is known how much runs differ.
+    pub(super) const fn knows_drift(&self) -> bool {
+        matches!(self.basis, Basis::Runs(_))
+    }
+
+    pub(super) fn is_bound(&self) -> bool {
+        self.baseline_is_bound || self.run_is_bound
+    }
+
+    /// Whether the interval excludes a slowdown that matters.
+    pub(super) fn excluded(&self) -> bool {
+        !self.is_bound() && self.difference.high < self.min_effect_ms
+    }
+
+    /// In both directions.
+    pub(super) fn p(&self) -> f64 {
+        (2.0 * self.p_slower.min(self.p_faster)).min(1.0)
+    }
+
+    /// The level of the interval in percent: `96`, `99.2`.
+    pub(super) fn confidence(&self) -> f64 {
+        (1.0 - 2.0 * self.tail) * 100.0
     }
 }
 
-/// How often calls alone make a figure lie this far off. Runs cannot vary less than the calls they
-/// consist of, even when a few of them happen to be alike.
+/// One night that went wrong makes no bound of a baseline.
+fn most_are_bound(past: &[Figure]) -> bool {
+    2 * past.iter().filter(|figure| figure.bound).count() > past.len()
+}
+
+/// How often calls alone make a figure lie this far off.
 fn beyond(shift: f64, error: f64) -> f64 {
     if error > 0.0 {
         Normal::new(0.0, error).map_or(1.0, |normal| normal.sf(shift))
@@ -252,6 +251,19 @@ fn beyond(shift: f64, error: f64) -> f64 {
     } else {
         1.0
     }
+}
+
+/// Where a normal value lies above in this share of cases.
+pub(super) fn normal(tail: f64) -> f64 {
+    Normal::new(0.0, 1.0).map_or(0.0, |normal| normal.inverse_cdf(1.0 - tail))
+}
+
+fn student(freedom: f64, tail: f64) -> f64 {
+    StudentsT::new(0.0, 1.0, freedom).map_or(f64::INFINITY, |t| t.inverse_cdf(1.0 - tail))
+}
+
+fn student_tail(freedom: f64, at: f64) -> f64 {
+    StudentsT::new(0.0, 1.0, freedom).map_or(1.0, |t| t.sf(at))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 calls")]

@@ -1,74 +1,149 @@
-//! Whether more calls go wrong than did in the accepted runs: calls that fail, and calls in which the
-//! agent cuts in (its replies then enter no latency, so an agent that cuts in more must not look faster).
+//! Whether more calls go wrong than did in the accepted runs: calls that fail, calls in which the agent cuts in (its
+//! replies then enter no latency, so an agent that cuts in more must not look faster), and calls in which something
+//! happens in a turn.
 
-use std::collections::BTreeMap;
-
-use super::super::thresholds::rate_of;
-use super::super::{Baseline, FailureChange};
-use super::{MIN_CALLS, RUNS_FOR_DRIFT};
-use crate::record::CallId;
-use crate::scenario::Metric;
-use crate::stats::{Prediction, Rate, more_misses, power, rate_difference, tarone_level};
+use super::super::figures::{EVENTS, MIN_CALLS, calls_ok, without};
+use super::super::{Asked, Baseline, Deciding, EventChange, FailureChange, Question};
+use super::asked::{AT_ONCE, Stands};
+use super::{REPORTED, RUNS_FOR_DRIFT};
+use crate::scenario::{BaselineRule, Gated, Metric};
+use crate::stats::{Prediction, Rate, holm, more_misses, rate_difference};
 use crate::text::chance;
 use crate::turn::Measures;
 
 /// A smaller drop of the share of calls that are right does not matter, however sure it is.
 const MIN_DROP: f64 = 0.01;
+/// More calls that go wrong by chance in at most this share of cases make no run better: one in thirty where there was
+/// none in thirty is enough.
+const SUSPICIOUS: f64 = 0.5;
 
-/// The two counts, and the level at which they and the latency are decided.
+/// The two counts that decide, and those that are reported.
+#[derive(Debug, Clone)]
 pub(super) struct Counts {
-    pub(super) failures: Option<FailureChange>,
-    pub(super) cut_ins: Option<FailureChange>,
-    pub(super) level: f64,
-}
-
-/// Asks both.
-pub(super) fn ask(baseline: &Baseline, run: &Measures) -> Counts {
-    let counts = [calls_ok, calls_without_cut_in].map(|right| Count::of(baseline, run, right));
-    let attainable = counts.iter().flatten().map(|count| count.attainable);
-    // The latency can always prove something; a count may be too small to.
-    let questions: Vec<f64> = std::iter::once(0.0).chain(attainable).collect();
-    let level = tarone_level(&questions, power::FALSE_ALARMS);
-    let [failures, cut_ins] = counts.map(|count| Some(count?.decided(level)));
-    Counts { failures, cut_ins, level }
-}
-
-/// Calls that are right, of those that say something about it.
-type Right = fn(&Measures) -> Rate;
-
-/// Without those of which it could not be found out: that says nothing about the agent.
-fn calls_ok(run: &Measures) -> Rate {
-    let known = run.values(Metric::CallsOk).iter().filter(|value| !value.censored);
-    rate_of(&known.copied().collect::<Vec<_>>())
-}
-
-/// Turns of a call are correlated, so calls are counted.
-fn calls_without_cut_in(run: &Measures) -> Rate {
-    let mut by_call: BTreeMap<CallId, bool> = BTreeMap::new();
-    for value in run.values(Metric::EotMispredictionCount) {
-        *by_call.entry(value.call).or_default() |= value.value > 0.5;
-    }
-    let hits = by_call.values().filter(|cut_in| !**cut_in).count();
-    Rate { hits: hits as u64, n: by_call.len() as u64 }
+    counts: [Option<Count>; 2],
+    /// Whether they decide.
+    gated: bool,
+    events: Vec<(Metric, Count)>,
 }
 
 /// One count, with the least p it could come to.
+#[derive(Debug, Clone, Copy)]
 struct Count {
     change: FailureChange,
     attainable: f64,
 }
 
+/// The counts as they were decided.
+pub(super) struct Decided {
+    pub(super) failures: Option<FailureChange>,
+    pub(super) cut_ins: Option<FailureChange>,
+    /// With what each says of the run, calls that fail first.
+    pub(super) standings: [(Asked, Stands); 2],
+}
+
+impl Counts {
+    /// Asks all.
+    pub(super) fn ask(rule: &BaselineRule, baseline: &Baseline, run: &Measures) -> Self {
+        let cut_in = |measures: &Measures| without(measures, Metric::EotMispredictionCount);
+        let events = EVENTS.into_iter().filter_map(|event| {
+            Some((event, Count::of(baseline, run, |measures| without(measures, event))?))
+        });
+        Self {
+            counts: [Count::of(baseline, run, calls_ok), Count::of(baseline, run, cut_in)],
+            gated: rule.gate.has(Gated::CallsOk),
+            events: events.collect(),
+        }
+    }
+
+    /// The least p of those that decide.
+    pub(super) fn attainable(&self) -> [Option<f64>; 2] {
+        self.counts.map(|count| count.filter(|_| self.gated).map(|count| count.attainable))
+    }
+
+    pub(super) fn decided(&self, levels: [f64; 2], deciding: Deciding<'_>) -> Decided {
+        let [ok, cut_ins] = self.counts;
+        let asked =
+            [Question::CallsOk, Question::CutIns].map(|question| Asked { question, step: None });
+        let [first, second] = asked;
+        let [ok_level, cut_level] = levels;
+        let (failures, of_failures) = decide(ok, ok_level, &first, deciding);
+        let (cut_ins, of_cut_ins) = decide(cut_ins, cut_level, &second, deciding);
+        Decided { failures, cut_ins, standings: [(first, of_failures), (second, of_cut_ins)] }
+    }
+
+    /// What happened in turns, by call, with Holm's correction.
+    pub(super) fn events(&self) -> Vec<EventChange> {
+        let p: Vec<f64> = self.events.iter().map(|(_, count)| count.change.p).collect();
+        let adjusted = self.events.iter().zip(holm(&p));
+        let change = |((event, count), p): (&(Metric, Count), f64)| EventChange {
+            event: *event,
+            calls: FailureChange { p, more: p <= REPORTED && drops(&count.change), ..count.change },
+        };
+        adjusted.map(change).collect()
+    }
+
+    /// What goes wrong more often, with so much evidence that nothing about the run is better.
+    pub(super) fn suspicious(&self) -> Option<&'static str> {
+        let [ok, cut_ins] = self.counts;
+        let named = [(ok, "calls fail"), (cut_ins, "calls have a cut-in")];
+        let events = self.events.iter().map(|(event, count)| {
+            let what = match event {
+                Metric::UnansweredTurns => "calls have unanswered turns",
+                Metric::AwkwardSilenceCount => "calls have awkward silences",
+                Metric::FalseInterruptionCount => "calls have false interruptions",
+                _ => "calls have a cut-in",
+            };
+            (Some(*count), what)
+        });
+        let more =
+            |count: &Count| count.change.p <= SUSPICIOUS && count.change.difference.point < 0.0;
+        let mut all = named.into_iter().chain(events);
+        all.find_map(|(count, what)| count.filter(more).map(|_| what))
+    }
+}
+
+fn drops(change: &FailureChange) -> bool {
+    change.difference.point <= -MIN_DROP
+}
+
+fn decide(
+    count: Option<Count>,
+    level: f64,
+    asked: &Asked,
+    deciding: Deciding<'_>,
+) -> (Option<FailureChange>, Stands) {
+    let Some(count) = count else { return (None, Stands::NoWorse) };
+    let is_more = |level: f64| count.change.p <= level && drops(&count.change);
+    let standing = match deciding {
+        _ if !is_more(level) => Stands::NoWorse,
+        Deciding::Once => Stands::Worse,
+        Deciding::Confirmed { before } => {
+            let again = before.iter().any(|suspicion| suspicion.asked == *asked);
+            if again || is_more(level * AT_ONCE) { Stands::Worse } else { Stands::Suspected }
+        }
+    };
+    let more = standing == Stands::Worse;
+    (Some(FailureChange { more, ..count.change }), standing)
+}
+
 impl Count {
     /// `None` when a side says nothing about it.
-    fn of(baseline: &Baseline, run: &Measures, right: Right) -> Option<Self> {
-        let (old, new) = (right(baseline.measures()), right(run));
+    fn of(baseline: &Baseline, run: &Measures, right: impl Fn(&Measures) -> Rate) -> Option<Self> {
+        let rates: Vec<Rate> = baseline.runs().map(&right).collect();
+        let old = rates.iter().fold(Rate { hits: 0, n: 0 }, |all, rate| Rate {
+            hits: all.hits + rate.hits,
+            n: all.n + rate.n,
+        });
+        let new = right(run);
         let difference = rate_difference(old, new)?;
-        let runs: Vec<Rate> =
-            baseline.runs().map(right).filter(|rate| rate.n >= MIN_CALLS as u64).collect();
+        let usual: Vec<f64> = rates
+            .iter()
+            .filter(|rate| rate.n >= MIN_CALLS as u64)
+            .map(|rate| rate.stabilized_misses())
+            .collect();
         let exact = more_misses(old, new);
         // By the calls alone, and by how much runs differ: the weaker evidence of the two counts.
-        let between = if runs.len() >= RUNS_FOR_DRIFT {
-            let usual: Vec<f64> = runs.iter().map(|rate| rate.stabilized_misses()).collect();
+        let between = if usual.len() >= RUNS_FOR_DRIFT {
             Prediction::of(&usual, 0.0).map_or(0.0, |usual| usual.p_above(new.stabilized_misses()))
         } else {
             0.0
@@ -77,11 +152,6 @@ impl Count {
         let runs = baseline.runs().len();
         let change = FailureChange { baseline: old, run: new, runs, difference, p, more: false };
         Some(Self { change, attainable: exact.attainable })
-    }
-
-    fn decided(self, level: f64) -> FailureChange {
-        let more = self.change.p <= level && self.change.difference.point <= -MIN_DROP;
-        FailureChange { more, ..self.change }
     }
 }
 

@@ -1,212 +1,514 @@
 //! A comparison in words.
 
-use super::super::{Basis, Change, Comparison, Difference, Direction, Learning};
-use super::change::{Measured, Question};
-use super::{MIN_CALLS, Primary, RUNS_FOR_DRIFT, Standing, has_parts, settle};
+use super::super::figures::{MIN_CALLS, Wait};
+use super::super::thresholds::sample;
+use super::super::{
+    Baseline, Basis, Change, Comparison, Difference, Direction, Question, Suspicion, values_needed,
+};
+use super::asked::{Answered, Stands};
+use super::change::ASSUMED_DRIFT;
+use super::{
+    Decision, FailureChange, Learning, RUNS_FOR_DRIFT, Standing, failures, has_parts, settle,
+};
+use crate::scenario::{BaselineRule, Metric};
 use crate::stats::Statistic;
 use crate::text::{chance, number, number_of, quantile, range, signed};
-use crate::turn::Part;
+use crate::turn::{Measures, Part};
 
-/// Metrics that are named in one sentence.
+/// Figures that are named in one sentence.
 const NAMED: usize = 4;
+/// A turn that is slower by so many times the share of the typical one stands out.
+const STANDS_OUT: f64 = 1.5;
 
-impl Primary {
-    pub(super) fn reasons(&self, comparison: &Comparison) -> Vec<String> {
-        let Some(measured) = &self.measured else {
-            let name = self.question.metric.name();
-            let why = match self.values {
-                (0, _) => "the baseline has no values",
-                (_, 0) => "the run has no values",
-                _ => "no step has values in both the baseline and the run",
-            };
-            return vec![format!("{name} cannot be compared: {why}")];
-        };
-        let change = &measured.change;
-        if !self.decidable {
-            return vec![format!("{}: {}", figures(change), self.too_few())];
-        }
-        let what = sentence(change);
-        let effect = number(change.min_effect_ms);
-        match self.standing {
-            Standing::Worse | Standing::Better => {
-                let (word, p) = if self.standing == Standing::Worse {
-                    ("worse", measured.p_slower)
-                } else {
-                    ("better", measured.p_faster)
-                };
-                let chief = chief_part(comparison);
-                let mut reasons = vec![format!("{word} than {}: {what}{chief}", baseline(change))];
-                if has_parts(self.question.metric) {
-                    reasons.push(by_part(comparison));
-                }
-                if let Basis::Runs(of) = &change.basis {
-                    let slow = if self.standing == Standing::Worse { "slow" } else { "fast" };
-                    reasons.push(format!(
-                        "95 % prediction interval for a new run of the baseline's agent: {} to {} ms; \
-                         a run this {slow} occurs by chance in {}",
-                        number(of.expected.low),
-                        number(of.expected.high),
-                        chance(p)
-                    ));
-                }
-                reasons
-            }
-            Standing::NoWorse if self.excluded => vec![format!(
-                "no worse than {}: {what}; a slowdown of {effect} ms or more is ruled out",
-                baseline(change)
-            )],
-            Standing::NoWorse => {
-                let within = match &change.basis {
-                    Basis::Runs(of) => format!(
-                        "; 95 % prediction interval for a new run: {} to {} ms",
-                        number(of.expected.low),
-                        number(of.expected.high)
-                    ),
-                    Basis::Calls => String::new(),
-                };
-                vec![format!("no slower than {}: {what}{within}", baseline(change))]
-            }
-            Standing::Learning(Learning { runs, of }) => {
-                let remedy = settle::remedy(change, &measured.errors, self.calls);
-                vec![format!(
-                    "learning, {runs} of {of} runs: {what}: a slowdown of {effect} ms or more is \
-                     neither shown nor ruled out yet; {remedy}"
-                )]
-            }
-            Standing::Unclear | Standing::NotComparable => {
-                vec![format!("{what}: {}", self.doubt(measured))]
-            }
+/// How much there is of the chief latency, in the baseline and in the run.
+pub(super) struct Sizes {
+    metric: Metric,
+    percent: f64,
+    calls: (usize, usize),
+    values: (usize, usize),
+}
+
+impl Sizes {
+    pub(super) fn of(rule: &BaselineRule, baseline: &Baseline, run: &Measures) -> Self {
+        let of = |measures: &Measures| sample(measures.values(rule.primary));
+        let (old, new) = (of(baseline.measures()), of(run));
+        let (calls, values) = (
+            |s: &Option<crate::stats::Sample>| s.as_ref().map_or(0, crate::stats::Sample::clusters),
+            |s: &Option<crate::stats::Sample>| s.as_ref().map_or(0, crate::stats::Sample::len),
+        );
+        Self {
+            metric: rule.primary,
+            percent: rule.quantile,
+            calls: (calls(&old), calls(&new)),
+            values: (values(&old), values(&new)),
         }
     }
 
     /// What is missing for a comparison.
-    fn too_few(&self) -> String {
-        let need = self.question.values_needed();
-        let q = statistic(self.question.statistic);
-        if self.calls.0.min(self.calls.1) < MIN_CALLS {
-            return format!(
-                "too few calls to compare ({} in the baseline, {} in the run); at least {MIN_CALLS} are needed",
-                self.calls.0, self.calls.1
-            );
+    fn missing(&self) -> String {
+        let name = self.metric.name();
+        let need = values_needed(self.percent);
+        let (old, new) = self.values;
+        if old == 0 || new == 0 {
+            let side = if old == 0 { "baseline" } else { "run" };
+            return format!("{name} cannot be compared: the {side} has no values");
         }
+        let (what, (old, new), need) = if self.calls.0.min(self.calls.1) < MIN_CALLS {
+            ("calls", self.calls, MIN_CALLS)
+        } else if old.min(new) < need {
+            ("turns", self.values, need)
+        } else {
+            let why = "too few calls of the same turns on both sides";
+            return format!("{name} cannot be compared: {why}");
+        };
         format!(
-            "too few turns to compare {q} ({} in the baseline, {} in the run); at least {need} are needed",
-            self.values.0, self.values.1
+            "{name}: too few {what} to compare ({old} in the baseline, {new} in the run); at least {need} are needed"
         )
+    }
+}
+
+/// Everything that the sentences are about.
+pub(super) struct Words<'a> {
+    pub(super) decision: &'a Decision<'a>,
+    pub(super) standing: Standing,
+    pub(super) comparison: &'a Comparison,
+    pub(super) sizes: Sizes,
+    pub(super) suspected: &'a [Suspicion],
+    pub(super) waits: &'a [Wait],
+}
+
+impl Words<'_> {
+    pub(super) fn reasons(&self) -> Vec<String> {
+        let decided = self.decision.decided;
+        let [failing, cut_in] = &decided.standings;
+        let is = |stands| move |(_, s): &(super::Asked, Stands)| *s == stands;
+        let mut reasons = Vec::new();
+        let prefix = |stands: Stands| if stands == Stands::Suspected { "suspected: " } else { "" };
+        let counts: [(_, _, fn(&FailureChange) -> String); 2] = [
+            (failing, decided.failures, failures::sentence),
+            (cut_in, decided.cut_ins, failures::cut_in_sentence),
+        ];
+        for (standing, change, sentence) in counts {
+            let told = is(Stands::Worse)(standing) || is(Stands::Suspected)(standing);
+            if let Some(change) = change.filter(|_| told) {
+                let since = self.since(standing.0.question);
+                reasons.push(format!("{}{}{since}", prefix(standing.1), sentence(&change)));
+            }
+        }
+        let latency = self.latency();
+        if self.slower_ones().is_empty() || reasons.is_empty() {
+            reasons.extend(latency);
+        } else {
+            // What the latency does matters as much when it is worse, too.
+            reasons.splice(0..0, latency);
+        }
+        reasons
+    }
+
+    /// What the latencies say.
+    fn latency(&self) -> Vec<String> {
+        let worse = self.slower_ones();
+        if let Some(first) = worse.first() {
+            return self.worse(first, &worse);
+        }
+        let Some(chief) = self.decision.answers.first() else {
+            return vec![self.sizes.missing()];
+        };
+        let what = self.sentence(chief);
+        let found = &chief.found;
+        let effect = number(found.min_effect_ms);
+        let but = self.but();
+        let against = baseline(&found.basis);
+        match self.standing {
+            Standing::Better => {
+                let better: Vec<&Answered> =
+                    self.decision.deciding().filter(|a| a.standing == Stands::Better).collect();
+                let first = better.first().copied().unwrap_or(chief);
+                let part = if is_typical(first) { self.chief_part() } else { String::new() };
+                let what = self.sentence(first);
+                vec![format!("better than {against}: {what}{part}{but}")]
+                    .into_iter()
+                    .chain(is_typical(first).then(|| self.by_part()).flatten())
+                    .collect()
+            }
+            Standing::Learning(Learning { runs, of }) => {
+                let remedy = settle::remedy(found, self.sizes.calls);
+                vec![format!(
+                    "learning, {runs} of {of} runs: {what}: a slowdown of {effect} ms or more is neither shown \
+                     nor ruled out yet{but}; {remedy}"
+                )]
+            }
+            _ if !chief.decides() => vec![format!("no latency decides: {what}{but}")],
+            _ if chief.standing == Stands::Unclear || self.standing == Standing::Unclear => {
+                vec![format!("{what}: {}{but}", self.doubt(chief))]
+            }
+            _ if found.excluded() => vec![format!(
+                "no worse than {against}: {what}; a slowdown of {effect} ms or more is ruled out{but}"
+            )],
+            _ => vec![format!(
+                "no slower than {against}, beyond how they differ: {what}; about {} would be found{but}",
+                share(found.detectable_ms, found.baseline)
+            )],
+        }
+    }
+
+    /// The answers that are worse or suspected: the typical turn, then single turns, then the slow ones.
+    fn slower_ones(&self) -> Vec<&Answered> {
+        let mut worse: Vec<&Answered> = (self.decision.deciding())
+            .filter(|a| matches!(a.standing, Stands::Worse | Stands::Suspected))
+            .collect();
+        let rank = |a: &&Answered| match a.asked.question {
+            Question::WorstStep => 1,
+            Question::SlowTurns => 2,
+            Question::CallsOk | Question::CutIns | Question::Primary | Question::TypicalTurn => 0,
+        };
+        worse.sort_by(|a, b| {
+            (a.standing == Stands::Suspected)
+                .cmp(&(b.standing == Stands::Suspected))
+                .then(rank(a).cmp(&rank(b)))
+                .then(b.found.difference.point.total_cmp(&a.found.difference.point))
+        });
+        worse
+    }
+
+    fn worse(&self, first: &Answered, all: &[&Answered]) -> Vec<String> {
+        let found = &first.found;
+        let word = if first.standing == Stands::Worse { "worse" } else { "suspected: slower" };
+        // Where the typical turn is slower, only what stands out from it is named beside it.
+        let by = |a: &Answered| a.found.difference.point / a.found.baseline;
+        let stands_out = |a: &&&Answered| !is_typical(first) || by(a) > STANDS_OUT * by(first);
+        let others = all.iter().skip(1).filter(stands_out).take(NAMED);
+        let others: Vec<String> = others.map(|a| self.short(a)).collect();
+        let others =
+            if others.is_empty() { String::new() } else { format!("; also {}", others.join(", ")) };
+        let typical = self.decision.answers.iter().find(|a| is_typical(a));
+        let as_before = typical.filter(|typical| {
+            let moved = typical.found.difference.point.abs();
+            !all.iter().any(|a| a.asked == typical.asked) && moved < typical.found.min_effect_ms
+        });
+        let as_before = as_before.map_or("", |_| "; typical turn as before");
+        let part = match first.asked.question {
+            Question::TypicalTurn | Question::Primary => self.chief_part(),
+            Question::WorstStep => self.part_of_step(first),
+            Question::SlowTurns | Question::CallsOk | Question::CutIns => String::new(),
+        };
+        let since = self.since(first.asked.question);
+        let mut reasons = vec![format!(
+            "{word} than {}: {}{part}{others}{as_before}{since}",
+            baseline(&found.basis),
+            self.sentence(first)
+        )];
+        if !matches!(first.asked.question, Question::SlowTurns) {
+            reasons.extend(self.by_part());
+        }
+        let chance = chance(found.p_slower);
+        match &found.basis {
+            Basis::Runs(of) => reasons.push(format!(
+                "95 % prediction interval for a new run of the baseline's agent: {} to {} ms; a run this slow \
+                 occurs by chance in {chance}",
+                number(of.expected.low),
+                number(of.expected.high),
+            )),
+            Basis::Calls => reasons.push(format!(
+                "a run this slow occurs by chance in {chance}, if runs of an unchanged agent differ by {:.0} %",
+                ASSUMED_DRIFT * 100.0
+            )),
+        }
+        if first.standing == Stands::Suspected {
+            reasons.push("the next run confirms it or does not".to_owned());
+        }
+        reasons
+    }
+
+    /// Since when something is suspected, where it is not since this run.
+    fn since(&self, question: Question) -> String {
+        let of = self.suspected.iter().find(|s| s.asked.question == question);
+        match of.and_then(|s| s.since.as_ref()) {
+            Some(since) => format!("; so since {} ({})", since.run, since.started_at),
+            None => String::new(),
+        }
+    }
+
+    /// What is slower by what matters and did not decide: no pass stands without it.
+    fn but(&self) -> String {
+        let answers = (self.decision.answers.iter())
+            .filter(|a| a.found.matters() && a.found.p_slower <= super::asked::LEANING)
+            .filter(|a| !matches!(a.standing, Stands::Worse | Stands::Suspected))
+            .map(|a| self.short(a));
+        let changes = self.comparison.changes.iter().filter(|change| {
+            change.metric == self.comparison.primary
+                && change.direction == Direction::Slower
+                && change.difference.point >= change.min_effect_ms
+        });
+        let changes = changes.map(|change| {
+            let by = share(change.difference.point, change.baseline);
+            let ms = signed(change.difference.point);
+            format!("{} {} {ms} ms ({by})", change.metric.name(), statistic(change.statistic))
+        });
+        let named: Vec<String> = answers.chain(changes).take(NAMED).collect();
+        let refused = self.decision.counts.suspicious().filter(|_| {
+            self.standing == Standing::Unclear
+                && self.decision.deciding().any(|a| a.standing == Stands::Better)
+        });
+        let refused = refused.map_or(String::new(), |what| {
+            format!("; faster, and no improvement, because more {what}")
+        });
+        match named.as_slice() {
+            [] => refused,
+            [one] => format!("; but {one}, which does not decide{refused}"),
+            several => format!("; but {}, which do not decide{refused}", several.join(", ")),
+        }
     }
 
     /// Why the comparison is unclear, and what would settle it.
-    fn doubt(&self, measured: &Measured) -> String {
-        let q = statistic(self.question.statistic);
-        let change = &measured.change;
-        if change.baseline_is_bound || change.run_is_bound {
-            return format!("too many turns were unanswered: {q} is only a lower bound");
+    fn doubt(&self, chief: &Answered) -> String {
+        let found = &chief.found;
+        if found.is_bound() {
+            return format!(
+                "too many turns were unanswered: {} is only a lower bound",
+                self.name(chief)
+            );
         }
-        let effect = number(change.min_effect_ms);
-        let remedy = settle::remedy(change, &measured.errors, self.calls);
-        match &change.basis {
-            Basis::Calls => {
-                format!("cannot confirm or rule out a slowdown of {effect} ms or more; {remedy}")
+        let leaning = self.decision.deciding().find(|a| a.leans(self.decision.alpha));
+        let (of, is_chief) = match leaning {
+            Some(answer) if answer.asked != chief.asked => (answer, false),
+            _ => (chief, true),
+        };
+        let remedy = settle::remedy(&of.found, self.sizes.calls);
+        let name = if is_chief { String::new() } else { format!("{}: ", self.name(of)) };
+        let effect = number(of.found.min_effect_ms);
+        match &of.found.basis {
+            _ if self.decision.counts.suspicious().is_some()
+                && chief.standing == Stands::Better =>
+            {
+                "it is not known whether it got better".to_owned()
             }
-            Basis::Runs(_) if change.difference.point >= change.min_effect_ms => format!(
-                "slower by more than the minimum effect, but a run of the baseline's agent is this slow \
-                 by chance in {}; {remedy}",
-                chance(measured.p_slower)
+            Basis::Calls => format!(
+                "{name}cannot confirm or rule out a slowdown of {effect} ms or more; {remedy}"
             ),
-            Basis::Runs(_) if measured.p_slower <= self.level => format!(
-                "slower than chance explains, and a slowdown of {effect} ms or more is not ruled out; \
+            Basis::Runs(_) if of.found.matters() => format!(
+                "{name}slower by more than the minimum effect, but a run of the baseline's agent is this slow by \
+                 chance in {}; {remedy}",
+                chance(of.found.p_slower)
+            ),
+            Basis::Runs(_) if of.found.p_slower <= of.level => format!(
+                "{name}slower than chance explains, and a slowdown of {effect} ms or more is not ruled out; \
                  {remedy}"
             ),
-            Basis::Runs(_) => {
-                format!("the accepted runs vary too much for a verdict; {remedy}")
+            Basis::Runs(_) => format!("the accepted runs vary too much for a verdict; {remedy}"),
+        }
+    }
+
+    /// `typical turn`, ``turn `price` ``, `slow turns`, `heard_e2e_latency p95`.
+    fn name(&self, answer: &Answered) -> String {
+        match (answer.asked.question, &answer.asked.step) {
+            (_, Some(step)) => format!("turn `{step}`"),
+            (Question::SlowTurns, None) => "slow turns".to_owned(),
+            (Question::Primary, None) => {
+                format!("{} {}", self.sizes.metric.name(), quantile(self.sizes.percent))
             }
+            _ => "typical turn".to_owned(),
+        }
+    }
+
+    /// `typical turn 1,123 → 1,534 ms (+411 ms, +37 %; 96 % interval +390 to +431)`.
+    fn sentence(&self, answer: &Answered) -> String {
+        let found = &answer.found;
+        let side = |value: f64, is_bound: bool| {
+            let sign = if is_bound { "\u{2265}\u{a0}" } else { "" };
+            format!("{sign}{}", number(value))
+        };
+        format!(
+            "{} {} → {} ms ({} ms, {}; {} % interval {})",
+            self.name(answer),
+            side(found.baseline, found.baseline_is_bound),
+            side(found.run, found.run_is_bound),
+            signed(found.difference.point),
+            share(found.difference.point, found.baseline),
+            level(found.confidence()),
+            range(&found.difference)
+        )
+    }
+
+    /// `slow turns +1,400 ms (+40 %)`.
+    fn short(&self, answer: &Answered) -> String {
+        let found = &answer.found;
+        format!(
+            "{} {} ms ({})",
+            self.name(answer),
+            signed(found.difference.point),
+            share(found.difference.point, found.baseline)
+        )
+    }
+
+    /// `, mainly llm_node_ttft (+402 ms)`.
+    fn chief_part(&self) -> String {
+        let Some(attribution) = &self.comparison.attribution else { return String::new() };
+        match attribution.chief() {
+            Some(chief) => {
+                format!(", mainly {} ({} ms)", chief.part.name(), signed(chief.change_ms))
+            }
+            None => ", with no stage contributing half of it".to_owned(),
+        }
+    }
+
+    /// The largest contribution to the change of a step.
+    fn part_of_step(&self, answer: &Answered) -> String {
+        let step = self.waits.iter().find(|wait| Some(&wait.id) == answer.asked.step.as_ref());
+        let attribution = self.comparison.attribution.as_ref();
+        let of = step.zip(attribution).and_then(|(wait, attribution)| {
+            let change = attribution.steps.iter().find(|change| change.step == wait.step)?;
+            change.own.first().filter(|part| part.change_ms > 0.0)
+        });
+        of.map_or(String::new(), |part| {
+            format!(", mainly {} ({} ms)", part.part.name(), signed(part.change_ms))
+        })
+    }
+
+    /// `by stage, in ms: +268 llm_node_ttft, +31 end_of_turn_delay, +11 unattributed = +310`.
+    fn by_part(&self) -> Option<String> {
+        let Some(attribution) = &self.comparison.attribution else {
+            return has_parts(self.sizes.metric).then(|| {
+                "the stage is unknown: the agent reports no stages for these turns".to_owned()
+            });
+        };
+        let whole = attribution.whole_ms();
+        let total: i64 = whole.iter().map(|(_, ms)| ms).sum();
+        let listed = whole.iter().filter(|(_, ms)| *ms != 0);
+        let parts: Vec<String> = listed
+            .map(|(part, ms)| format!("{} {}", signed_ms(*ms), part.map_or(REST, Part::name)))
+            .collect();
+        Some(format!("by stage, in ms: {} = {}", parts.join(", "), signed_ms(total)))
+    }
+
+    /// Notes on the comparison, whatever its result.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.decision.answers.iter().any(|answer| answer.restricted) {
+            notes.push(format!(
+                "{} is compared step by step: run and baseline have different shares of the steps",
+                self.sizes.metric.name()
+            ));
+        }
+        notes.extend(self.detectable());
+        if let Some(Basis::Runs(of)) = self.decision.answers.first().map(|a| &a.found.basis) {
+            notes.push(format!(
+                "run-to-run standard deviation of the accepted runs: {} ms, of which {} ms come from their calls",
+                number(of.between_runs_ms),
+                number(of.sampling_ms)
+            ));
+        }
+        notes.extend(self.others());
+        if let Some(spread) = self.comparison.spread.as_ref().filter(|s| s.direction.differs()) {
+            notes.push(format!(
+                "spread changed: {} p90 minus p50 {} → {} ms",
+                spread.metric.name(),
+                number(spread.baseline),
+                number(spread.run)
+            ));
+        }
+        for event in self.comparison.events.iter().filter(|event| event.calls.more) {
+            let FailureChange { baseline: was, run, .. } = event.calls;
+            notes.push(format!(
+                "more calls with {}: {} of {} → {} of {}",
+                event.event.name(),
+                number_of(usize::try_from(was.misses()).unwrap_or(usize::MAX)),
+                number_of(usize::try_from(was.n).unwrap_or(usize::MAX)),
+                number_of(usize::try_from(run.misses()).unwrap_or(usize::MAX)),
+                number_of(usize::try_from(run.n).unwrap_or(usize::MAX)),
+            ));
+        }
+        notes
+    }
+
+    /// `detects in about 90 % of cases slowdowns of: typical turn 190 ms (+17 %), slow turns 900 ms (+35 %)`.
+    fn detectable(&self) -> Option<String> {
+        let known = self.decision.deciding().filter(|answer| !answer.found.is_bound());
+        let (steps, others): (Vec<&Answered>, Vec<&Answered>) =
+            known.partition(|answer| answer.asked.step.is_some());
+        let of = |a: &Answered| a.found.detectable_ms / a.found.baseline;
+        let widest = steps.into_iter().max_by(|a, b| of(a).total_cmp(&of(b)));
+        let each = others.into_iter().map(|a| (self.name(a), a));
+        let each = each.chain(widest.map(|a| ("a single turn".to_owned(), a)));
+        let each: Vec<String> = each
+            .map(|(name, a)| {
+                let (ms, of) = (a.found.detectable_ms, a.found.baseline);
+                format!("{name} {} ms ({})", number(ms), share(ms, of))
+            })
+            .collect();
+        (!each.is_empty()).then(|| {
+            format!(
+                "this comparison finds slowdowns from about these on, in 90 % of cases: {}",
+                each.join(", ")
+            )
+        })
+    }
+
+    /// The other metrics that changed beyond chance and by an amount that matters. They never fail a run.
+    fn others(&self) -> Vec<String> {
+        let chance = match self.decision.answers.first().map(|a| &a.found.basis) {
+            Some(Basis::Runs(_)) => "significantly".to_owned(),
+            _ => format!("(if runs differ by {:.0} %) significantly", ASSUMED_DRIFT * 100.0),
+        };
+        let mut notes = Vec::new();
+        for (direction, word) in [(Direction::Slower, "slower"), (Direction::Faster, "faster")] {
+            let changed: Vec<String> = (self.comparison.changes.iter())
+                .filter(|c| c.direction == direction)
+                .filter(|c| c.difference.point.abs() >= c.min_effect_ms)
+                .filter(|c| !self.is_said(c))
+                .map(|c| {
+                    let name = c.metric.name();
+                    format!("{name} {} ({} ms)", statistic(c.statistic), signed(c.difference.point))
+                })
+                .collect();
+            let more = match changed.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            if !changed.is_empty() {
+                let named = changed.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+                notes.push(format!("also {chance} {word}: {named}{more}"));
+            }
+        }
+        notes
+    }
+
+    /// What the verdict says of the chief latency is not said again.
+    fn is_said(&self, change: &Change) -> bool {
+        let is_chief = change.metric == self.comparison.primary;
+        match change.direction {
+            Direction::Slower => is_chief,
+            Direction::Faster => is_chief && self.standing == Standing::Better,
+            Direction::Alike | Direction::Unclear => false,
         }
     }
 }
 
+fn is_typical(answer: &Answered) -> bool {
+    match answer.asked.question {
+        Question::TypicalTurn | Question::Primary => true,
+        Question::CallsOk | Question::CutIns | Question::SlowTurns | Question::WorstStep => false,
+    }
+}
+
 /// `the baseline`, `the 7 accepted runs`.
-fn baseline(change: &Change) -> String {
-    match &change.basis {
+fn baseline(basis: &Basis) -> String {
+    match basis {
         Basis::Calls => "the baseline".to_owned(),
         Basis::Runs(of) => format!("the {} accepted runs", number_of(of.runs)),
     }
 }
 
-/// Notes on the comparison, whatever its result.
-pub(super) fn notes(primary: &Primary, comparison: &Comparison) -> Vec<String> {
-    let mut notes = Vec::new();
-    let name = primary.question.metric.name();
-    if let Some(measured) = &primary.measured {
-        if measured.restricted {
-            notes.push(format!(
-                "{name} is compared step by step: run and baseline have different shares of the steps"
-            ));
-        }
-        if primary.decidable {
-            notes.push(settle::detectable(&measured.change));
-        }
-        if let Basis::Runs(of) = &measured.change.basis {
-            notes.push(format!(
-                "run-to-run standard deviation of the accepted runs: {} ms, of which {} ms come from \
-                 their calls",
-                number(of.between_runs_ms),
-                number(of.sampling_ms)
-            ));
-        }
-    }
-    notes.extend(others(primary, comparison));
-    if let Some(spread) = comparison.spread.as_ref().filter(|s| s.direction.differs()) {
-        notes.push(format!(
-            "spread changed: {name} p90 minus p50 {} → {} ms",
-            number(spread.baseline),
-            number(spread.run)
-        ));
-    }
-    notes
-}
-
-/// The other metrics that changed beyond chance and by an amount that matters. They never fail a run.
-fn others(primary: &Primary, comparison: &Comparison) -> Vec<String> {
-    let mut notes = Vec::new();
-    for (direction, word) in [(Direction::Slower, "slower"), (Direction::Faster, "faster")] {
-        // What the verdict says already is not said again.
-        let said = [(Standing::Worse, Direction::Slower), (Standing::Better, Direction::Faster)];
-        if said.contains(&(primary.standing, direction)) {
-            continue;
-        }
-        let is_primary =
-            |c: &Change| Question { metric: c.metric, statistic: c.statistic } == primary.question;
-        let changed: Vec<String> = (comparison.changes.iter())
-            .filter(|c| c.direction == direction && !is_primary(c))
-            .filter(|c| c.difference.point.abs() >= c.min_effect_ms)
-            .map(|c| {
-                let name = c.metric.name();
-                format!("{name} {} ({} ms)", statistic(c.statistic), signed(c.difference.point))
-            })
-            .collect();
-        let more = match changed.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        if !changed.is_empty() {
-            let named = changed.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-            notes.push(format!("also significantly {word}: {named}{more}"));
-        }
-    }
-    notes
-}
-
 /// How the size of the baseline limits the comparison.
 pub(super) fn baseline_note(newest: &str, runs: usize) -> Option<String> {
+    let taken = format!(
+        "intervals are of the calls alone, and a change counts only beyond what a run-to-run deviation of {:.0} % explains \
+         (it is known from {RUNS_FOR_DRIFT} accepted runs on)",
+        ASSUMED_DRIFT * 100.0
+    );
     match runs {
-        1 => Some(format!(
-            "the baseline is a single run ({newest}): run-to-run variation is not included (needs \
-             {RUNS_FOR_DRIFT} accepted runs)"
-        )),
-        runs if runs < RUNS_FOR_DRIFT => Some(format!(
-            "the baseline has {runs} runs: run-to-run variation is not included (needs \
-             {RUNS_FOR_DRIFT} accepted runs)"
-        )),
+        1 => Some(format!("the baseline is a single run ({newest}): {taken}")),
+        runs if runs < RUNS_FOR_DRIFT => Some(format!("the baseline has {runs} runs: {taken}")),
         _ => None,
     }
 }
@@ -221,31 +523,6 @@ pub(super) fn differences(all: &[Difference]) -> Option<String> {
     }
 }
 
-/// `heard_e2e_latency p50 1,123 → 1,534 ms (+411 ms, 95 % interval +390 to +431)`.
-fn sentence(change: &Change) -> String {
-    format!(
-        "{} ({} ms, 95 % interval {})",
-        figures(change),
-        signed(change.difference.point),
-        range(&change.difference)
-    )
-}
-
-/// `heard_e2e_latency p50 1,123 → 1,534 ms`.
-fn figures(change: &Change) -> String {
-    let side = |value: f64, is_bound: bool| {
-        let sign = if is_bound { "\u{2265}\u{a0}" } else { "" };
-        format!("{sign}{}", number(value))
-    };
-    format!(
-        "{} {} {} → {} ms",
-        change.metric.name(),
-        statistic(change.statistic),
-        side(change.baseline, change.baseline_is_bound),
-        side(change.run, change.run_is_bound)
-    )
-}
-
 fn statistic(statistic: Statistic) -> String {
     match statistic {
         Statistic::Quantile(percent) => quantile(percent),
@@ -253,29 +530,20 @@ fn statistic(statistic: Statistic) -> String {
     }
 }
 
-/// `, mainly llm_node_ttft (+402 ms)`.
-fn chief_part(comparison: &Comparison) -> String {
-    let Some(attribution) = &comparison.attribution else { return String::new() };
-    match attribution.chief() {
-        Some(chief) => {
-            format!(", mainly {} ({} ms)", chief.part.name(), signed(chief.change_ms))
-        }
-        None => ", with no stage contributing half of it".to_owned(),
+/// `+37 %`; of a baseline that is not above zero `no share`.
+fn share(ms: f64, baseline: f64) -> String {
+    let share = ms / baseline * 100.0;
+    if baseline > 0.0 && share.is_finite() {
+        format!("{} %", signed(share))
+    } else {
+        "no share".to_owned()
     }
 }
 
-/// `by stage, in ms: +268 llm_node_ttft, +31 end_of_turn_delay, +11 unattributed = +310`.
-fn by_part(comparison: &Comparison) -> String {
-    let Some(attribution) = &comparison.attribution else {
-        return "the stage is unknown: the agent reports no stages for these turns".to_owned();
-    };
-    let whole = attribution.whole_ms();
-    let total: i64 = whole.iter().map(|(_, ms)| ms).sum();
-    let listed = whole.iter().filter(|(_, ms)| *ms != 0);
-    let parts: Vec<String> = listed
-        .map(|(part, ms)| format!("{} {}", signed_ms(*ms), part.map_or(REST, Part::name)))
-        .collect();
-    format!("by stage, in ms: {} = {}", parts.join(", "), signed_ms(total))
+/// `96`, `99.2`.
+fn level(percent: f64) -> String {
+    let text = format!("{percent:.1}");
+    text.trim_end_matches(".0").to_owned()
 }
 
 /// What no part of the typical turns explains.

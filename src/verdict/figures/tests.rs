@@ -73,6 +73,19 @@ fn a_lost_connection_says_nothing_of_the_wait() {
 }
 
 #[test]
+fn a_call_that_is_on_record_twice_counts_once() {
+    let fine = [Some(800), Some(1_600)];
+    let (mut all, scenario) = calls(&[fine, fine, fine, fine, fine, [None, None]], false);
+    let of = |calls| {
+        let run = make::run("r", calls, &scenario);
+        Figures::of(&Measured::take(&analyse(&run, &scenario), &scenario, true))
+    };
+    let once = of(all.clone());
+    all.push(all[5].clone());
+    assert_eq!(of(all), once);
+}
+
+#[test]
 fn figures_can_be_kept() {
     let of = figures(&[[Some(800), Some(1_600)]; 6], false);
     let text = serde_json::to_string(&of).expect("JSON");

@@ -242,7 +242,8 @@ impl Figures {
             figures
         };
         let mut estimates = jackknife(table.pairs, figures)?.into_iter();
-        let bases: Vec<f64> = steps.iter().map(|step| sorted.base(table, *step, reading)).collect();
+        let bases: Vec<f64> =
+            steps.iter().map(|step| Sorted::base(table, *step, reading)).collect();
         let mut all = vec![Figure {
             question: Question::TypicalTurn,
             base: mean(&bases.iter().copied().map(Some).collect::<Vec<_>>())?,
@@ -279,12 +280,12 @@ impl Figures {
         // What cannot be asked leaves its share to the typical turn.
         let spare =
             if has_slow { 0.0 } else { shares.slow } + if single { 0.0 } else { shares.steps };
-        let share = |question| match question {
+        let part_of = |question| match question {
             Question::TypicalTurn => shares.typical + spare,
             Question::SlowTurns => shares.slow,
             Question::Step(_) => shares.steps / steps,
         };
-        self.all.iter().map(|figure| (&figure.estimate, share(figure.question))).collect()
+        self.all.iter().map(|figure| (&figure.estimate, part_of(figure.question))).collect()
     }
 }
 
@@ -321,7 +322,7 @@ impl Sorted {
     }
 
     /// A's median of a step, on the scale.
-    fn base(&self, table: &Table, step: u32, reading: Reading) -> f64 {
+    fn base(table: &Table, step: u32, reading: Reading) -> f64 {
         let of_step = table.cells.iter().filter(|cell| cell.step == step);
         let mut waits: Vec<f64> = of_step.map(|cell| cell.read(reading).0).collect();
         waits.sort_by(f64::total_cmp);

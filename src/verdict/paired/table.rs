@@ -69,8 +69,8 @@ impl Table {
         let [first, second] = [a, b].map(|side| waits(metric, side, pairs));
         let both = |(turn, a): (&(CallId, u32), &Known)| Some((*turn, *a, *second.get(turn)?));
         let turns: Vec<((CallId, u32), Known, Known)> = first.iter().filter_map(both).collect();
-        let calls: BTreeSet<CallId> = turns.iter().map(|((call, _), _, _)| *call).collect();
-        let place: BTreeMap<CallId, usize> = calls.into_iter().zip(0..).collect();
+        let compared: BTreeSet<CallId> = turns.iter().map(|((call, _), _, _)| *call).collect();
+        let place: BTreeMap<CallId, usize> = compared.into_iter().zip(0..).collect();
         let mut silent = vec![[0_u32; 2]; place.len()];
         let mut cells = Vec::new();
         let mut unanswered = 0;

@@ -1,7 +1,7 @@
 //! Ends, load, comparison and limits.
 
-use super::super::Kind::{Integer, OneOf, Percentage, Percentile};
-use super::super::Need::{Default, Required};
+use super::super::Kind::{Integer, OneOf, Percentage, Percentile, Texts};
+use super::super::Need::{Default, Optional, Required};
 use super::super::{Choice, EXECUTORS, Key, Mapping, Only};
 use super::{key, mapping, ms, reserved};
 
@@ -67,21 +67,31 @@ pub(super) const LOAD: Mapping = Mapping {
 
 pub(super) const BASELINE: Mapping = Mapping {
     what: "`baseline`",
-    example: "{primary: heard_e2e_latency.p50, min_effect: {rel: 8%, abs: 60ms}, runs: 7}",
+    example: "{min_effect: {rel: 8%, abs: 60ms}, runs: 7}",
     any_of: &[],
     keys: &[
         key(
             "primary",
             Percentile,
-            Default("heard_e2e_latency.p50"),
+            Optional,
             "heard_e2e_latency.p95",
-            "The latency, and the percentile of it, that decides whether a run got worse.",
+            "A latency and the percentile of it that decides whether a run got worse, in place of the typical turn, the \
+             slow turns and the worst step.",
+        ),
+        key(
+            "gate",
+            Texts { max_items: 4, max: 20 },
+            Optional,
+            "[calls_ok, slow_turns]",
+            "What decides whether a run got worse, of `calls_ok`, `typical_turn`, `slow_turns` and `worst_step`; all of \
+             them unless it is said. What does not decide is reported.",
         ),
         mapping(
             "min_effect",
             &MIN_EFFECT,
             Default("{}"),
-            "How large a change has to be to count as a regression; both limits have to be reached.",
+            "How large a change of the typical turn has to be to count as a regression; both limits have to be reached. For \
+             slow turns the share is 15/8 of it, for a single step also the time is 5/3 of it.",
         ),
         key(
             "runs",

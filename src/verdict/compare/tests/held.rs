@@ -68,6 +68,7 @@ fn many_differences_are_one_line_and_a_list() {
     new.head.host.cpus = 64;
     let two = against(Some(&old), &new, &scenario);
     assert_eq!(two.differences.len(), 2);
-    let about: Vec<&String> = two.reasons.iter().filter(|r| r.contains("differ")).collect();
+    let about: Vec<&String> =
+        two.reasons.iter().filter(|r| r.contains("settings differ")).collect();
     assert_eq!(about, ["2 settings differ from the baseline, listed below"]);
 }

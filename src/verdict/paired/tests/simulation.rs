@@ -125,7 +125,7 @@ impl Caller<'_> {
         };
         let chance = self.random.unit();
         let (hit, normal, tail) = (self.random.unit(), self.random.normal(), self.random.unit());
-        let shape = match self.world {
+        let varied = match self.world {
             World::Pareto => -(1.0 - tail).ln() / 1.3,
             World::Cache if hit < 0.5 => normal * TURN_SD - 4.0_f64.ln(),
             World::LogNormal
@@ -134,7 +134,7 @@ impl Caller<'_> {
             | World::Steps
             | World::Autocorrelated => normal * TURN_SD,
         };
-        let ms = median * (of_call + shape).exp();
+        let ms = median * (of_call + varied).exp();
         let slow = ms > median * 1.63;
         match (self.change, self.is_b) {
             (Change::BothUnanswered(_, share), _) if chance < share => Turn::Gone,
@@ -247,10 +247,10 @@ fn judged(world: World, change: Change, pairs: u32, planned: &[u32], trials: u64
         let [a, b] = ab(world, change, pairs, planned, seed);
         let (x, y): (Analysis, Analysis) = (analyse(&a, &scenario), analyse(&b, &scenario));
         let side = |analysis| Recorded { scenario: &scenario, analysis };
-        let (seen, _) = look_at(Pairing { a: side(&x), b: side(&y), seed: 7 });
+        let (look, _) = look_at(Pairing { a: side(&x), b: side(&y), seed: 7 });
         tally.trials += 1;
-        tally.pairs += u64::from(seen.pairs);
-        match seen.standing {
+        tally.pairs += u64::from(look.pairs);
+        match look.standing {
             Standing::Worse => tally.worse += 1,
             Standing::NoWorse => tally.no_worse += 1,
             Standing::Unclear => tally.unclear += 1,
