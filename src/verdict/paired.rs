@@ -158,8 +158,8 @@ pub fn judge(input: Pairing<'_>) -> PairedVerdict {
     let prints = [a, b].map(|of| Fingerprint::take(of.analysis, of.scenario));
     let [old, new] = [(a, &prints[0]), (b, &prints[1])].map(|(of, p)| (&of.analysis.measures, p));
     let unlike = unlike_first_byte(std::iter::once(old), new);
-    let (seen, looks) = look_at(input);
-    let comparison = compare(input, &seen, looks, unlike.is_none());
+    let (seen, had) = look_at(input, &looks_of(input));
+    let comparison = compare(input, &seen, looked(input, &seen, had), unlike.is_none());
     notes.extend(unlike);
     let outcome = match seen.standing {
         Standing::Worse => Outcome::Regression,
@@ -230,19 +230,27 @@ fn between(difference: &Difference) -> String {
     }
 }
 
-/// Looks as often as was planned, or once at all pairs.
-fn look_at(input: Pairing<'_>) -> (Seen, Option<Looked>) {
-    let Pairing { a, b, seed } = input;
-    let last = |of: Recorded<'_>| of.analysis.calls.iter().map(|call| call.call.0 + 1).max();
-    let placed = last(a).into_iter().chain(last(b)).min().unwrap_or(0);
-    let planned = a.analysis.head.arm.as_ref().map_or(&[][..], |arm| &arm.looks);
-    if planned.is_empty() {
-        return (see(input, &looks::once(placed, seed)[0]), None);
+/// The looks that were planned, or one at all pairs.
+fn looks_of(input: Pairing<'_>) -> Vec<Look> {
+    match &input.a.analysis.head.arm {
+        Some(arm) if !arm.looks.is_empty() => looks::all(&arm.looks, input.seed),
+        Some(_) | None => looks::once(placed(input), input.seed),
     }
+}
+
+/// Pairs that were placed.
+fn placed(Pairing { a, b, .. }: Pairing<'_>) -> u32 {
+    let last = |of: Recorded<'_>| of.analysis.calls.iter().map(|call| call.call.0 + 1).max();
+    last(a).into_iter().chain(last(b)).min().unwrap_or(0)
+}
+
+/// Looks until one decides, as far as calls were placed; with how many looks there were.
+fn look_at(input: Pairing<'_>, looks: &[Look]) -> (Seen, usize) {
+    let placed = placed(input);
     let mut had = 0;
     let mut latest = None;
-    for look in looks::all(planned, seed).into_iter().filter(|look| look.pairs <= placed) {
-        let seen = see(input, &look);
+    for look in looks.iter().filter(|look| look.pairs <= placed) {
+        let seen = see(input, look);
         had += 1;
         let decided = seen.standing != Standing::Unclear;
         latest = Some(seen);
@@ -251,13 +259,19 @@ fn look_at(input: Pairing<'_>) -> (Seen, Option<Looked>) {
         }
     }
     let nothing = || {
-        let calls = PairedCalls::count(&a.analysis.measures, &b.analysis.measures, placed);
+        let [a, b] = [input.a, input.b].map(|side| &side.analysis.measures);
+        let calls = PairedCalls::count(a, b, placed);
         let (answers, standing) = (None, Standing::Unclear);
         Seen { pairs: placed, answers, calls, more_unanswered: [0; 2], failing: false, standing }
     };
-    let seen = latest.unwrap_or_else(nothing);
+    (latest.unwrap_or_else(nothing), had)
+}
+
+/// How the looks of a run that was to go on until it is decided went; `None` for another.
+fn looked(input: Pairing<'_>, seen: &Seen, had: usize) -> Option<Looked> {
+    let planned = input.a.analysis.head.arm.as_ref()?.looks.clone();
     let decided = seen.standing != Standing::Unclear;
-    (seen, Some(Looked { planned: planned.to_vec(), had, decided }))
+    (!planned.is_empty()).then_some(Looked { planned, had, decided })
 }
 
 fn see(input: Pairing<'_>, look: &Look) -> Seen {
