@@ -57,15 +57,14 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<u8, Failure> {
     let calls = calls.unwrap_or(1);
     let runtime = machine::runtime(None)?;
     findings.add(runtime.block_on(host::check(calls)))?;
-    match loaded {
-        Some(loaded) => call(args, &loaded, &bars, &runtime, &mut findings)?,
-        None => {
-            match super::url::given(&args.server.keys) {
-                Ok(endpoint) => server_checks(&endpoint, &runtime, &mut findings)?,
-                Err(e) => findings.add([unusable(&e)])?,
-            }
-            findings.add(agent::not_tested("no scenario was named, which says whom to call"))?;
+    if let Some(loaded) = loaded {
+        call(args, &loaded, &bars, &runtime, &mut findings)?;
+    } else {
+        match super::url::given(&args.server.keys) {
+            Ok(endpoint) => server_checks(&endpoint, &runtime, &mut findings)?,
+            Err(e) => findings.add([unusable(&e)])?,
         }
+        findings.add(agent::not_tested("no scenario was named, which says whom to call"))?;
     }
     let id = format!("loadcall-doctor-{}", super::session::new_run_id(Clock::start())?);
     findings.add(runtime.block_on(tracing::check(&args.langfuse, &id)))?;

@@ -18,6 +18,7 @@ mod documents;
 mod dry_run;
 mod environment;
 mod exit;
+mod experiment;
 mod export;
 mod failure;
 mod files;

@@ -290,7 +290,7 @@ fn together(
                 if is_by_chance(done) { done.code_without_comparison } else { done.code };
             code = worst(code, by_itself);
         }
-        let by_chance = end.as_ref().is_ok_and(|done| is_by_chance(done));
+        let by_chance = end.as_ref().is_ok_and(is_by_chance);
         let end = end.as_ref().map_or_else(|end| *end, |done| End::Judged(done.outcome));
         let scenario = path.display().to_string();
         rows.push(Row { scenario, end, folder: folder.clone(), by_chance });

@@ -1,63 +1,24 @@
-//! What goes to Langfuse beside the traces: scores of calls and turns, and what makes a run an experiment. As with the
-//! traces, nothing that goes wrong here touches a call or the exit code.
+//! What goes to Langfuse after the traces: scores of calls and turns, and the links and the verdict of an experiment. As
+//! with the traces, nothing that goes wrong here touches a call or the exit code.
 
-use super::failure::Failure;
+use super::experiment::client;
 use super::progress::Verbosity;
 use super::terminal::eprint_line;
 use super::traces::Sending;
-use super::{LabelArgs, LangfuseArgs, Scores, machine, recorded, traces};
+use super::{LangfuseArgs, Scores, machine, recorded, traces};
 use crate::export::experiment::{Experiment, Linked, takes_links_from_spans};
 use crate::export::scores::{self, Detail, Score, Sent};
 use crate::langfuse::{Client, Deadline, Project};
-use crate::record::{Labels, RunHead};
-use crate::scenario::Scenario;
 use crate::text::count;
 use crate::turn::Analysis;
 use crate::verdict::{Judged, Verdict};
 use std::path::Path;
 use std::time::Duration;
 
-/// How long a single request may take.
-const REQUEST: Duration = Duration::from_secs(10);
-/// How long the dataset and its item may take, the links of a run's calls, and its scores.
-const REGISTRATION: Duration = Duration::from_secs(20);
+/// How long the verdict may take, the links of a run's calls, and its scores.
+const VERDICT: Duration = Duration::from_secs(20);
 const LINKS: Duration = Duration::from_secs(60);
 const SCORES: Duration = Duration::from_secs(60);
-/// Characters of what an experiment's name begins with.
-const LONGEST_NAME: usize = 100;
-
-/// What the traces of a run will say of it; `is_on`: they are sent to Langfuse.
-pub(super) fn labels(labels: &LabelArgs, is_on: bool) -> Result<Labels, Failure> {
-    if let Some(name) = &labels.experiment {
-        if !is_on {
-            return Err(Failure::usage(
-                "--langfuse-experiment needs a Langfuse project: set LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY",
-            ));
-        }
-        if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
-            return Err(Failure::usage(format!(
-                "--langfuse-experiment takes a name of up to {LONGEST_NAME} characters on one line, such as nightly"
-            )));
-        }
-    }
-    Ok(Labels { release: labels.release.clone(), experiment: labels.experiment.clone() })
-}
-
-/// The experiment that a run is, if any, with its dataset made ready.
-pub(super) async fn experiment(
-    project: Option<&Project>,
-    head: &RunHead,
-    scenario: &Scenario,
-) -> Option<Experiment> {
-    let mut experiment = Experiment::of(head, scenario)?;
-    let client = client(project)?;
-    let until = Deadline::after(REGISTRATION);
-    if let Err(e) = experiment.register(&client, scenario, until).await {
-        let text = "the experiment has no dataset in Langfuse, only its traces and scores";
-        eprint_line(&format!("warning: {text}: {e}"));
-    }
-    Some(experiment)
-}
 
 /// Sends the scores of a run whose traces were sent, and its verdict where it is an experiment that was given one.
 pub(super) async fn send(project: Option<&Project>, which: Option<Scores>, sending: &Sending<'_>) {
@@ -125,7 +86,7 @@ pub(super) fn send_verdict(args: &LangfuseArgs, judged: &Judged, folder: &Path) 
 
 /// A server of version 3 knows experiments by other ids, which it gave when the calls were linked.
 async fn verdict_to(client: &Client, score: Score) -> Sent {
-    let until = Deadline::after(REGISTRATION);
+    let until = Deadline::after(VERDICT);
     match takes_links_from_spans(client, until).await {
         Ok(true) => scores::send(client, [score], until).await,
         Ok(false) => Sent::default(),
@@ -156,8 +117,4 @@ fn say_what_is_missing(sent: &Sent, folder: &Path) {
         eprint_line(&format!("warning: {scores} not sent to Langfuse: {why}"));
         eprint_line(&format!("hint: `loadcall export {}` sends them", folder.display()));
     }
-}
-
-fn client(project: Option<&Project>) -> Option<Client> {
-    Client::new(project?, REQUEST).ok()
 }

@@ -10,7 +10,9 @@ use super::server::{Server, ServerFacts, Site, Started};
 use super::stop::{self, Stop};
 use super::terminal::eprint_line;
 use super::traces::{Places, Sending};
-use super::{PlacingArgs, audio, calibrations, environment, files, machine, scores, traces, url};
+use super::{
+    PlacingArgs, audio, calibrations, environment, experiment, files, machine, scores, traces, url,
+};
 use crate::audio::opus;
 use crate::call::access::{Access, Gate};
 use crate::call::config::CallConfig;
@@ -253,7 +255,7 @@ impl<'a> RunSession<'a> {
         let places = Places::from_settings(&self.args.langfuse, &target.run_id)?;
         let project = places.project.as_ref();
         let langfuse_url = project.map(|project| project.address().to_owned());
-        let labels = scores::labels(&self.args.labels, project.is_some())?;
+        let labels = experiment::labels(&self.args.labels, project.is_some())?;
         let head = RunHead { langfuse_url, labels, ..self.head(&target, clock, server) };
         let elsewhere = std::env::temp_dir();
         let recorder = Recorder::create(&target.folder, &head, id, calls, elsewhere, eprint_line)

@@ -4,7 +4,7 @@
 use super::failure::Failure;
 use super::progress::Verbosity;
 use super::terminal::eprint_line;
-use super::{LangfuseArgs, environment, recorded, scores};
+use super::{LangfuseArgs, environment, experiment, recorded};
 use crate::export::ledger::Ledger;
 use crate::export::otlp::{self, Budget, Exporter};
 use crate::export::{Export, ExportSummary, export_run, langfuse, trace};
@@ -71,8 +71,7 @@ impl Places {
         let ledger = Ledger::open(run_folder(sending.folder), &recording.head.run_id)
             .map_err(Failure::usage)?;
         let whole = facts(sending.folder, &scenario);
-        let experiment =
-            scores::experiment(self.project.as_ref(), &recording.head, &scenario).await;
+        let experiment = experiment::begin(self.project.as_ref(), &recording.head, &scenario).await;
         let unread = RefCell::new(None);
         let sent = self.exporters.into_iter().map(|exporter| {
             let (ledger, scenario, unread) = (&ledger, &scenario, &unread);

@@ -34,7 +34,8 @@ use crate::turn::{CallFacts, Lanes};
 use attributes::{Attributes, Kind, Level};
 use checks::Check;
 
-pub(super) use summary::{expected, input, passed, why};
+pub use summary::item;
+pub(super) use summary::{passed, why};
 
 /// Spans of one call. A call of many turns stays far below; what is beyond is left out, and the root says how many.
 const MOST_SPANS: usize = 1_000;

@@ -16,7 +16,7 @@ pub use calibration::{Calibration, CalibrationError};
 pub use metadata::{KeyChange, MetadataDigest};
 pub use party::{Heard, KEPT, Kind, Participant, Source, Track};
 pub use session::{Dialect, LONGEST_TEXT, ModelUsage, ReportedMetrics, SessionEvent, ToolResult};
-pub use trace::{Labels, ROOT, place_id, trace_id, trace_url, traceparent};
+pub use trace::{Labels, ROOT, place_id, trace_id, trace_text, trace_url, traceparent};
 
 use crate::scenario::Overlay;
 use crate::time::Offset;

@@ -41,6 +41,11 @@ pub fn trace_id(run_id: &str, call: CallId) -> [u8; 16] {
     std::array::from_fn(|at| hash[at])
 }
 
+/// The same as text.
+pub fn trace_text(run_id: &str, call: CallId) -> String {
+    format!("{:032x}", u128::from_be_bytes(trace_id(run_id, call)))
+}
+
 /// The name of the span that a call is in its trace.
 pub const ROOT: &str = "loadcall.call";
 
@@ -62,8 +67,7 @@ pub fn trace_url(head: &RunHead, call: CallId) -> Option<String> {
     if !is_web || !is_plain || base.len() > 500 {
         return None;
     }
-    let id = u128::from_be_bytes(trace_id(&head.run_id, call));
-    Some(format!("{base}/trace/{id:032x}"))
+    Some(format!("{base}/trace/{}", trace_text(&head.run_id, call)))
 }
 
 #[cfg(test)]

@@ -200,9 +200,9 @@ fn failing(page: &mut Page, report: &Report) {
             let cause = failure.map_or(call.outcome.name(), |failure| failure.cause.name());
             let said = format!("call {}, {cause}, in room `{}`: {detail}", call.call.0, call.room);
             // An address that is shown holds neither of the brackets around it.
-            let link = trace_url(&report.judged.analysis.head, call.call);
-            let link = link.map_or_else(String::new, |url| format!(" [trace](<{url}>)"));
-            inline(&said) + &link
+            let url = trace_url(&report.judged.analysis.head, call.call);
+            let trace = url.map_or_else(String::new, |url| format!(" [trace](<{url}>)"));
+            inline(&said) + &trace
         })
         .collect();
     let listed = &calls[..calls.len().min(LISTED)];

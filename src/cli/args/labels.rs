@@ -25,12 +25,11 @@ pub(in crate::cli) struct LabelArgs {
     pub(in crate::cli) experiment: Option<String>,
 }
 
+/// Not described one by one: that would make every line of the help a paragraph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Scores {
-    /// Nothing.
     None,
-    /// Each call.
     Calls,
-    /// Each call and each turn that awaited a reply.
+    // And calls.
     Turns,
 }

@@ -128,7 +128,8 @@ pub(in crate::cli) struct LangfuseArgs {
         hide_env_values = true
     )]
     pub(in crate::cli) environment: Option<String>,
-    /// What is scored beside the traces (default: turns of runs with up to 2,000 of them, else calls).
+    /// What is scored in Langfuse: calls, or calls and the turns that awaited a reply (default: turns of runs with
+    /// up to 2,000 of them, else calls).
     #[arg(long = "langfuse-scores", value_name = "WHAT")]
     pub(in crate::cli) scores: Option<Scores>,
 }

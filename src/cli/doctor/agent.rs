@@ -69,9 +69,9 @@ fn answer(call: &CallFacts) -> Finding {
         _ => None,
     });
     let first = answered.or_else(|| {
-        call.turns.iter().find_map(|turn| match turn.reply {
-            Reply::Greeted { latency_ms, .. } => Some((&turn.id, "greeted", latency_ms)),
-            _ => None,
+        call.turns.iter().find_map(|turn| {
+            let Reply::Greeted { latency_ms, .. } = turn.reply else { return None };
+            Some((&turn.id, "greeted", latency_ms))
         })
     });
     match (first, &call.failure) {

@@ -75,6 +75,7 @@ fn files(limit: Option<u64>, calls: u32) -> Finding {
 }
 
 /// What the processors did between two readings of `/proc/stat` (proc(5)).
+#[expect(clippy::cast_precision_loss, reason = "ticks of a second")]
 fn between(before: &str, after: &str) -> Option<Load> {
     let (before, after) = (times(before)?, times(after)?);
     let spent: Vec<f64> = after

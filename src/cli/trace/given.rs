@@ -13,7 +13,7 @@ pub(super) fn id(text: &str) -> String {
     let path = path.split('#').next().unwrap_or(path);
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let is_kind = |part: &&str| matches!(*part, "sessions" | "session" | "traces" | "trace");
-    let named = parts.iter().rposition(|part| is_kind(part)).and_then(|at| parts.get(at + 1));
+    let named = parts.iter().rposition(is_kind).and_then(|at| parts.get(at + 1));
     let found = named.copied().or(parameter("peek")).or(parameter("traceId"));
     decoded(found.or(parts.last().copied()).unwrap_or(text))
 }

@@ -4,11 +4,8 @@
 use serde_json::{Value as Json, json};
 
 use super::{DATASET, Experiment};
-use crate::export::scores::trace_text;
-use crate::export::trace::{expected, input};
 use crate::langfuse::{ApiError, Client, Deadline};
-use crate::record::{CallId, RunHead};
-use crate::scenario::Scenario;
+use crate::record::{CallId, RunHead, trace_text};
 
 /// What became of links from calls to an item.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,11 +19,12 @@ pub struct Linked {
 }
 
 impl Experiment {
-    /// Makes the dataset and the scenario's item, or brings them up to date, and notes the dataset's id.
+    /// Makes the dataset and the scenario's item, with what goes in and what is expected, or brings them up to date, and
+    /// notes the dataset's id.
     pub async fn register(
         &mut self,
         client: &Client,
-        scenario: &Scenario,
+        (input, expected): (Json, Json),
         until: Deadline,
     ) -> Result<(), ApiError> {
         let dataset = json!({
@@ -37,9 +35,8 @@ impl Experiment {
         let item = json!({
             "datasetName": DATASET,
             "id": self.item,
-            "input": input(scenario),
-            "expectedOutput": expected(scenario),
-            "metadata": {"scenario": scenario.name()},
+            "input": input,
+            "expectedOutput": expected,
         });
         client.post("/api/public/dataset-items", &item, until).await?;
         self.dataset = made.get("id").and_then(Json::as_str).map(str::to_owned);
@@ -70,7 +67,7 @@ impl Experiment {
             let link = json!({
                 "runName": self.name,
                 "datasetItemId": self.item,
-                "traceId": trace_text(head, call),
+                "traceId": trace_text(&head.run_id, call),
             });
             match client.post("/api/public/dataset-run-items", &link, until).await {
                 Ok((_, made)) => {

@@ -43,7 +43,8 @@ async fn the_dataset_and_the_item_are_made_or_brought_up_to_date() {
         Answer::new(200, r#"{"id":"loadcall-greeting"}"#),
     ]);
     let mut experiment = Experiment::of(&head(Some("")), &scenario()).unwrap();
-    experiment.register(&client(&server), &scenario(), soon()).await.unwrap();
+    let item = crate::export::trace::item(&scenario());
+    experiment.register(&client(&server), item, soon()).await.unwrap();
     let [dataset, item] = &server.arrived()[..] else { panic!("two requests") };
     assert_eq!(
         (dataset.path.as_str(), &body(dataset)["name"]),
@@ -78,7 +79,7 @@ async fn a_server_of_version_3_is_told_of_each_call() {
     assert_eq!(linked, Linked { id, calls: 2, left: 0, why: None });
     let links: Vec<Json> = server.arrived()[1..].iter().map(body).collect();
     for (link, call) in links.iter().zip(calls) {
-        let trace = crate::export::scores::trace_text(&head, call);
+        let trace = crate::record::trace_text(&head.run_id, call);
         let expected = json!({"runName": experiment.name(), "datasetItemId": "loadcall-greeting",
             "traceId": trace});
         assert_eq!(*link, expected);

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
 use super::trace::{TraceError, passed, response_id, started_at, why};
-use crate::record::{CallId, RunHead, trace_id};
+use crate::record::{RunHead, trace_text};
 use crate::scenario::Metric;
 use crate::stats::{Point, Quantile, Sample};
 use crate::text::{clipped, safe};
@@ -123,17 +123,16 @@ pub fn of_calls<'a>(
     environment: &'a str,
     detail: Detail,
 ) -> Result<impl Iterator<Item = Score> + 'a, TraceError> {
-    let head = &analysis.head;
-    let scoring = Scoring { head, start: started_at(head)?, environment };
-    let waits = analysis.measures.values(Metric::HeardE2eLatency);
+    let start = started_at(&analysis.head)?;
+    let scoring = Scoring { head: &analysis.head, start, environment };
+    let all = analysis.measures.values(Metric::HeardE2eLatency);
     Ok(analysis.calls.iter().flat_map(move |call| {
         let of_call = |value: &Value| value.call == call.call;
-        let from = waits.partition_point(|value| value.call < call.call);
-        let of_this: Vec<Value> =
-            waits.iter().skip(from).take_while(|v| of_call(v)).copied().collect();
-        let mut scores = scoring.call(analysis, call, &of_this);
+        let from = all.partition_point(|value| value.call < call.call);
+        let heard: Vec<Value> = all.iter().skip(from).take_while(|v| of_call(v)).copied().collect();
+        let mut scores = scoring.call(analysis, call, &heard);
         if detail == Detail::Turns {
-            scores.extend(of_this.iter().map(|value| scoring.turn(call, value)));
+            scores.extend(heard.iter().map(|value| scoring.turn(call, value)));
         }
         scores
     }))
@@ -206,7 +205,7 @@ impl Score {
     fn bound(mut self, is_bound: bool) -> Self {
         if is_bound {
             self.is_bound = true;
-            self.comment = "at least: the agent never replied".to_owned();
+            "at least: the agent never replied".clone_into(&mut self.comment);
         }
         self
     }
@@ -265,7 +264,7 @@ impl Scoring<'_> {
         comment: &str,
         step: Option<u32>,
     ) -> Score {
-        let trace = trace_text(self.head, call.call);
+        let trace = trace_text(&self.head.run_id, call.call);
         let place = step.map_or_else(String::new, |step| format!("-{step}"));
         let id = format!("loadcall-{trace}-{name}{place}");
         let of = match step {
@@ -315,9 +314,4 @@ fn spread(heard: &[Value]) -> Vec<(&'static str, Quantile)> {
         ("loadcall.heard_e2e_latency_p95_s", sample.quantile(95.0)),
         ("loadcall.heard_e2e_latency_max_s", sample.max()),
     ]
-}
-
-/// The trace id of a call as text.
-pub(super) fn trace_text(head: &RunHead, call: CallId) -> String {
-    format!("{:032x}", u128::from_be_bytes(trace_id(&head.run_id, call)))
 }

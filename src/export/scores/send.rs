@@ -153,12 +153,12 @@ impl Sending<'_> {
         match self.client.post(path, &body, self.until).await {
             Ok((207, answer)) => partly(part.len(), &answer, sent),
             Ok(_) => sent.accepted += part.len(),
-            Err(error) => return self.explain(error, sent),
+            Err(error) => return self.explain(&error, sent),
         }
         Ok(())
     }
 
-    fn explain(&self, error: ApiError, sent: &mut Sent) -> Result<(), Trouble> {
+    fn explain(&self, error: &ApiError, sent: &mut Sent) -> Result<(), Trouble> {
         match (self.way, error.status()) {
             (Way::List, Some(400 | 404 | 405 | 410 | 422))
             | (Way::Events, Some(404 | 405 | 410)) => Err(Trouble::OtherWay),

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::langfuse::testing::{Answer, PUBLIC_KEY, SECRET_KEY, Server};
 use crate::langfuse::{Client, Deadline};
-use crate::record::{CallRecord, Observation, Outcome, Stamped};
+use crate::record::{CallId, CallRecord, Observation, Outcome, Stamped};
 use crate::report::fixture::{self, at, run, scenario};
 use crate::turn::analyse;
 
@@ -68,13 +68,13 @@ fn arrived(server: &Server) -> Vec<(String, Vec<Json>)> {
     let requests = server.arrived();
     let scores = requests.iter().map(|request| {
         let body: Json = serde_json::from_slice(&request.body).unwrap();
-        let list = match body {
-            Json::Array(list) => list,
-            Json::Object(ref map) if map.contains_key("batch") => {
-                let events = body["batch"].as_array().unwrap().iter();
-                events.map(|event| event["body"].clone()).collect()
-            }
-            one => vec![one],
+        let list = if let Some(events) = body.get("batch") {
+            let events = events.as_array().unwrap().iter();
+            events.map(|event| event["body"].clone()).collect()
+        } else if let Json::Array(list) = body {
+            list
+        } else {
+            vec![body]
         };
         (request.path.clone(), list)
     });
@@ -85,7 +85,7 @@ fn arrived(server: &Server) -> Vec<(String, Vec<Json>)> {
 fn a_call_is_scored_by_what_its_caller_heard() {
     let scores = scores(Detail::Calls);
     let analysis = analysis();
-    let trace = |n: u32| trace_text(&analysis.head, CallId(n));
+    let trace = |n: u32| trace_text(&analysis.head.run_id, CallId(n));
     assert_eq!(
         json!(of(&scores, &trace(0))),
         json!({
@@ -114,7 +114,7 @@ fn a_call_is_scored_by_what_its_caller_heard() {
 fn an_agent_that_does_not_answer_does_not_look_quick() {
     let scores = scores(Detail::Turns);
     let analysis = analysis();
-    let trace = trace_text(&analysis.head, CallId(1));
+    let trace = trace_text(&analysis.head.run_id, CallId(1));
     let of_call = of(&scores, &trace);
     for name in ["_p50_s", "_p95_s", "_max_s", "_s"] {
         let name = format!("loadcall.heard_e2e_latency{name}");

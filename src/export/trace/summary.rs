@@ -12,8 +12,13 @@ const TURNS: usize = 100;
 /// Checks that are told of.
 const CHECKS: usize = 20;
 
+/// A scenario as an item of a dataset: what goes in, and what is expected.
+pub fn item(scenario: &Scenario) -> (Value, Value) {
+    (input(scenario), expected(scenario))
+}
+
 /// The script in short. Not the scenario's text: the metadata it hands to the agent may be secret.
-pub(in crate::export) fn input(scenario: &Scenario) -> Value {
+pub(super) fn input(scenario: &Scenario) -> Value {
     let steps: Vec<_> = scenario
         .steps()
         .iter()
@@ -34,7 +39,7 @@ pub(in crate::export) fn input(scenario: &Scenario) -> Value {
 }
 
 /// What the scenario expects of the agent.
-pub(in crate::export) fn expected(scenario: &Scenario) -> Value {
+pub(super) fn expected(scenario: &Scenario) -> Value {
     let expects = scenario.steps().iter().take(TURNS).filter_map(|step| {
         let does = step.expect.map(checks::rule);
         let holds = words(&step.content);

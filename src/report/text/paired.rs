@@ -78,10 +78,13 @@ fn described(side: &SideLine) -> String {
 
 /// The answers that decide, the decisive ones in their words.
 fn questions(page: &mut Page, comparison: &PairedComparison) {
-    page.heading(&match comparison.primary {
-        Metric::HeardE2eLatency => "what decides, together at 5 %".to_owned(),
-        other => format!("what decides, together at 5 %: {}", other.name()),
-    });
+    let primary = comparison.primary;
+    let of = if primary == Metric::HeardE2eLatency {
+        String::new()
+    } else {
+        format!(": {}", primary.name())
+    };
+    page.heading(&format!("what decides, together at 5 %{of}"));
     let mut grid = Grid::new([
         Column::left("in milliseconds"),
         Column::right("a").given_up(1),

@@ -20,15 +20,14 @@ pub fn render(trace: &Trace, turn: Option<&TurnLine>, colour: Colour, width: usi
     let mut page = Page::new(colour, width.clamp(*WIDTH.start(), *WIDTH.end()));
     head(&mut page, trace);
     let all = &trace.timeline.turns;
-    let drawn: Vec<&TurnLine> = match turn {
-        Some(turn) => vec![turn],
-        None => {
-            list(&mut page, trace);
-            let mut slowest = trace.timeline.slowest_first();
-            slowest.truncate(DRAWN);
-            slowest.sort_by_key(|turn| turn.number);
-            slowest
-        }
+    let drawn: Vec<&TurnLine> = if let Some(turn) = turn {
+        vec![turn]
+    } else {
+        list(&mut page, trace);
+        let mut slowest = trace.timeline.slowest_first();
+        slowest.truncate(DRAWN);
+        slowest.sort_by_key(|turn| turn.number);
+        slowest
     };
     for of in &drawn {
         waterfall(&mut page, of);

@@ -20,7 +20,7 @@ const SUSPICIOUS: f64 = 0.5;
 /// The two counts that decide, and those that are reported.
 #[derive(Debug, Clone)]
 pub(super) struct Counts {
-    counts: [Option<Count>; 2],
+    decide: [Option<Count>; 2],
     /// Whether they decide.
     gated: bool,
     events: Vec<(Metric, Count)>,
@@ -49,7 +49,7 @@ impl Counts {
             Some((event, Count::of(baseline, run, |measures| without(measures, event))?))
         });
         Self {
-            counts: [Count::of(baseline, run, calls_ok), Count::of(baseline, run, cut_in)],
+            decide: [Count::of(baseline, run, calls_ok), Count::of(baseline, run, cut_in)],
             gated: rule.gate.has(Gated::CallsOk),
             events: events.collect(),
         }
@@ -57,11 +57,11 @@ impl Counts {
 
     /// The least p of those that decide.
     pub(super) fn attainable(&self) -> [Option<f64>; 2] {
-        self.counts.map(|count| count.filter(|_| self.gated).map(|count| count.attainable))
+        self.decide.map(|count| count.filter(|_| self.gated).map(|count| count.attainable))
     }
 
     pub(super) fn decided(&self, levels: [f64; 2], deciding: Deciding<'_>) -> Decided {
-        let [ok, cut_ins] = self.counts;
+        let [ok, cut_ins] = self.decide;
         let asked =
             [Question::CallsOk, Question::CutIns].map(|question| Asked { question, step: None });
         let [first, second] = asked;
@@ -84,16 +84,16 @@ impl Counts {
 
     /// What goes wrong more often, with so much evidence that nothing about the run is better.
     pub(super) fn suspicious(&self) -> Option<&'static str> {
-        let [ok, cut_ins] = self.counts;
+        let [ok, cut_ins] = self.decide;
         let named = [(ok, "calls fail"), (cut_ins, "calls have a cut-in")];
         let events = self.events.iter().map(|(event, count)| {
-            let what = match event {
-                Metric::UnansweredTurns => "calls have unanswered turns",
-                Metric::AwkwardSilenceCount => "calls have awkward silences",
-                Metric::FalseInterruptionCount => "calls have false interruptions",
-                _ => "calls have a cut-in",
-            };
-            (Some(*count), what)
+            let words = [
+                (Metric::UnansweredTurns, "calls have unanswered turns"),
+                (Metric::AwkwardSilenceCount, "calls have awkward silences"),
+                (Metric::FalseInterruptionCount, "calls have false interruptions"),
+            ];
+            let what = words.iter().find(|(named, _)| named == event);
+            (Some(*count), what.map_or("calls have a cut-in", |(_, what)| what))
         });
         let more =
             |count: &Count| count.change.p <= SUSPICIOUS && count.change.difference.point < 0.0;

@@ -77,6 +77,9 @@ pub(super) struct Words<'a> {
     pub(super) waits: &'a [Wait],
 }
 
+/// What is said of a count.
+type Sentence = fn(&FailureChange) -> String;
+
 impl Words<'_> {
     pub(super) fn reasons(&self) -> Vec<String> {
         let decided = self.decision.decided;
@@ -84,7 +87,7 @@ impl Words<'_> {
         let is = |stands| move |(_, s): &(super::Asked, Stands)| *s == stands;
         let mut reasons = Vec::new();
         let prefix = |stands: Stands| if stands == Stands::Suspected { "suspected: " } else { "" };
-        let counts: [(_, _, fn(&FailureChange) -> String); 2] = [
+        let counts: [(_, _, Sentence); 2] = [
             (failing, decided.failures, failures::sentence),
             (cut_in, decided.cut_ins, failures::cut_in_sentence),
         ];
@@ -138,17 +141,27 @@ impl Words<'_> {
                      nor ruled out yet{but}; {remedy}"
                 )]
             }
-            _ if !chief.decides() => vec![format!("no latency decides: {what}{but}")],
-            _ if chief.standing == Stands::Unclear || self.standing == Standing::Unclear => {
-                vec![format!("{what}: {}{but}", self.doubt(chief))]
+            Standing::NoWorse
+            | Standing::Worse
+            | Standing::Suspected
+            | Standing::Unclear
+            | Standing::NotComparable => {
+                let said = if !chief.decides() {
+                    format!("no latency decides: {what}")
+                } else if chief.standing == Stands::Unclear || self.standing == Standing::Unclear {
+                    format!("{what}: {}", self.doubt(chief))
+                } else if found.excluded() {
+                    format!(
+                        "no worse than {against}: {what}; a slowdown of {effect} ms or more is ruled out"
+                    )
+                } else {
+                    format!(
+                        "no slower than {against}, beyond how they differ: {what}; about {} would be found",
+                        share(found.detectable_ms, found.baseline)
+                    )
+                };
+                vec![said + &but]
             }
-            _ if found.excluded() => vec![format!(
-                "no worse than {against}: {what}; a slowdown of {effect} ms or more is ruled out{but}"
-            )],
-            _ => vec![format!(
-                "no slower than {against}, beyond how they differ: {what}; about {} would be found{but}",
-                share(found.detectable_ms, found.baseline)
-            )],
         }
     }
 

@@ -170,9 +170,10 @@ fn phrase(finding: &Finding, metric: Metric) -> String {
 
 /// What a question is asked of.
 fn subject(finding: &Finding, metric: Metric) -> String {
-    let of = match metric {
-        Metric::HeardE2eLatency => String::new(),
-        other => format!(" ({})", other.name()),
+    let of = if metric == Metric::HeardE2eLatency {
+        String::new()
+    } else {
+        format!(" ({})", metric.name())
     };
     match (finding.question, &finding.turn) {
         (Question::TypicalTurn, _) => format!("typical turn{of}"),

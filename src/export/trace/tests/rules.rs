@@ -21,10 +21,9 @@ struct Arrived {
 
 impl Arrived {
     fn text(&self, key: &str) -> Option<&str> {
-        match self.attributes.get(key)? {
-            Any::StringValue(text) => Some(text),
-            other => panic!("{key} is no text: {other:?}"),
-        }
+        let value = self.attributes.get(key)?;
+        let Any::StringValue(text) = value else { panic!("{key} is no text: {value:?}") };
+        Some(text)
     }
 }
 
