@@ -28,6 +28,8 @@ fn help_reads_well() {
     for (name, args) in [
         ("help", &["--help"][..]),
         ("help_init", &["init", "--help"]),
+        ("help_doctor", &["doctor", "--help"]),
+        ("help_trace", &["trace", "--help"]),
         ("help_run", &["run", "--help"]),
         ("help_ab", &["ab", "--help"]),
         ("help_noise", &["noise", "--help"]),

@@ -147,7 +147,7 @@ fn a_job_learns_from_every_valid_run_until_it_has_enough() {
     assert_eq!(runs(), 6);
     assert_eq!(learn(&renamed(folder.path(), "seventh", &night(2))).0, 0);
     let (code, out, _) = learn(&renamed(folder.path(), "eighth", &night(3)));
-    assert!(code == 0 && out.contains("complete, so this run is not added"), "{out}");
+    assert!(code == 0 && out.contains("its level is complete; this run is not added"), "{out}");
     assert_eq!(runs(), 7);
     // What is no recording is an error all the same.
     assert_eq!(learn("nothing").0, 2);
@@ -211,7 +211,7 @@ fn what_fails_a_job_is_chosen() {
     assert_eq!(code(&failing, "invalid"), 0);
     // Against a run that is named nothing is learnt.
     assert_eq!(code(&failing, "inconclusive,invalid"), 5);
-    assert_eq!(code(&night(2), "all"), 0);
+    assert_eq!(code(&night(2), "default"), 0);
     let (code, _, err) = said(folder.path(), &["compare", &failing, "--fail-on", "slow"]);
     assert!(code == 2 && err.contains("nothing-measured"), "{err}");
 }

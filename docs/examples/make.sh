@@ -50,7 +50,7 @@ for part in "$@"; do
         rm -rf reports/example
         "$loadcall" run scenarios/greeting.yaml --out reports/example --quiet --dev \
             --keep-audio worst:2 --agent-command ".tools/venv/bin/python demo/agent.py" >/dev/null
-        rm reports/example/*.log
+        rm reports/example/*.log reports/example/spans.jsonl
         # As it is printed from then on: with the moment at which the verdict was given.
         "$loadcall" report reports/example --format json >"$scripts/report.json"
         mv "$scripts/report.json" reports/example/report.json

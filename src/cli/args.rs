@@ -14,7 +14,7 @@ mod starter;
 mod trace;
 mod until;
 
-pub(super) use doctor::DoctorArgs;
+pub(super) use doctor::{DoctorArgs, DoctorFormat};
 pub(super) use export::ExportArgs;
 pub(super) use instrument::{AgentArgs, CalibrateArgs};
 pub(super) use labels::{LabelArgs, Scores};

@@ -1,7 +1,8 @@
 //! `loadcall doctor`: what a run needs, checked one by one, each with what was seen and what to do.
 
 use super::args::{
-    DoctorArgs, EnvArgs, LabelArgs, LangfuseArgs, OverrideArgs, PlacingArgs, ReceiverArgs,
+    DoctorArgs, DoctorFormat, EnvArgs, LabelArgs, LangfuseArgs, OverrideArgs, PlacingArgs,
+    ReceiverArgs,
 };
 use super::failure::Failure;
 use super::loaded::LoadedScenario;
@@ -21,15 +22,6 @@ mod finding;
 mod host;
 mod server;
 mod tracing;
-
-/// How findings are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum DoctorFormat {
-    /// A line for each check, as it is done.
-    Text,
-    /// One JSON document.
-    Json,
-}
 
 /// Where findings go: to the terminal as they come, or into one document.
 struct Findings {
@@ -87,8 +79,10 @@ fn scenario(
 ) -> Result<Option<(LoadedScenario, u32)>, Failure> {
     let Some(path) = &args.scenario else { return Ok(None) };
     let loaded = files::read_scenario(path).and_then(|text| {
-        let mut changes = args.overrides.list();
-        let (whole, _) = check::parse(path, &text, changes.clone())?;
+        let given = args.overrides.list();
+        let (whole, _) = check::parse(path, &text, given.clone())?;
+        let is_load = |of: &Override| matches!(of, Override::Calls(_) | Override::Concurrency(_));
+        let mut changes: Vec<Override> = given.into_iter().filter(|of| !is_load(of)).collect();
         changes.push(Override::Calls("1".to_owned()));
         let loaded = LoadedScenario::load(path, changes, args.clips.outside())?;
         Ok((loaded, u32::from(whole.load().at_a_time())))

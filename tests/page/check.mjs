@@ -94,7 +94,7 @@ const check = async () => {
   /* One after another: each of these sees the page as somebody else does. */
   const { page, took } = await open();
   const headings = await structure(page);
-  for (const of of ["Primary metric", "Thresholds", "What changed, by stage", "Outcomes", "Each turn", "Load over time", "Calls", "Load generator health", "What was run", "Definitions"]) {
+  for (const of of ["What decides first", "Thresholds", "What changed, by stage", "Outcomes", "Each turn", "Load over time", "Calls", "Load generator health", "What was run", "Definitions"]) {
     expect(headings.includes(of), `there is no section "${of}", only ${headings}`);
   }
   // Generous: the machine may be busy with other tests.

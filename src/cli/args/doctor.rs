@@ -1,9 +1,17 @@
 //! The flags of `doctor`.
 
 use super::{ClipArgs, EnvArgs, LangfuseArgs, OverrideArgs, ServerArgs};
-use crate::cli::doctor::DoctorFormat;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum DoctorFormat {
+    /// A line for each check, as it is done.
+    Text,
+    /// One JSON document.
+    Json,
+}
 
 #[derive(Debug, Args)]
 #[command(override_usage = "loadcall doctor [OPTIONS] [SCENARIO]")]

@@ -32,8 +32,7 @@ Examples:
   loadcall run scenarios/greeting.yaml
   loadcall run scenarios/greeting.yaml --dev --dev-agent
   loadcall run scenarios/greeting.yaml --dev --agent-command 'python agent.py start'
-  loadcall run scenarios/greeting.yaml --update-baseline auto
-  loadcall run scenarios/greeting.yaml --dry-run";
+  loadcall run scenarios/greeting.yaml --update-baseline auto";
 
 pub(super) const AGENT: &str = "\
 Examples:

@@ -1,6 +1,5 @@
 //! Which call or session is meant: a call of a run by its number, or a session that may be a call of a run under
 //! the folder of reports.
-#![expect(clippy::disallowed_methods, reason = "IO: looks through run folders")]
 
 use super::given;
 use crate::cli::args::TraceArgs;
@@ -130,6 +129,7 @@ fn mentions(path: &Path, needle: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test of files")]
 mod tests {
     use super::*;
     use crate::record::store::testing;

@@ -38,7 +38,9 @@ fn head(calls: u32, turns: u32, seed: u64) -> RunHead {
              agent_speech_end, delay: 400ms}}, expect: {{agent: responds, within: 8s}}}}"
         );
     }
-    let _ = writeln!(scenario, "load: {{executor: repeat, calls: {calls}, concurrency: 10}}");
+    let at_a_time = calls.min(10);
+    let _ =
+        writeln!(scenario, "load: {{executor: repeat, calls: {calls}, concurrency: {at_a_time}}}");
     RunHead {
         run_id: format!("large-{seed}"),
         started_at: "2026-11-24T10:00:00.000000Z".to_owned(),

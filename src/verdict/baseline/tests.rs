@@ -36,7 +36,7 @@ fn the_file_has_a_line_for_each_thing() {
 "#;
     assert_eq!(text.get(..want.len()), Some(want), "{text}");
     let run = r#"  "runs": [
-    {"run":"20261124-1200","started_at":"2026-11-24T10:00:00.000000Z","accepted_at":"2026-11-24T12:00:00Z","fingerprint":{"scenario":"greeting","agent":"demo-agent","agent_metadata":{"llm":"b465157037b08965"},"agent_sdk":"python 1.8.9","server":"127.0.0.1","concurrency":5,"loadcall_version":"0.1.0","host":"linux, 2 cpus"}}
+    {"run":"20261124-1200","started_at":"2026-11-24T10:00:00.000000Z","accepted_at":"2026-11-24T12:00:00Z","fingerprint":{"scenario":"greeting","agent":"demo-agent","agent_metadata":{"llm":"b465157037b08965"},"agent_sdk":"python 1.8.9","hearing":{"turn_taking.awkward_silence":"3000 ms","turn_taking.awkward_silence_with_tools":"5000 ms","turn_taking.busy_limit":"30000 ms","turn_taking.speech_gap":"700 ms"},"server":"127.0.0.1","concurrency":5,"loadcall_version":"0.1.0","host":"linux, 2 cpus"}}
   ],
 "#;
     assert!(text.contains(run), "{text}");
@@ -196,7 +196,9 @@ fn what_was_suspected_of_the_newest_run_is_kept_with_its_beginning() {
     let suspicion = Suspicion { asked, since: None };
     let base = named("r0", 0);
     assert_eq!(base.suspicions(), []);
-    let base = base.with(named("r1", 1).suspecting(&[suspicion.clone()]), 1).expect("of one kind");
+    let base = base
+        .with(named("r1", 1).suspecting(std::slice::from_ref(&suspicion)), 1)
+        .expect("of one kind");
     let base = Baseline::parse(&base.to_json()).expect("a baseline");
     let [kept] = &base.suspicions()[..] else { panic!("{base:?}") };
     assert_eq!(kept.asked, suspicion.asked);

@@ -24,8 +24,8 @@ proptest! {
         sides in prop::collection::vec(0_u8..10, 1..30),
     ) {
         let (mut turns, mut exchanges, mut want) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, side) in sides.iter().enumerate() {
-            let from = 8_000.0 * at as f64;
+        for (at, side) in (0_u32..).zip(&sides) {
+            let from = 8_000.0 * f64::from(at);
             if *side != 1 {
                 exchanges.push(exchange(from));
             }

@@ -117,10 +117,9 @@ impl Caller<'_> {
         let median = match (self.world, step) {
             (World::Tools, 0 | 2) => 700.0,
             (World::Tools, _) => 2_200.0,
-            (World::Steps, 0) => 600.0,
+            (World::Steps, 0) | (World::Pareto, _) => 600.0,
             (World::Steps, 2) => 1_400.0,
             (World::Steps, 3) => 2_500.0,
-            (World::Pareto, _) => 600.0,
             _ => 1_000.0,
         };
         let chance = self.random.unit();
@@ -235,7 +234,12 @@ fn truth(change: Change) -> f64 {
     match change {
         Change::Times(factor) => factor.ln(),
         Change::Step(factor) => factor.ln() / f64::from(TURNS),
-        _ => 0.0,
+        Change::Same
+        | Change::Tail(_)
+        | Change::Leaves(_)
+        | Change::Unanswered(_)
+        | Change::FasterButFailing(..)
+        | Change::BothUnanswered(..) => 0.0,
     }
 }
 
