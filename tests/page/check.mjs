@@ -94,9 +94,12 @@ const check = async () => {
   /* One after another: each of these sees the page as somebody else does. */
   const { page, took } = await open();
   const headings = await structure(page);
-  for (const of of ["What decides first", "Thresholds", "What changed, by stage", "Outcomes", "Each turn", "Load over time", "Calls", "Load generator health", "What was run", "Definitions"]) {
+  for (const of of ["Thresholds", "What changed, by stage", "Outcomes", "Each turn", "Load over time", "Calls", "Load generator health", "What was run", "Definitions"]) {
     expect(headings.includes(of), `there is no section "${of}", only ${headings}`);
   }
+  // With a comparison it shows what was asked, else the metric that a comparison would ask of.
+  const chief = ["What decides first", "Primary metric"].filter((of) => headings.includes(of));
+  expect(chief.length === 1, `the chief section is ${chief}, of ${headings}`);
   // Generous: the machine may be busy with other tests.
   if (name === "large") expect(took < 4000, `the page took ${Math.round(took)} ms to open`);
   await harmless(page, "report");
