@@ -125,7 +125,7 @@ const TIMED: [Case; 16] = [
 const BESIDE: usize = 3;
 /// How many calls to the field agent, which is one process for all: what is right differs from what is wrong by more
 /// than the calls disturb one another.
-const FIELD_BESIDE: usize = 6;
+const FIELD_BESIDE: usize = 4;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
