@@ -7,33 +7,19 @@
 )]
 
 mod common;
+#[path = "common/http.rs"]
+#[expect(dead_code, reason = "of what tests share, these need a part")]
+mod http;
 
 use common::root;
+use http::{Answer, Server};
 use rustix::process::{Pid, Signal, kill_process};
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-/// Whoever answers every request with this, on loopback; its address without a scheme.
-fn server(status: &str, headers: &str, body: &str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let answer = format!(
-        "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let _ = stream.read(&mut [0; 8_192]);
-            let _ = stream.write_all(answer.as_bytes());
-        }
-    });
-    address
-}
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -59,37 +45,31 @@ const SECRET: &str = "hunter2hunter2hunter2hunter2hunter2";
 fn the_servers_own_reason_is_told() {
     let invalid = |why: &str| format!("invalid token: {TOKEN}, error: {why}");
     let early = invalid("token has invalid claims: token is not valid yet");
-    let date = "date: Mon, 30 Nov 2020 12:00:00 GMT\r\n";
-    let plain = "content-type: text/plain; charset=utf-8\r\n";
-    for (status, headers, body, says) in [
+    let plain = |status, body: &str| {
+        Answer::new(status, body).with("content-type", "text/plain; charset=utf-8")
+    };
+    let early = Answer::new(401, &early).with("date", "Mon, 30 Nov 2020 12:00:00 GMT");
+    let moved = Answer::new(308, "").with("location", "https://x.example/");
+    for (answer, says) in [
+        (plain(401, "invalid API key: APIkey"), "does not know the API key `APIkey`"),
         (
-            "401 Unauthorized",
-            plain,
-            "invalid API key: APIkey",
-            "does not know the API key `APIkey`",
-        ),
-        (
-            "401 Unauthorized",
-            plain,
-            &invalid("token signature is invalid: signature is invalid"),
+            plain(401, &invalid("token signature is invalid: signature is invalid")),
             "the API secret does not belong to the API key `APIkey`",
         ),
-        ("401 Unauthorized", date, &early, "ahead of the server's"),
-        ("401 Unauthorized", plain, &invalid("another reason"), "error: another reason"),
-        ("501 Unsupported", plain, "<html>", "is not a LiveKit server"),
-        ("200 OK", plain, "<html>", "is not a LiveKit server"),
-        ("404 Not Found", plain, "404 page not found", "is not a LiveKit server"),
-        ("502 Bad Gateway", plain, "<html>", "no LiveKit server answers"),
-        ("308 Moved", "location: https://x.example/\r\n", "", "speaks TLS: write wss://"),
+        (early, "ahead of the server's"),
+        (plain(401, &invalid("another reason")), "error: another reason"),
+        (plain(501, "<html>"), "is not a LiveKit server"),
+        (plain(200, "<html>"), "is not a LiveKit server"),
+        (plain(404, "404 page not found"), "is not a LiveKit server"),
+        (plain(502, "<html>"), "no LiveKit server answers"),
+        (moved, "speaks TLS: write wss://"),
         (
-            "400 Bad Request",
-            plain,
-            "Client sent an HTTP request to an HTTPS server.\n",
+            plain(400, "Client sent an HTTP request to an HTTPS server.\n"),
             "speaks TLS: write wss://",
         ),
     ] {
         let folder = folder();
-        let address = server(status, headers, body);
+        let address = Server::answers([answer]).address;
         let output = run(folder.path(), &format!("ws://{address}"), "APIkey", SECRET, &[]);
         let text = said(&output);
         assert_eq!(output.status.code(), Some(3), "{text}");
@@ -100,7 +80,7 @@ fn the_servers_own_reason_is_told() {
 
 #[test]
 fn tls_to_a_port_without_it_is_named() {
-    let address = server("200 OK", "", "{}");
+    let address = Server::answers([Answer::new(200, "{}")]).address;
     let folder = folder();
     let text = said(&run(folder.path(), &format!("wss://{address}"), "k", SECRET, &[]));
     let certificates = text.contains("no trusted certificates");
@@ -213,7 +193,8 @@ fn a_folder_of_the_users_stays() {
 
 #[test]
 fn a_recording_that_could_not_begin_blocks_nothing() {
-    let address = server("200 OK", "content-type: application/json\r\n", "{\"rooms\":[]}");
+    let rooms = Answer::new(200, r#"{"rooms":[]}"#).with("content-type", "application/json");
+    let address = Server::answers([rooms]).address;
     let folder = folder();
     let scenario = root().join("scenarios/greeting.yaml");
     let loadcall = env!("CARGO_BIN_EXE_loadcall");

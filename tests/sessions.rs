@@ -6,6 +6,9 @@
 )]
 
 mod common;
+#[path = "common/http.rs"]
+#[expect(dead_code, reason = "of what tests share, these need a part")]
+mod http;
 #[path = "common/langfuse/mod.rs"]
 mod langfuse;
 

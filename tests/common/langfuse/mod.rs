@@ -1,13 +1,11 @@
 //! The read API of Langfuse 4 on loopback, over spans that a test makes up.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+
+use crate::http::{Answer, Request, Server};
 
 pub(crate) const PUBLIC_KEY: &str = "pk-lf-test";
 pub(crate) const SECRET_KEY: &str = "sk-lf-the-secret-part";
@@ -23,6 +21,7 @@ pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) trace: String,
     pub(crate) id: u64,
+    pub(crate) parent: Option<u64>,
     pub(crate) session: Option<String>,
     pub(crate) environment: String,
     pub(crate) begin: i64,
@@ -31,13 +30,6 @@ pub(crate) struct Row {
     pub(crate) error: Option<String>,
     /// Tokens in and out, and US dollars where they are known.
     pub(crate) usage: Option<(u64, u64, Option<f64>)>,
-}
-
-/// A request as it arrived.
-#[derive(Debug, Clone)]
-pub(crate) struct Request {
-    pub(crate) path: String,
-    pub(crate) query: BTreeMap<String, String>,
 }
 
 /// What is answered instead of what was asked for.
@@ -49,84 +41,51 @@ pub(crate) enum Fault {
     Silence,
 }
 
-type Faults = dyn FnMut(usize) -> Option<Fault> + Send;
-
 /// A server until the end of the test's process.
-pub(crate) struct Langfuse {
-    pub(crate) address: SocketAddr,
-    requests: Arc<Mutex<Vec<Request>>>,
-}
-
-struct Shared {
-    rows: Vec<Row>,
-    requests: Arc<Mutex<Vec<Request>>>,
-    faults: Mutex<Box<Faults>>,
-}
+pub(crate) struct Langfuse(Server);
 
 impl Langfuse {
     /// `faults` is asked with the number of each request, from 0.
     pub(crate) fn start(
         mut rows: Vec<Row>,
-        faults: impl FnMut(usize) -> Option<Fault> + Send + 'static,
+        mut faults: impl FnMut(usize) -> Option<Fault> + Send + 'static,
     ) -> Self {
         // The newest first, as Langfuse has them.
         rows.sort_by_key(|row| (std::cmp::Reverse(row.begin), std::cmp::Reverse(row.id)));
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let faults: Mutex<Box<Faults>> = Mutex::new(Box::new(faults));
-        let shared = Arc::new(Shared { rows, requests: Arc::clone(&requests), faults });
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let shared = Arc::clone(&shared);
-                std::thread::spawn(move || serve(&stream, &shared));
-            }
-        });
-        Self { address, requests }
+        let mut numbers = 0..;
+        Self(Server::start(move |request| match faults(numbers.next().unwrap()) {
+            Some(Fault::Silence) => None,
+            Some(Fault::Answer(status, headers, body)) => Some(Answer { status, headers, body }),
+            None => Some(answer(&rows, request)),
+        }))
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.0.url()
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
-        lock(&self.requests).clone()
+        self.0.arrived()
     }
 }
 
-fn serve(mut stream: &TcpStream, shared: &Shared) {
-    let mut reader = BufReader::new(stream);
-    while let Some((request, authorization)) = read(&mut reader) {
-        let number = {
-            let mut requests = lock(&shared.requests);
-            requests.push(request.clone());
-            requests.len() - 1
-        };
-        let fault = (lock(&shared.faults))(number);
-        let (status, headers, body) = match fault {
-            Some(Fault::Silence) => loop {
-                std::thread::park();
-            },
-            Some(Fault::Answer(status, headers, body)) => (status, headers, body),
-            None if authorization != format!("Basic {TOKEN}") => {
-                (401, Vec::new(), json!({"message": "Invalid credentials"}).to_string())
-            }
-            None if request.path == "/api/public/v2/observations" => {
-                match page(&shared.rows, &request.query) {
-                    Ok(page) => (200, Vec::new(), page.to_string()),
-                    Err(why) => (400, Vec::new(), json!({"message": why}).to_string()),
-                }
-            }
-            None => (404, Vec::new(), json!({"message": "not found"}).to_string()),
-        };
-        let mut text = format!("HTTP/1.1 {status} X\r\n");
-        for (name, value) in headers {
-            let _ = write!(text, "{name}: {value}\r\n");
-        }
-        let _ = write!(text, "content-length: {}\r\n\r\n{body}", body.len());
-        if stream.write_all(text.as_bytes()).is_err() {
-            return;
-        }
+/// What is answered to keys that are not the project's.
+pub(crate) fn refused(request: &Request) -> Option<Answer> {
+    let is_known = request.headers.get("authorization") == Some(&format!("Basic {TOKEN}"));
+    let body = json!({"message": "Invalid credentials"});
+    (!is_known).then(|| Answer::new(401, &body.to_string()))
+}
+
+fn answer(rows: &[Row], request: &Request) -> Answer {
+    if let Some(refused) = refused(request) {
+        return refused;
+    }
+    match request.path.as_str() {
+        "/api/public/v2/observations" => match page(rows, &request.query) {
+            Ok(page) => Answer::new(200, &page.to_string()),
+            Err(why) => Answer::new(400, &json!({"message": why}).to_string()),
+        },
+        _ => Answer::new(404, &json!({"message": "not found"}).to_string()),
     }
 }
 
@@ -142,8 +101,6 @@ fn page(rows: &[Row], query: &BTreeMap<String, String>) -> Result<Value, String>
         "filter",
         "cursor",
         "traceId",
-        "name",
-        "environment",
     ];
     if let Some(name) = query.keys().find(|name| !known.contains(&name.as_str())) {
         return Err(format!("unknown parameter {name}"));
@@ -171,6 +128,7 @@ fn page(rows: &[Row], query: &BTreeMap<String, String>) -> Result<Value, String>
         from.is_none_or(|from| row.begin >= from)
             && to.is_none_or(|to| row.begin < to)
             && query.get("sessionId").is_none_or(|id| row.session.as_ref() == Some(id))
+            && query.get("traceId").is_none_or(|id| row.trace == *id)
             && filter.iter().all(|condition| meets(row, condition))
     };
     // The cursor is the place of the next row among all.
@@ -202,7 +160,7 @@ fn meets(row: &Row, condition: &Value) -> bool {
 }
 
 /// Only the groups of fields that were asked for.
-fn observation(row: &Row, query: &BTreeMap<String, String>) -> Value {
+pub(crate) fn observation(row: &Row, query: &BTreeMap<String, String>) -> Value {
     let asked = query.get("fields").map_or("core,basic", String::as_str);
     let has = |group: &str| asked.split(',').any(|name| name == group);
     let stamp = |ms: i64| format!("{:.3}", Timestamp::from_millisecond(ms).unwrap());
@@ -215,7 +173,8 @@ fn observation(row: &Row, query: &BTreeMap<String, String>) -> Value {
     put("core", "id", json!(format!("{:016x}", row.id)));
     put("core", "traceId", json!(row.trace));
     put("core", "projectId", json!("p1"));
-    put("core", "parentObservationId", Value::Null);
+    let parent = row.parent.map(|id| format!("{id:016x}"));
+    put("core", "parentObservationId", json!(parent));
     put("core", "type", json!("SPAN"));
     put("core", "startTime", json!(stamp(row.begin)));
     put("core", "endTime", json!(stamp(row.end)));
@@ -244,48 +203,4 @@ fn observation(row: &Row, query: &BTreeMap<String, String>) -> Value {
         put("usage", "totalCost", json!(cost.unwrap_or(0.0)));
     }
     Value::Object(all)
-}
-
-fn read(reader: &mut BufReader<&TcpStream>) -> Option<(Request, String)> {
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        match line.trim_end() {
-            "" => break,
-            line => lines.push(line.to_owned()),
-        }
-    }
-    let target = lines.first()?.split(' ').nth(1)?;
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let query = pairs.map(|(name, value)| (decoded(name), decoded(value))).collect();
-    let authorization = lines.iter().find_map(|line| {
-        let (name, value) = line.split_once(": ")?;
-        name.eq_ignore_ascii_case("authorization").then(|| value.to_owned())
-    });
-    Some((Request { path: path.to_owned(), query }, authorization.unwrap_or_default()))
-}
-
-/// `application/x-www-form-urlencoded` → text.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digits = [rest.next().unwrap(), rest.next().unwrap()];
-                u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).unwrap()
-}
-
-fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
