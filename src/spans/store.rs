@@ -28,7 +28,7 @@ pub enum StoreError {
     Open { path: PathBuf, source: ReadError },
     #[error("`{path}` line {line} is longer than a span can be")]
     LongLine { path: PathBuf, line: usize },
-    #[error("`{path}` line {line} is no span of an agent")]
+    #[error("`{path}` line {line} does not hold a span of an agent")]
     NotASpan { path: PathBuf, line: usize },
     #[error("`{path}` has format {format}; this version reads {FORMAT}: use a newer loadcall")]
     Format { path: PathBuf, format: u32 },
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!((cut.spans.len(), cut.dropped), (1, 1));
         assert!(matches!(read_of("{\"format\":2}\n"), Err(StoreError::Format { format: 2, .. })));
         let wrong = read_of(&format!("{line}\n{{}}\n")).unwrap_err();
-        assert!(wrong.to_string().ends_with("line 2 is no span of an agent"), "{wrong}");
+        assert!(wrong.to_string().ends_with("line 2 does not hold a span of an agent"), "{wrong}");
         let long = read_of(&"x".repeat(5 << 20)).unwrap_err();
         assert!(matches!(long, StoreError::LongLine { line: 1, .. }), "{long}");
     }

@@ -55,7 +55,9 @@ impl Kept {
         let failure = |why: &str| Failure::usage(format!("`{}` {why}", path.display())).hint(other);
         let kept: Self = serde_json::from_str(&text).map_err(|e| {
             let place = format!("line {}, column {}", e.line(), e.column());
-            failure(&format!("is no file of `loadcall sessions --resume` ({place})"))
+            failure(&format!(
+                "was not written by `loadcall sessions --resume` ({place} cannot be read)"
+            ))
         })?;
         if kept.version != VERSION {
             return Err(failure("is of another version of loadcall"));

@@ -157,7 +157,7 @@ fn end_state(call: &CallRecord, check: usize) -> Check {
         StateFound::Different => Result::Missed,
         StateFound::Unknown => Result::CannotTell,
     };
-    let detail = if detail.is_empty() { "matches" } else { detail };
+    let detail = if detail.is_empty() { "it is as the scenario wants it" } else { detail };
     let number = check + 1;
     Check {
         step: None,

@@ -47,7 +47,7 @@ impl Observation {
         let cost = cost(row);
         fields(&mut attributes, row, begin_ns, cost);
         let ours = name.starts_with("loadcall.") || scope.as_deref() == Some("loadcall");
-        // What loadcall's own spans say of their room is no attribute of theirs in Langfuse.
+        // Langfuse keeps the room of loadcall's own spans in their metadata, outside of their attributes.
         if let Some(sid) = room_sid.filter(|_| ours) {
             attributes.entry("lk.room_id".to_owned()).or_insert(Value::Text(sid));
         }
