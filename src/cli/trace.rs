@@ -81,9 +81,8 @@ fn of_call(args: &TraceArgs, run: &Path, id: Option<CallId>) -> Result<Trace, Fa
 }
 
 fn of_session(args: &TraceArgs, id: String) -> Result<Trace, Failure> {
-    let is_trace = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
     let wanted = Wanted {
-        traces: if is_trace { vec![id.to_ascii_lowercase()] } else { Vec::new() },
+        traces: if given::is_trace(&id) { vec![id.to_ascii_lowercase()] } else { Vec::new() },
         names: vec![id.clone()],
     };
     let got = spans::get(args, &wanted, None, Asked::Session(&id))?;
@@ -98,7 +97,7 @@ fn of_session(args: &TraceArgs, id: String) -> Result<Trace, Failure> {
         call: None,
         scenario: None,
         agent: agent.map(str::to_owned),
-        session: id,
+        session: got.session.unwrap_or(id),
         links: got.links,
         origin: got.origin,
         timeline: Timeline::of_session(&got.spans),

@@ -47,6 +47,11 @@ pub(super) struct Sent {
 }
 
 impl Places {
+    /// Nowhere.
+    pub(super) const fn none() -> Self {
+        Self { exporters: Vec::new(), project: None }
+    }
+
     /// Settings that cannot work are found before the first call.
     pub(super) fn from_settings(args: &LangfuseArgs, run_id: &str) -> Result<Self, Failure> {
         let project = project(args)?;

@@ -2,6 +2,7 @@
 
 mod observation;
 mod pages;
+mod trace;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use crate::langfuse::{ApiError, Client, Deadline};
 use crate::text::{clipped, safe};
 pub use observation::Observation;
 pub use pages::{Page, Wanted, Window, page};
+pub use trace::trace;
 
 /// Spans of one session that are kept: a call of an hour has some ten thousand.
 const SPANS: usize = 50_000;
@@ -130,7 +132,8 @@ async fn read(
     until: Deadline,
 ) -> Result<SessionSpans, ApiError> {
     let mut all = Collected::default();
-    match read_v2(client, session, window, until, &mut all).await {
+    let wanted = Wanted { session: Some(session), window, whole: true, ..Wanted::default() };
+    match read_v2(client, &wanted, until, &mut all).await {
         // A server that writes as Langfuse 3 did has the spans elsewhere.
         Err(ApiError::NotFound { .. }) => read_v1(client, session, until, &mut all).await?,
         other => other?,
@@ -140,15 +143,13 @@ async fn read(
 
 async fn read_v2(
     client: &Client,
-    session: &str,
-    window: Option<&Window>,
+    wanted: &Wanted<'_>,
     until: Deadline,
     all: &mut Collected,
 ) -> Result<(), ApiError> {
-    let wanted = Wanted { session: Some(session), window, whole: true, ..Wanted::default() };
     let mut cursor: Option<String> = None;
     loop {
-        let page = page(client, &wanted, cursor.as_deref(), until).await?;
+        let page = page(client, wanted, cursor.as_deref(), until).await?;
         cursor = all.add(page);
         if cursor.is_none() || all.cut {
             return Ok(());
@@ -165,17 +166,27 @@ async fn read_v1(
     for number in 1.. {
         let (ids, last) = pages::traces(client, session, number, until).await?;
         for id in &ids {
-            let mut next = Some(1);
-            while let Some(number) = next.filter(|_| !all.cut) {
-                let page = pages::page_v1(client, id, number, until).await?;
-                next = all.add(page).map(|_| number + 1);
-            }
+            read_trace_v1(client, id, until, all).await?;
         }
         if last || ids.is_empty() || all.cut {
             break;
         }
     }
     all.of_session(session);
+    Ok(())
+}
+
+async fn read_trace_v1(
+    client: &Client,
+    trace: &str,
+    until: Deadline,
+    all: &mut Collected,
+) -> Result<(), ApiError> {
+    let mut next = Some(1);
+    while let Some(number) = next.filter(|_| !all.cut) {
+        let page = pages::page_v1(client, trace, number, until).await?;
+        next = all.add(page).map(|_| number + 1);
+    }
     Ok(())
 }
 

@@ -50,7 +50,7 @@ pub(in crate::cli) enum TraceFormat {
 }
 
 /// A time from nothing to ten minutes.
-fn wait(text: &str) -> Result<Duration, String> {
+pub(super) fn wait(text: &str) -> Result<Duration, String> {
     let most = Duration::from_secs(600);
     let length = crate::scenario::parse_duration(text).map_err(|e| e.to_string());
     length

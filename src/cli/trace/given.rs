@@ -18,6 +18,11 @@ pub(super) fn id(text: &str) -> String {
     decoded(found.or(parts.last().copied()).unwrap_or(text))
 }
 
+/// Whether an id is that of a trace: 32 hexadecimal digits.
+pub(super) fn is_trace(id: &str) -> bool {
+    id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
 /// With `%2F` and the like as what they stand for.
 fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();

@@ -9,10 +9,12 @@ pub(super) struct Got {
     pub(super) origin: Origin,
     /// Where they can be seen.
     pub(super) links: Vec<String>,
+    /// The session they are of, where whoever gave them tells it.
+    pub(super) session: Option<String>,
 }
 
 impl Got {
     pub(super) const fn from(origin: Origin, spans: Vec<AgentSpan>) -> Self {
-        Self { spans, origin, links: Vec::new() }
+        Self { spans, origin, links: Vec::new(), session: None }
     }
 }

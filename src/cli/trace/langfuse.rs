@@ -1,14 +1,17 @@
 //! The agent's spans of a call or session, out of Langfuse.
 
+use super::given;
 use super::got::Got;
 use crate::cli::args::TraceArgs;
 use crate::cli::failure::Failure;
 use crate::cli::machine;
 use crate::cli::terminal::eprint_line;
 use crate::clock::wall_now;
-use crate::langfuse::{ApiError, Client, Deadline, Given, Project};
+use crate::langfuse::{Client, Deadline, Given, Project};
 use crate::report::trace::Origin;
-use crate::spans::langfuse::{SessionError, SessionSpans, Wait, Window, session, session_of_room};
+use crate::spans::langfuse::{
+    SessionError, SessionSpans, Wait, Window, session, session_of_room, trace,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -63,7 +66,7 @@ pub(super) fn read(
             eprint_line("note: Langfuse has more spans of this session than are read");
         }
         let links = found.address.into_iter().collect();
-        Got { spans: found.spans, origin: Origin::Langfuse, links }
+        Got { spans: found.spans, origin: Origin::Langfuse, links, session: Some(found.session) }
     }))
 }
 
@@ -103,9 +106,8 @@ async fn find(
         }
         Asked::Session(id) => {
             let until = Deadline::after(args.wait.max(LEAST));
-            let is_trace = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
-            if is_trace && let Some(of) = session_of_trace(client, id, until).await? {
-                return session(client, &of, None, Wait::No, until).await;
+            if given::is_trace(id) {
+                return trace(client, &id.to_ascii_lowercase(), until).await;
             }
             if id.starts_with("RM_") {
                 return by_room(client, id, id, None, until).await;
@@ -125,34 +127,6 @@ async fn by_room(
 ) -> Result<SessionSpans, SessionError> {
     let of = session_of_room(client, sid, window, until).await?;
     session(client, of.as_deref().unwrap_or(named), window, Wait::No, until).await
-}
-
-/// The session that a trace belongs to: of Langfuse 4 by its spans, of Langfuse 3 by the trace itself.
-async fn session_of_trace(
-    client: &Client,
-    trace: &str,
-    until: Deadline,
-) -> Result<Option<String>, ApiError> {
-    let text = |json: Option<&serde_json::Value>| {
-        let id = json.and_then(serde_json::Value::as_str).filter(|id| !id.is_empty());
-        id.map(str::to_owned)
-    };
-    let query = [("traceId", trace), ("fields", "core,basic"), ("limit", "100")];
-    match client.get("/api/public/v2/observations", &query, until).await {
-        Ok(page) => {
-            let rows = page.get("data").and_then(serde_json::Value::as_array);
-            Ok(rows.into_iter().flatten().find_map(|row| text(row.get("sessionId"))))
-        }
-        Err(ApiError::NotFound { .. }) => {
-            match client.get(&format!("/api/public/traces/{trace}"), &[], until).await {
-                Ok(trace) => Ok(text(trace.get("sessionId"))),
-                // No such trace.
-                Err(ApiError::NotFound { .. }) => Ok(None),
-                Err(why) => Err(why),
-            }
-        }
-        Err(why) => Err(why),
-    }
 }
 
 fn is_recent(ended: Timestamp) -> bool {

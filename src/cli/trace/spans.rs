@@ -47,7 +47,7 @@ pub(super) fn get(
     }
 }
 
-/// Langfuse gave no spans of a session that is no call of a run either.
+/// Langfuse gave no spans of a session, and no run has a call of that session.
 fn not_got(args: &TraceArgs, why: &SessionError) -> Failure {
     match why {
         SessionError::Api(why) if !why.is_final() => Failure::nothing_measured(why),
@@ -115,7 +115,7 @@ fn unknown() -> Origin {
     }
 }
 
-/// Nothing is known of a session that is no call of a run, and Langfuse was not asked.
+/// No run has a call of this session, and there was nobody else to ask.
 pub(super) fn unknown_session(args: &TraceArgs, id: &str) -> Failure {
     let (place, id) = (args.reports.display(), clipped(id, 200));
     Failure::usage(format!("no run in `{place}` has a call of session `{id}`")).hint(

@@ -13,7 +13,7 @@ const ROWS_V1: &str = "100";
 const CURSOR: usize = 4_000;
 const V2: &str = "/api/public/v2/observations";
 const V1: &str = "/api/public/observations";
-const TRACES: &str = "/api/public/traces";
+pub(super) const TRACES: &str = "/api/public/traces";
 /// What is asked of a row: everything but prompts, and what was said.
 const FIELDS: &str = "core,basic,time,metadata,model,usage";
 /// Metadata is cut at 200 characters unless it is named here.
@@ -30,6 +30,7 @@ pub struct Window {
 #[derive(Debug, Clone, Default)]
 pub struct Wanted<'a> {
     pub session: Option<&'a str>,
+    pub trace: Option<&'a str>,
     pub window: Option<&'a Window>,
     /// Names of spans; all when empty.
     pub names: &'a [&'a str],
@@ -61,6 +62,7 @@ pub async fn page(
     let filter = filter(wanted);
     let mut query = vec![("fields", FIELDS), ("limit", ROWS)];
     query.extend(wanted.session.map(|id| ("sessionId", id)));
+    query.extend(wanted.trace.map(|id| ("traceId", id)));
     if let Some(window) = wanted.window {
         query
             .extend([("fromStartTime", window.from.as_str()), ("toStartTime", window.to.as_str())]);
