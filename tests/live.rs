@@ -10,12 +10,16 @@
 )]
 
 mod common;
+#[path = "common/http.rs"]
+#[expect(dead_code, reason = "of what tests share, these need a part")]
+mod http;
 mod live {
     pub(crate) mod audio;
     pub(crate) mod cases;
     pub(crate) mod dial;
     pub(crate) mod doctor;
     pub(crate) mod scripted;
+    pub(crate) mod secrets;
     pub(crate) mod spans;
     pub(crate) mod stage;
     pub(crate) mod turns;
@@ -39,6 +43,7 @@ use live::cases;
 use live::dial;
 use live::doctor;
 use live::scripted;
+use live::secrets;
 use live::spans;
 use live::stage::Stage;
 use live::turns;
@@ -49,7 +54,7 @@ use std::sync::{Arc, OnceLock};
 pub(crate) type Case = (&'static str, fn(&Stage) -> Result<(), Failed>);
 
 /// Those that look at what happens, and not at how long it takes.
-const UNTIMED: [Case; 17] = [
+const UNTIMED: [Case; 18] = [
     (
         "an_agent_that_exports_elsewhere_goes_on_to",
         spans::an_agent_that_exports_elsewhere_goes_on_to,
@@ -57,6 +62,7 @@ const UNTIMED: [Case; 17] = [
     // The longest first, as they run beside each other.
     ("a_killed_agent_is_named", cases::a_killed_agent_is_named),
     ("calls_become_traces", cases::calls_become_traces),
+    ("no_secret_comes_out", secrets::no_secret_comes_out),
     ("an_interrupt_keeps_what_was_measured", cases::an_interrupt_keeps_what_was_measured),
     (
         "a_doctor_sees_what_works_and_what_does_not",

@@ -2,20 +2,26 @@
 
 use super::cases::{SHORT, Tested, check};
 use super::stage::{PYTHON, Ran, Stage, ran};
+use crate::common::loadcall;
+use libtest_mimic::Failed;
 use loadcall::record::{CallId, trace_id};
 use loadcall::spans::{AgentSpan, store};
 use serde_json::Value;
 
 /// A name that the stage's own agent does not answer to.
 const AGENT: &str = "traced";
+/// Delays that the agent is given: until the first token, and until the first audio.
 const LLM_MS: f64 = 700.0;
+const TTS_MS: f64 = 300.0;
+/// How far what is found may be from what was injected.
+const ERROR_MS: f64 = 25.0;
 
 /// A greeting and a question; the model's first attempt at it fails.
 fn scenario() -> String {
     format!(
         "version: 1
 name: traced
-agent: {{name: {AGENT}, metadata: {{{SHORT}, stages: {{llm_ttft_ms: {LLM_MS}}}, faults: [{{kind: llm_error_retry, turn: 2}}]}}, join_timeout: 30s}}
+agent: {{name: {AGENT}, metadata: {{{SHORT}, stages: {{llm_ttft_ms: {LLM_MS}, tts_ttfb_ms: {TTS_MS}}}, faults: [{{kind: llm_error_retry, turn: 2}}]}}, join_timeout: 30s}}
 turns:
   - {{id: greeting, expect: {{agent: speaks, within: 5s}}}}
   - id: hours
@@ -77,14 +83,99 @@ pub(crate) fn the_agents_spans_come_in_beside_its_calls(stage: &Stage) -> Tested
     let ttft: Vec<f64> =
         nodes.iter().filter_map(|n| n.number("lk.response.ttft")).map(|s| s * 1_000.0).collect();
     check(ttft.len() == 2, &format!("a request for each question: {ttft:?}"), &ran)?;
-    check((ttft[0] - LLM_MS).abs() <= 25.0, &format!("injected {LLM_MS}: {ttft:?}"), &ran)?;
+    check((ttft[0] - LLM_MS).abs() <= ERROR_MS, &format!("injected {LLM_MS}: {ttft:?}"), &ran)?;
     let longest = nodes.iter().map(|node| ms(node)).fold(0.0, f64::max);
     check(longest >= LLM_MS, &format!("the span is as long: {longest}"), &ran)?;
     // A retry is not slowness.
     let tries: Vec<f64> = found.spans.iter().filter_map(|s| s.number("lk.retry_count")).collect();
     check(tries.contains(&1.0), &format!("the second attempt is a retry: {tries:?}"), &ran)?;
     let failed = named("llm_request_run").filter(|span| span.error.is_some()).count();
-    check(failed == 1, &format!("one attempt failed, not {failed}"), &ran)
+    check(failed == 1, &format!("one attempt failed, not {failed}"), &ran)?;
+    as_json(&ran)?;
+    as_text(&ran)
+}
+
+/// `loadcall trace` of the run's first call, as a user asks for it.
+fn trace(of: &Ran, more: &[&str]) -> Result<Ran, Failed> {
+    let mut command = loadcall();
+    command.arg("trace").arg(&of.out).arg("000").args(more);
+    let trace = ran(command.output()?, of.out.clone());
+    check(trace.code == Some(0), "there is a timeline", &trace)?;
+    check(trace.stderr.is_empty(), "and nothing is amiss", &trace)?;
+    Ok(trace)
+}
+
+/// What was injected stands in the turn that it was injected into, beside what was heard of it.
+fn as_json(of: &Ran) -> Tested {
+    let ran = trace(of, &["--format", "json"])?;
+    let json: Value = serde_json::from_str(&ran.stdout)?;
+    check(json["spans_from"] == "run", "the spans are those that the receiver took", &ran)?;
+    check(json["sides"]["known"] == "both", "both sides stand on one axis", &ran)?;
+    let error = json["sides"]["clocks"]["error_ms"].as_f64().unwrap_or(f64::MAX);
+    let turn = |id: &str| {
+        let turns = json["turns"].as_array().into_iter().flatten();
+        turns.into_iter().find(|turn| turn["id"] == id).cloned().unwrap_or_default()
+    };
+    let hours = turn("hours");
+    let row = |what: &str, source: &str| {
+        let rows = hours["rows"].as_array().into_iter().flatten();
+        let row = rows.into_iter().find(|row| row["what"] == what && row["source"] == source);
+        row.cloned().unwrap_or_default()
+    };
+    let (llm, tts) = (row("llm", "reported"), row("tts", "reported"));
+    let (caller, agent) = (row("caller_speech", "heard"), row("agent_heard", "heard"));
+    let ms = |of: &Value, key: &str| of[key].as_f64().unwrap_or(f64::NAN);
+    for (name, row, injected) in [("llm_node", &llm, LLM_MS), ("tts_node", &tts, TTS_MS)] {
+        check(row["name"] == name, &format!("a row of {name}: {row}"), &ran)?;
+        let first = ms(row, "first_ms");
+        let near = (first - injected).abs() <= ERROR_MS;
+        check(near, &format!("{name} took {first} ms until its first, {injected} injected"), &ran)?;
+    }
+    // Their order holds on the axis of what was heard: asked after the caller, spoken before the caller hears it.
+    let spoken = ms(&tts, "from_ms") + ms(&tts, "first_ms");
+    let moments = [
+        ms(&caller, "until_ms") - error,
+        ms(&llm, "from_ms"),
+        ms(&llm, "from_ms") + ms(&llm, "first_ms"),
+        spoken,
+        ms(&agent, "from_ms") + error,
+    ];
+    let in_order = moments.is_sorted();
+    check(in_order, &format!("caller, LLM, first token, first audio, heard: {moments:?}"), &ran)?;
+    let share = |turn: &Value, part: &str| {
+        let shares = turn["breakdown"]["shares"].as_array().into_iter().flatten();
+        shares.into_iter().find(|share| share["part"] == part).map(|share| ms(share, "ms"))
+    };
+    for (part, injected) in [("llm_node_ttft", LLM_MS), ("tts_node_ttfb", TTS_MS)] {
+        let found = share(&hours, part).unwrap_or(f64::NAN);
+        let near = (found - injected).abs() <= ERROR_MS;
+        check(near, &format!("{part} is {found} ms of the reply, {injected} injected"), &ran)?;
+    }
+    check(share(&hours, "llm_retries").is_none(), "nothing was tried again there", &ran)?;
+    let again = turn("wait");
+    let lost = share(&again, "llm_retries").unwrap_or_default();
+    check(lost > 50.0, &format!("the retry has a part of its own: {lost} ms"), &ran)?;
+    check(json["totals"]["retries"] == 1, "and is the only one", &ran)?;
+    let bottleneck = &json["bottleneck"]["part"];
+    check(bottleneck == "llm_node_ttft", &format!("the LLM is waited for: {bottleneck}"), &ran)
+}
+
+fn as_text(of: &Ran) -> Tested {
+    let ran = trace(of, &[])?;
+    for says in [
+        "the bottleneck is llm_node_ttft",
+        "both sides stand on our axis",
+        "● agent heard",
+        "○ LLM",
+        "○ TTS",
+        "1 retry took ",
+        "failed: scripted llm_error_retry",
+    ] {
+        check(ran.stdout.contains(says), &format!("it says `{says}`"), &ran)?;
+    }
+    let one = trace(of, &["--turn", "wait"])?;
+    check(one.stdout.contains("1 retry took "), "the turn with the retry is shown", &one)?;
+    check(!one.stdout.contains("turn 2 hours"), "and no other", &one)
 }
 
 pub(crate) fn an_agent_that_exports_elsewhere_goes_on_to(stage: &Stage) -> Tested {
