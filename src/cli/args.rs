@@ -14,7 +14,7 @@ mod starter;
 mod trace;
 mod until;
 
-pub(super) use doctor::{DoctorArgs, DoctorFormat};
+pub(super) use doctor::{DoctorArgs, DoctorFormat, DoctorPart};
 pub(super) use export::ExportArgs;
 pub(super) use instrument::{AgentArgs, CalibrateArgs};
 pub(super) use labels::{LabelArgs, Scores};
@@ -434,6 +434,9 @@ pub(super) struct PlacingArgs {
     pub(super) langfuse: LangfuseArgs,
     #[command(flatten)]
     pub(super) labels: LabelArgs,
+    /// Its calls become no traces, whatever is set.
+    #[arg(skip)]
+    pub(super) untraced: bool,
 }
 
 impl PlacingArgs {

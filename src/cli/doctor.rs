@@ -1,8 +1,8 @@
 //! `loadcall doctor`: what a run needs, checked one by one, each with what was seen and what to do.
 
 use super::args::{
-    DoctorArgs, DoctorFormat, EnvArgs, LabelArgs, LangfuseArgs, OverrideArgs, PlacingArgs,
-    ReceiverArgs,
+    DoctorArgs, DoctorFormat, DoctorPart, EnvArgs, LabelArgs, LangfuseArgs, OverrideArgs,
+    PlacingArgs, ReceiverArgs,
 };
 use super::failure::Failure;
 use super::loaded::LoadedScenario;
@@ -48,18 +48,30 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<u8, Failure> {
     let (loaded, calls) = scenario(args, &mut findings)?.unzip();
     let calls = calls.unwrap_or(1);
     let runtime = machine::runtime(None)?;
-    findings.add(runtime.block_on(host::check(calls)))?;
-    if let Some(loaded) = loaded {
-        call(args, &loaded, &bars, &runtime, &mut findings)?;
-    } else {
-        match super::url::given(&args.server.keys) {
-            Ok(endpoint) => server_checks(&endpoint, &runtime, &mut findings)?,
-            Err(e) => findings.add([unusable(&e)])?,
-        }
-        findings.add(agent::not_tested("no scenario was named, which says whom to call"))?;
+    let wanted = |part| args.only.is_none_or(|only| only == part);
+    if wanted(DoctorPart::Machine) {
+        findings.add(runtime.block_on(host::check(calls)))?;
     }
-    let id = format!("loadcall-doctor-{}", super::session::new_run_id(Clock::start())?);
-    findings.add(runtime.block_on(tracing::check(&args.langfuse, &id)))?;
+    match loaded {
+        Some(loaded) if args.only.is_none() => {
+            call(args, &loaded, &bars, &runtime, &mut findings)?;
+        }
+        Some(_) | None if wanted(DoctorPart::Server) => {
+            match super::url::given(&args.server.keys) {
+                Ok(endpoint) => server_checks(&endpoint, &runtime, &mut findings)?,
+                Err(e) => findings.add([unusable(&e)])?,
+            }
+            if args.only.is_none() {
+                findings
+                    .add(agent::not_tested("no scenario was named, which says whom to call"))?;
+            }
+        }
+        Some(_) | None => {}
+    }
+    if wanted(DoctorPart::Tracing) {
+        let id = format!("loadcall-doctor-{}", super::session::new_run_id(Clock::start())?);
+        findings.add(runtime.block_on(tracing::check(&args.langfuse, args.wait, &id)))?;
+    }
     machine::shut_down(runtime);
     match args.format {
         DoctorFormat::Text => print_result(&finding::summary(&findings.all))?,
@@ -169,7 +181,8 @@ fn call(
     }
 }
 
-/// One call of the scenario, with its audio, and without traces: those have checks of their own.
+/// One call of the scenario, with its audio, and without traces: those have checks of their own, and this call is no
+/// run's.
 fn one_call(args: &DoctorArgs) -> PlacingArgs {
     PlacingArgs {
         out: None,
@@ -185,5 +198,6 @@ fn one_call(args: &DoctorArgs) -> PlacingArgs {
         receiver: ReceiverArgs::default(),
         langfuse: LangfuseArgs::default(),
         labels: LabelArgs::default(),
+        untraced: true,
     }
 }

@@ -89,15 +89,22 @@ impl Stage {
         })
     }
 
-    /// A server with a network between its media and its clients, and an agent on it.
+    /// A server with a network between its media and its clients.
+    pub(crate) fn server_behind(&self, network: Network) -> DevServer {
+        let log = self.folder.path().join("server-behind.log");
+        let starting = DevServer::start_behind(network, &Launch::Direct, &log);
+        self.runtime.block_on(starting).unwrap()
+    }
+
+    /// The same with an agent on it.
     pub(crate) fn behind(&self, network: Network) -> (DevServer, DevAgent) {
-        let folder = self.folder.path();
-        self.runtime.block_on(async {
-            let log = folder.join("server-behind.log");
-            let server = DevServer::start_behind(network, &Launch::Direct, &log).await.unwrap();
-            let agent = start_agent(&server, folder).await.unwrap();
-            (server, agent)
-        })
+        let server = self.server_behind(network);
+        let agent = self.runtime.block_on(start_agent(&server, self.folder.path())).unwrap();
+        (server, agent)
+    }
+
+    pub(crate) fn stop_server(&self, server: DevServer) {
+        self.runtime.block_on(server.stop());
     }
 
     pub(crate) fn stop(&self, server: DevServer, agent: DevAgent) {

@@ -144,7 +144,8 @@ pub(super) const DOCTOR: &str = "\
 Examples:
   loadcall doctor
   loadcall doctor scenarios/greeting.yaml
-  loadcall doctor scenarios/greeting.yaml --dev --dev-agent";
+  loadcall doctor scenarios/greeting.yaml --dev --dev-agent
+  loadcall doctor --only tracing";
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,11 @@ pub(super) async fn check(endpoint: &Endpoint, run_id: &str) -> Vec<Finding> {
     match endpoint.probe().await {
         Ok(probed) => {
             findings.push(Finding::ok(Area::Server, "address", format!("{address} answers")));
-            findings.push(Finding::ok(Area::Server, "key and secret", "the server takes them"));
+            findings.push(Finding::ok(
+                Area::Server,
+                "key and secret",
+                "the server accepts a token made with them",
+            ));
             findings.push(match probed.clock {
                 None => Finding::not_tested(Area::Server, "clock", "the server tells no time"),
                 Some(apart) if apart.matters() => Finding::failed(
@@ -29,7 +33,7 @@ pub(super) async fn check(endpoint: &Endpoint, run_id: &str) -> Vec<Finding> {
                 Some(_) => Finding::ok(
                     Area::Server,
                     "clock",
-                    "as the server's, to the few seconds that its answer tells",
+                    "less than 5 s from the server's, whose answer tells whole seconds",
                 ),
             });
         }
@@ -39,7 +43,7 @@ pub(super) async fn check(endpoint: &Endpoint, run_id: &str) -> Vec<Finding> {
                 findings.push(Finding::not_tested(
                     Area::Server,
                     check,
-                    "the server takes no calls",
+                    "no call can be placed before that is mended",
                 ));
             }
             return findings;
@@ -120,7 +124,7 @@ fn media(found: &Result<Way, ReachError>) -> Finding {
     }
 }
 
-/// Without a TURN server calls work all the same, so that is no failure.
+/// Calls work without a TURN server, so a relay that was not reached does not count as failed.
 fn turn(found: &Result<Way, ReachError>) -> Finding {
     match found {
         Ok(way) => Finding::ok(Area::Server, "media by TURN", described(way)),

@@ -13,16 +13,15 @@ use tokio::sync::watch;
 
 /// For one request of Langfuse's API.
 const REQUEST: Duration = Duration::from_secs(10);
-/// Until the trace is there: it takes seconds, under load longer.
-const READ_BACK: Duration = Duration::from_secs(45);
 const BETWEEN: Duration = Duration::from_secs(2);
 /// For sending one span, with attempts.
 const SENDING: Duration = Duration::from_secs(20);
 
-pub(super) async fn check(args: &LangfuseArgs, id: &str) -> Vec<Finding> {
+/// `wait` is how long a trace may take until Langfuse has it: seconds, under load longer.
+pub(super) async fn check(args: &LangfuseArgs, wait: Duration, id: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     match traces::project(args) {
-        Ok(Some(project)) => findings.extend(of_langfuse(&project, id).await),
+        Ok(Some(project)) => findings.extend(of_langfuse(&project, wait, id).await),
         Ok(None) => findings.push(Finding::not_tested(
             Area::Tracing,
             "Langfuse",
@@ -32,7 +31,9 @@ pub(super) async fn check(args: &LangfuseArgs, id: &str) -> Vec<Finding> {
     }
     findings.push(match from_variables(environment::variable) {
         Ok(Some(backend)) => match send(backend, id).await {
-            Ok((place, _)) => Finding::ok(Area::Tracing, "OTLP", format!("{place} took a trace")),
+            Ok((place, _)) => {
+                Finding::ok(Area::Tracing, "OTLP", format!("{place} accepted a trace of one span"))
+            }
             Err(why) => not_sent("OTLP", &why),
         },
         Ok(None) => Finding::not_tested(
@@ -51,10 +52,9 @@ fn unusable(check: &'static str, failure: &Failure) -> Finding {
     Finding::failed(Area::Tracing, check, why, remedy)
 }
 
-/// The texts of these failures say what to do.
+/// The texts of these failures end with what to do.
 fn not_sent(check: &'static str, why: &str) -> Finding {
-    let remedy =
-        "what it says; runs are not disturbed, and `loadcall export RUN` sends their traces later";
+    let remedy = "do what the line above says, then `loadcall doctor --only tracing`; runs go on without it, and `loadcall export RUN` sends their traces later";
     Finding::failed(Area::Tracing, check, why, remedy)
 }
 
@@ -75,7 +75,7 @@ async fn send(backend: Backend, id: &str) -> Result<(String, String), String> {
     }
 }
 
-async fn of_langfuse(project: &Project, id: &str) -> Vec<Finding> {
+async fn of_langfuse(project: &Project, wait: Duration, id: &str) -> Vec<Finding> {
     let sent = match langfuse::backend(project) {
         Ok(backend) => send(backend, id).await,
         Err(why) => Err(why),
@@ -91,38 +91,44 @@ async fn of_langfuse(project: &Project, id: &str) -> Vec<Finding> {
         }
     };
     let address = project.address();
-    let taken = Finding::ok(Area::Tracing, "Langfuse", format!("{address} took a trace"));
-    eprint_line(&format!("waiting for the trace in Langfuse: up to {} s", READ_BACK.as_secs()));
+    let taken =
+        Finding::ok(Area::Tracing, "Langfuse", format!("{address} accepted a trace of one span"));
+    eprint_line(&format!("waiting for the trace in Langfuse: up to {} s", wait.as_secs()));
     let back = match Client::new(project, REQUEST) {
-        Ok(client) => read_back(&client, &trace).await,
+        Ok(client) => read_back(&client, &trace, wait).await,
         Err(e) => Err(e),
     };
-    vec![taken, came_back(back, address, &trace)]
+    vec![taken, came_back(back, wait, address, &trace)]
 }
 
-fn came_back(back: Result<bool, ApiError>, address: &str, trace: &str) -> Finding {
+fn came_back(back: Result<bool, ApiError>, wait: Duration, address: &str, trace: &str) -> Finding {
     match back {
-        Ok(true) => {
-            Finding::ok(Area::Tracing, "Langfuse back", format!("it is at {address}/trace/{trace}"))
-        }
+        Ok(true) => Finding::ok(
+            Area::Tracing,
+            "Langfuse back",
+            format!("the trace was read back: {address}/trace/{trace}"),
+        ),
         Ok(false) => Finding::failed(
             Area::Tracing,
             "Langfuse back",
-            format!("the trace was taken, and is not there after {} s", READ_BACK.as_secs()),
+            format!(
+                "the trace was accepted, but could not be read back within {} s",
+                wait.as_secs()
+            ),
             "check that the worker of a self-hosted Langfuse runs; it may be behind: look for the trace later",
         ),
         Err(e) => Finding::failed(
             Area::Tracing,
             "Langfuse back",
             e.to_string(),
-            "what it says; sending works, reading does not, which `sessions` and `trace` need",
+            "do what the line above says: traces are sent, but `loadcall trace` and `loadcall sessions` need to read them",
         ),
     }
 }
 
 /// Whether the trace appears, by the API of version 4, or that of earlier servers.
-async fn read_back(client: &Client, trace: &str) -> Result<bool, ApiError> {
-    let until = Deadline::after(READ_BACK);
+async fn read_back(client: &Client, trace: &str, wait: Duration) -> Result<bool, ApiError> {
+    let until = Deadline::after(wait);
     let (query, legacy) =
         ([("traceId", trace), ("limit", "1")], format!("/api/public/traces/{trace}"));
     let mut is_legacy = false;
