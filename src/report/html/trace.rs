@@ -13,6 +13,8 @@ use super::marks::{ms, shown};
 use crate::report::trace::{self, Trace};
 use crate::spans::timeline::{Row, Source, TurnLine, What};
 
+/// What this page has of its own.
+const OWN_STYLE: &str = include_str!("trace/page.css");
 /// Turns that are drawn; the slowest.
 const DRAWN: usize = 100;
 
@@ -40,7 +42,8 @@ pub fn write(trace: &Trace, turn: Option<&TurnLine>, mut out: impl Write) -> io:
 }
 
 fn head(trace: &Trace) -> String {
-    let hash = STANDARD.encode(Sha256::digest(STYLE));
+    let style = format!("{STYLE}{OWN_STYLE}");
+    let hash = STANDARD.encode(Sha256::digest(&style));
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"
     );
@@ -51,7 +54,7 @@ fn head(trace: &Trace) -> String {
         meta name="color-scheme" content="light dark";
         meta name="referrer" content="no-referrer";
         title { (shown(&trace.title())) }
-        style { (PreEscaped(STYLE)) }
+        style { (PreEscaped(&style)) }
     };
     format!("<!DOCTYPE html>\n<html lang=\"en\">\n<head>{}</head>\n<body>\n", meta.into_string())
 }
@@ -90,7 +93,7 @@ fn list(turns: &[&TurnLine]) -> Markup {
         section aria-labelledby="turns" {
             h2 #turns { "Turns" }
             div.scroll tabindex="0" role="region" aria-label="List of the turns" {
-                table {
+                table.turns {
                     thead { tr {
                         th scope="col" { "turn" } th.number scope="col" { "heard (ms)" }
                         th.number scope="col" { "claimed (ms)" } th scope="col" { "where the time went" }
@@ -111,6 +114,7 @@ fn waterfall(turn: &TurnLine) -> Markup {
     let frame = trace::frame(turn);
     let zero = turn.zero_ms.unwrap_or(turn.from_ms);
     let id = format!("turn-{}", turn.number);
+    let counted = if turn.zero_ms.is_some() { "the caller's end" } else { "the turn began" };
     html! {
         section aria-labelledby=(id) {
             h2 #(id) { (shown(&trace::turn_name(turn))) }
@@ -119,8 +123,9 @@ fn waterfall(turn: &TurnLine) -> Markup {
             @if let Some(sum) = trace::sum(turn) { p.note { (shown(&sum)) } }
             div.scroll tabindex="0" role="region" aria-label={ "Stages of turn " (turn.number) } {
                 table.waterfall {
+                    caption.note { "From: ms after " (counted) "; ● heard, ○ reported by the agent" }
                     thead { tr {
-                        th scope="col" { "stage" } th scope="col" { "by" }
+                        th scope="col" { "stage" }
                         th.number scope="col" { "from (ms)" } th.number scope="col" { "length (ms)" }
                         th scope="col" { "when" }
                     } }
@@ -134,17 +139,17 @@ fn waterfall(turn: &TurnLine) -> Markup {
 
 fn row(of: &Row, frame: (f64, f64), zero: f64) -> Markup {
     let facts = trace::facts(of);
-    let by = match of.source {
-        Source::Heard => "heard",
-        Source::Reported => "agent",
+    let (mark, by) = match of.source {
+        Source::Heard => ("●", "heard"),
+        Source::Reported => ("○", "reported"),
     };
     html! {
         tr.failed[of.facts.error.is_some()] {
             th scope="row" class={ "depth-" (of.depth.min(2)) } {
+                span aria-hidden="true" { (mark) "\u{a0}" } span.hidden { (by) ": " }
                 (shown(&trace::label(of)))
                 @if !facts.is_empty() { span.facts { (shown(&facts.join(" · "))) } }
             }
-            td { (by) }
             td.number { (ms(of.from_ms - zero)) }
             td.number { (ms(of.until_ms - of.from_ms)) }
             td { (bar(of, frame)) }
