@@ -8,9 +8,9 @@ use super::failure::Failure;
 use super::progress::Verbosity;
 use super::stop::Stop;
 use super::terminal::eprint_line;
-use super::{LangfuseArgs, PlacingArgs, environment};
+use super::{LangfuseArgs, PlacingArgs, environment, traces};
 use crate::clock::Clock;
-use crate::langfuse::{Given, Project};
+use crate::export::{langfuse, otlp};
 use crate::secret::Secret;
 use crate::spans::forward::{Place, forward};
 use crate::spans::receiver::{Receiver, Tally};
@@ -266,22 +266,22 @@ fn base(receiver: &Receiver) -> String {
     format!("http://{address}")
 }
 
+/// Where the agent's spans are passed on to, whether loadcall's own traces go there or not.
 fn place(to: ForwardTo, args: &LangfuseArgs) -> Result<Place, Failure> {
-    let place = match to {
-        ForwardTo::Otlp => Place::otlp(environment::variable),
+    let backend = match to {
+        ForwardTo::Otlp => {
+            otlp::named_by(environment::variable).map_err(Failure::usage)?.ok_or_else(|| {
+                Failure::usage("nothing says where the agent's spans are to be passed on")
+                    .hint("set OTEL_EXPORTER_OTLP_ENDPOINT")
+            })?
+        }
         ForwardTo::Langfuse => {
-            let (Some(public_key), Some(secret_key)) = (&args.public_key, &args.secret_key) else {
-                return Err(Failure::usage("--otlp-forward langfuse needs Langfuse's keys")
-                    .hint("set LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"));
-            };
-            let given = Given {
-                public_key: public_key.clone(),
-                secret_key: secret_key.clone(),
-                base_url: args.base_url.clone(),
-                environment: args.environment.clone(),
-            };
-            Place::langfuse(&Project::new(&given).map_err(Failure::usage)?)
+            let project = traces::project(args)?.ok_or_else(|| {
+                Failure::usage("--otlp-forward langfuse needs Langfuse's keys")
+                    .hint("set LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY")
+            })?;
+            langfuse::backend(&project).map_err(Failure::usage)?
         }
     };
-    place.map_err(Failure::usage)
+    Ok(Place { url: backend.endpoint, headers: backend.headers, hidden: backend.hidden })
 }

@@ -26,7 +26,7 @@ pub use batch::{Batch, CallSpans};
 pub use exporter::{Budget, Exporter, Fate};
 pub use failure::{Advice, ExportError};
 pub use retry::Retry;
-pub use variables::{VariableError, from_variables};
+pub use variables::{VariableError, from_variables, named_by};
 
 /// The kinds of backends, of which each run has at most one of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use reqwest::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
-};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 use tokio::time::sleep;
 
 use super::otlp::Encoding;
 use super::receiver::{Receiver, Sent};
 use crate::http;
-use crate::langfuse::Project;
+use crate::secret::Secret;
 use crate::text::{clipped, safe};
 
 /// How long one request may take, and how often it is tried again.
@@ -25,31 +23,15 @@ const REASONS: usize = 5;
 const SAID: usize = 200;
 const SAID_BYTES: usize = 64 << 10;
 
-/// Where spans are passed on to.
+/// Where spans are passed on to: a backend of OTLP over HTTP.
 #[derive(Debug, Clone)]
 pub struct Place {
-    url: Url,
-    /// Of a secret each.
-    headers: HeaderMap,
-}
-
-/// Why spans cannot be passed on there. No text holds a header's value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlaceError {
-    #[error(
-        "nothing says where the agent's spans are to be passed on: set OTEL_EXPORTER_OTLP_ENDPOINT"
-    )]
-    NoEndpoint,
-    #[error("{name} is not usable: {why}; write it like https://collector.example:4318")]
-    Endpoint { name: &'static str, why: String },
-    #[error("{name} is not usable: write it like name=value,name2=value2")]
-    Headers { name: &'static str },
-    #[error(
-        "{name} is {value}, and spans are passed on by HTTP: set it to http/protobuf, with an endpoint that speaks it"
-    )]
-    Protocol { name: &'static str, value: String },
-    #[error(transparent)]
-    Client(#[from] http::ClientError),
+    /// What is posted to.
+    pub url: Url,
+    /// Marked as sensitive where they are.
+    pub headers: HeaderMap,
+    /// What must not be repeated from a server's message.
+    pub hidden: Vec<Secret>,
 }
 
 /// What became of the requests.
@@ -61,90 +43,10 @@ pub struct Forwarded {
 }
 
 impl Place {
-    /// The project's endpoint for traces.
-    ///
-    /// # Errors
-    /// Its address has no such path.
-    pub fn langfuse(project: &Project) -> Result<Self, PlaceError> {
-        let name = "LANGFUSE_BASE_URL";
-        let url = url(name, &format!("{}/api/public/otel/v1/traces", project.address()))?;
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, project.authorization().clone());
-        // Without it Langfuse queues spans for minutes and leaves attributes out.
-        let version = HeaderName::from_static("x-langfuse-ingestion-version");
-        headers.insert(version, HeaderValue::from_static("4"));
-        Ok(Self { url, headers })
-    }
-
-    /// What the standard variables of OpenTelemetry say.
-    ///
-    /// # Errors
-    /// They say nothing, or something that cannot be used.
-    pub fn otlp(variable: impl Fn(&str) -> Option<String>) -> Result<Self, PlaceError> {
-        let first = |names: [&'static str; 2]| {
-            names.into_iter().find_map(|name| Some((name, variable(name)?)))
-        };
-        let of_traces = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
-        let endpoint = first([of_traces, "OTEL_EXPORTER_OTLP_ENDPOINT"]);
-        let (name, text) = endpoint.ok_or(PlaceError::NoEndpoint)?;
-        let mut url = url(name, &text)?;
-        if name != of_traces {
-            let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));
-            url.set_path(&path);
-        }
-        let protocol = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
-        if let Some((name, value)) = first(protocol).filter(|(_, value)| value.trim() == "grpc") {
-            return Err(PlaceError::Protocol { name, value });
-        }
-        let given = first(["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"]);
-        let headers = given.map(|(name, text)| headers(&text).ok_or(PlaceError::Headers { name }));
-        Ok(Self { url, headers: headers.transpose()?.unwrap_or_default() })
-    }
-
     /// Scheme and host.
     pub fn shown(&self) -> String {
         self.url.origin().ascii_serialization()
     }
-}
-
-fn url(name: &'static str, text: &str) -> Result<Url, PlaceError> {
-    // The text is not repeated: it may hold a password.
-    let bad = |why: &str| PlaceError::Endpoint { name, why: why.to_owned() };
-    let url = Url::parse(text.trim()).map_err(|e| bad(&e.to_string()))?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(bad("it is not an http or https URL"));
-    }
-    Ok(url)
-}
-
-/// `name=value,name2=value2`, the values percent-encoded.
-fn headers(text: &str) -> Option<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=')?;
-        let name = HeaderName::try_from(name.trim()).ok()?;
-        let mut value = HeaderValue::try_from(unescaped(value.trim())?).ok()?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-    }
-    Some(headers)
-}
-
-/// `%20` → a space.
-fn unescaped(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        rest = rest.get(2..)?;
-    }
-    Some(bytes)
 }
 
 /// Why a request was not passed on, and whether it is of use to try the next.
@@ -161,7 +63,7 @@ pub async fn forward(
     receiver: &Receiver,
     place: &Place,
     deadline: Duration,
-) -> Result<Forwarded, PlaceError> {
+) -> Result<Forwarded, http::ClientError> {
     let client = http::client(place.url.scheme() == "https")?.timeout(REQUEST).build();
     let client = client.map_err(|e| http::ClientError::SetUp(e.to_string()))?;
     let mut done = Forwarded::default();
@@ -245,8 +147,8 @@ async fn refused(mut response: Response, place: &Place) -> Failed {
     }
     let mut said = String::from_utf8_lossy(&said).into_owned();
     // A server may repeat what it was sent.
-    for secret in place.headers.values().filter_map(|value| value.to_str().ok()) {
-        said = said.replace(secret, "…");
+    for secret in &place.hidden {
+        said = said.replace(secret.expose(), "…");
     }
     let said = clipped(&safe(said.trim()), SAID);
     let after = if said.is_empty() { "" } else { ": " };
@@ -275,35 +177,6 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    fn of(set: &[(&str, &str)]) -> Result<Place, PlaceError> {
-        Place::otlp(|name| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
-    }
-
-    #[test]
-    fn the_standard_variables_say_where() {
-        let base = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://me:pw@h.example:4318/base/");
-        let place =
-            of(&[base, ("OTEL_EXPORTER_OTLP_HEADERS", "a=1, Authorization=Basic%20eA%3D%3D")]);
-        let place = place.unwrap();
-        assert_eq!(place.url.path(), "/base/v1/traces");
-        assert_eq!(place.shown(), "https://h.example:4318");
-        assert_eq!(place.headers["authorization"], "Basic eA==");
-        assert!(!format!("{place:?}").contains("eA=="));
-        let exact = of(&[base, ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://h/x")]).unwrap();
-        assert_eq!(exact.url.as_str(), "http://h/x");
-        assert_eq!(of(&[]).unwrap_err(), PlaceError::NoEndpoint);
-        for (name, value, why) in [
-            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "h:4318", "like https://"),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "secret", "like name=value"),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "a=%zz", "like name=value"),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"),
-        ] {
-            let said = of(&[base, (name, value)]).unwrap_err().to_string();
-            assert!(said.contains(name) && said.contains(why), "{said}");
-            assert!(!said.contains("secret"), "{said}");
-        }
-    }
-
     /// What a server that gives these answers, one a connection, was sent, and what became of `requests`.
     async fn passed(answers: &[&str], requests: usize) -> (Vec<String>, Forwarded) {
         let folder = tempfile::tempdir().unwrap();
@@ -315,11 +188,12 @@ mod tests {
             post.body(format!("body {n}")).send().await.unwrap();
         }
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let place = of(&[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=sk-1234"),
-        ]);
+        let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+        let place = Place {
+            url: url.parse().unwrap(),
+            headers: HeaderMap::from_iter([("x-key".parse().unwrap(), "sk-1234".parse().unwrap())]),
+            hidden: vec![Secret::new("sk-1234".to_owned())],
+        };
         let seen = Arc::new(Mutex::new(Vec::new()));
         let server = async {
             for answer in answers {
@@ -336,7 +210,6 @@ mod tests {
             drop(listener);
             std::future::pending::<()>().await;
         };
-        let place = place.unwrap();
         let done = tokio::select! {
             done = forward(&receiver, &place, Duration::from_secs(30)) => done.unwrap(),
             () = server => unreachable!(),
@@ -348,7 +221,7 @@ mod tests {
     const OK: &str = "200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
     #[tokio::test]
-    async fn what_came_is_passed_on_with_the_headers_of_the_variables() {
+    async fn what_came_is_passed_on_with_the_headers_of_its_place() {
         let (seen, done) = passed(&[OK, OK], 2).await;
         assert_eq!(done, Forwarded { sent: 2, failed: BTreeMap::new() });
         assert!(seen[0].starts_with("POST /v1/traces ") && seen[0].ends_with("body 0"), "{seen:?}");

@@ -43,6 +43,14 @@ pub enum VariableError {
     )]
     Headers { name: &'static str, entry: usize, why: &'static str },
     #[error(
+        "{0} is not read: loadcall trusts the certificates of this machine, and those of the file that SSL_CERT_FILE names in their place; set that, and {0} to nothing"
+    )]
+    Certificate(&'static str),
+    #[error(
+        "{0} is not read, and loadcall has no certificate of its own to show: send to a collector that has one, and set {0} to nothing; or set OTEL_TRACES_EXPORTER=none, and no traces go there"
+    )]
+    ClientCertificate(&'static str),
+    #[error(
         "OTEL_RESOURCE_ATTRIBUTES is not usable: entry {entry} {why}; write it like `service.namespace=voice,team=a`, with %2C for a comma"
     )]
     Resource { entry: usize, why: &'static str },
@@ -61,7 +69,7 @@ const ADVICE: Advice = Advice {
     unreachable: "check OTEL_EXPORTER_OTLP_ENDPOINT and that it runs; OTLP over HTTP is usually on port 4318",
 };
 
-/// The backend that the variables name; `None` when they name none, or switch traces off.
+/// The backend that loadcall's traces go to; `None` when the variables name none, or switch traces off.
 pub fn from_variables(
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Backend>, VariableError> {
@@ -71,7 +79,18 @@ pub fn from_variables(
     if is_off || !exporters.split(',').any(|exporter| exporter.trim() == "otlp") {
         return Ok(None);
     }
+    named_by(variable)
+}
+
+/// The backend that the variables name, whether loadcall's traces are switched off or not; `None` when they name none.
+pub fn named_by(
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Backend>, VariableError> {
+    let variable = &|name: &str| variable(name).map(|value| value.trim().to_owned());
     let Some(endpoint) = endpoint(variable)? else { return Ok(None) };
+    if endpoint.scheme() == "https" {
+        certificates(variable)?;
+    }
     let encoding = encoding(variable)?;
     let (headers, hidden) = headers(variable)?;
     let address = endpoint.to_string();
@@ -123,6 +142,22 @@ fn endpoint(variable: Variable<'_>) -> Result<Option<Url>, VariableError> {
         url.set_path(&path);
     }
     Ok(Some(url))
+}
+
+/// Certificates that only these variables name are not used, and a backend that needs them cannot be reached without.
+fn certificates(variable: Variable<'_>) -> Result<(), VariableError> {
+    let trusted = ["OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"];
+    if let Some((name, _)) = first(variable, trusted) {
+        return Err(VariableError::Certificate(name));
+    }
+    let own = [
+        ["OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"],
+        ["OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"],
+    ];
+    match own.into_iter().find_map(|names| first(variable, names)) {
+        Some((name, _)) => Err(VariableError::ClientCertificate(name)),
+        None => Ok(()),
+    }
 }
 
 fn encoding(variable: Variable<'_>) -> Result<Encoding, VariableError> {

@@ -90,6 +90,33 @@ fn a_resource_is_loadcalls_with_what_is_said() {
 }
 
 #[test]
+fn certificates_that_would_not_be_used_are_refused_where_there_is_tls() {
+    let tls = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example:4318");
+    for (name, hint) in [
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "SSL_CERT_FILE"),
+        ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "SSL_CERT_FILE"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "OTEL_TRACES_EXPORTER=none"),
+        ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_TRACES_EXPORTER=none"),
+    ] {
+        let error = read(&[tls, (name, "/etc/hunter2.pem")]).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains(hint), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+        assert!(read(&[ENDPOINT, (name, "/etc/ca.pem")]).unwrap().is_some());
+        let off = ("OTEL_TRACES_EXPORTER", "none");
+        assert!(read(&[tls, off, (name, "/etc/ca.pem")]).unwrap().is_none());
+    }
+}
+
+#[test]
+fn an_endpoint_is_known_where_traces_are_switched_off() {
+    let set = [ENDPOINT, ("OTEL_TRACES_EXPORTER", "none")];
+    let variable = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+    assert!(from_variables(variable).unwrap().is_none());
+    assert!(named_by(variable).unwrap().is_some());
+    assert!(named_by(|_| None).unwrap().is_none());
+}
+
+#[test]
 fn what_cannot_be_used_is_named_with_what_to_write_and_without_what_is_secret() {
     for (name, value, hint) in [
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "localhost:4318", "http://localhost:4318/v1/traces"),
