@@ -13,7 +13,8 @@
 //!
 //! Better and no worse need all other questions to be above suspicion: nobody whose calls fail, whose turns stay
 //! unanswered or whose slow turns get slower is called as good. And nobody is called better who fails in more pairs at
-//! all, or leaves more turns unanswered, however likely that is by chance.
+//! all, or leaves more turns unanswered, however likely that is by chance, or who would not be better had one more call
+//! gone unanswered: a failure may be rare enough to be missed.
 //!
 //! **A turn without a reply is never left out** ([`table`]): it counts as all the time the caller gives the
 //! agent, on both sides.
@@ -36,6 +37,7 @@ use crate::turn::Analysis;
 
 mod calls;
 mod table;
+mod estimates;
 mod questions;
 mod changes;
 mod looks;
@@ -247,17 +249,7 @@ fn placed(Pairing { a, b, .. }: Pairing<'_>) -> u32 {
 /// Looks until one decides, as far as calls were placed; with how many looks there were.
 fn look_at(input: Pairing<'_>, looks: &[Look]) -> (Seen, usize) {
     let placed = placed(input);
-    let mut had = 0;
-    let mut latest = None;
-    for look in looks.iter().filter(|look| look.pairs <= placed) {
-        let seen = see(input, look);
-        had += 1;
-        let decided = seen.standing != Standing::Unclear;
-        latest = Some(seen);
-        if decided {
-            break;
-        }
-    }
+    let (latest, had) = until_decided(looks, placed, |look| see(input, look));
     let nothing = || {
         let [a, b] = [input.a, input.b].map(|side| &side.analysis.measures);
         let calls = PairedCalls::count(a, b, placed);
@@ -267,6 +259,26 @@ fn look_at(input: Pairing<'_>, looks: &[Look]) -> (Seen, usize) {
     (latest.unwrap_or_else(nothing), had)
 }
 
+/// What the last look saw, and how many there were.
+fn until_decided(
+    looks: &[Look],
+    placed: u32,
+    see: impl Fn(&Look) -> Seen,
+) -> (Option<Seen>, usize) {
+    let mut had = 0;
+    let mut latest = None;
+    for look in looks.iter().filter(|look| look.pairs <= placed) {
+        let seen = see(look);
+        had += 1;
+        let decided = seen.standing != Standing::Unclear;
+        latest = Some(seen);
+        if decided {
+            break;
+        }
+    }
+    (latest, had)
+}
+
 /// How the looks of a run that was to go on until it is decided went; `None` for another.
 fn looked(input: Pairing<'_>, seen: &Seen, had: usize) -> Option<Looked> {
     let planned = input.a.analysis.head.arm.as_ref()?.looks.clone();
@@ -274,13 +286,16 @@ fn looked(input: Pairing<'_>, seen: &Seen, had: usize) -> Option<Looked> {
     (!planned.is_empty()).then_some(Looked { planned, had, decided })
 }
 
-fn see(input: Pairing<'_>, look: &Look) -> Seen {
-    let Pairing { a, b, .. } = input;
+fn see(Pairing { a, b, .. }: Pairing<'_>, look: &Look) -> Seen {
     let calls = PairedCalls::count(&a.analysis.measures, &b.analysis.measures, look.pairs);
-    let rule = a.scenario.baseline();
-    let table = Table::new(rule.primary, a, b, look.pairs);
+    let table = Table::new(a.scenario.baseline().primary, a, b, look.pairs);
+    weigh(calls, &table, a.scenario, look)
+}
+
+/// What the pairs of a look say.
+fn weigh(calls: PairedCalls, table: &Table, scenario: &Scenario, look: &Look) -> Seen {
     let is_enough = table.cells.len() >= values_needed(50.0);
-    let answers = questions::ask(&table, a.scenario, look.asking).filter(|_| is_enough);
+    let answers = questions::ask(table, scenario, look.asking).filter(|_| is_enough);
     let failing = calls.worse(look.asking.shares.calls);
     let [with_b, with_a] = table.more_unanswered;
     let wrong = if calls.suspicious() || calls::more_than_chance(with_b, with_a) {
@@ -321,7 +336,7 @@ fn standing(answers: &Answers, wrong: Wrong, last: bool) -> Standing {
         Standing::Worse
     } else if wrong == Wrong::Suspiciously || findings.iter().any(Finding::suspicious) {
         Standing::Unclear
-    } else if typical.faster && wrong == Wrong::NoMore {
+    } else if typical.surely_faster && wrong == Wrong::NoMore {
         Standing::Better
     } else if is_enough {
         Standing::NoWorse

@@ -52,7 +52,10 @@ fn latency(comparison: &PairedComparison, seen: &Seen) -> Vec<String> {
             let first = format!("b is better than a: {what}{}", chief(comparison));
             [first].into_iter().chain(by_part(comparison)).collect()
         }
-        Standing::NoWorse => [no_worse(comparison, &what)].into_iter().chain(found).collect(),
+        Standing::NoWorse => {
+            let first = no_worse(comparison, &what);
+            [first].into_iter().chain(not_better(seen)).chain(found).collect()
+        }
         // Failing calls say it.
         Standing::Worse => vec![what],
         Standing::Unclear => {
@@ -109,6 +112,17 @@ fn no_worse(comparison: &PairedComparison, what: &str) -> String {
             number(effect)
         ),
     }
+}
+
+/// Why B is not called better though it is faster.
+fn not_better(seen: &Seen) -> Option<String> {
+    let typical = seen.answers.as_ref()?.typical;
+    let why = if typical.surely_faster {
+        "more of its calls fail or go unanswered"
+    } else {
+        "were one more call to it unanswered, chance could explain it"
+    };
+    typical.faster.then(|| format!("b is faster, but is not called better: {why}"))
 }
 
 fn found(comparison: &PairedComparison) -> Option<String> {

@@ -35,6 +35,7 @@ pub(super) struct Cell {
 /// All turns that both sides say something about, in the order of their pairs.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Table {
+    pub(super) metric: Metric,
     pub(super) cells: Vec<Cell>,
     /// Pairs with at least one turn.
     pub(super) pairs: usize,
@@ -85,7 +86,23 @@ impl Table {
         }
         let count = |more: fn(&[u32; 2]) -> bool| silent.iter().filter(|c| more(c)).count() as u64;
         let more_unanswered = [count(|[a, b]| b > a), count(|[a, b]| a > b)];
-        Self { cells, pairs: place.len(), more_unanswered, unanswered }
+        Self { metric, cells, pairs: place.len(), more_unanswered, unanswered }
+    }
+
+    /// The same with one pair more, in which B answers nothing and A answers as it typically does; `None` where nobody
+    /// waits for what the metric is the time of.
+    pub(super) fn with_one_unanswered(&self, scenario: &Scenario) -> Option<Self> {
+        let unanswered = |step: u32| {
+            let limit = limit_ms(self.metric, step, scenario)?;
+            let mut waits: Vec<Wait> =
+                self.cells.iter().filter(|cell| cell.step == step).map(|cell| cell.a).collect();
+            waits.sort_by(|a, b| a.at_least.total_cmp(&b.at_least));
+            let a = *waits.get(waits.len() / 2)?;
+            Some(Cell { pair: self.pairs, step, a, b: Known::all_of(limit).wait })
+        };
+        let more: Vec<Cell> = self.steps(1).into_iter().filter_map(unanswered).collect();
+        let cells = [self.cells.as_slice(), more.as_slice()].concat();
+        (!more.is_empty()).then(|| Self { cells, pairs: self.pairs + 1, ..self.clone() })
     }
 
     /// The steps with turns of at least so many pairs, in the order of the script.

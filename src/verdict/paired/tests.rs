@@ -196,3 +196,4 @@ fn a_run_in_progress_can_be_looked_at() {
 }
 
 mod simulation;
+mod worlds;
