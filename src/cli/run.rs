@@ -137,7 +137,7 @@ fn place(
     }
     let report = &result.report;
     let mut suspected = report.judged.verdict.suspected.clone();
-    let mut done = done(report);
+    let mut done = done(report, before.is_some());
     let is_suspected = report.judged.verdict.outcome == Outcome::Suspected;
     if let Some(mut session) = session.filter(|session| is_suspected && !session.is_stopped()) {
         if placing.verbosity() == Verbosity::Normal {
@@ -151,7 +151,7 @@ fn place(
         if second.report.judged.verdict.outcome != Outcome::Regression {
             suspected = Vec::new();
         }
-        done = self::done(&second.report);
+        done = self::done(&second.report, true);
         result.written = result.written.and(second.written);
     }
     if nightly {
@@ -206,7 +206,8 @@ fn reported(judged: Judged, ready: &Ready, folder: &Path, args: &RunArgs) -> Wri
     Written { report, written: printed.and(kept).and(written).and(informed) }
 }
 
-fn done(report: &Report) -> Done {
+/// `confirmed` says whether a run before this one could suspect what this one finds.
+fn done(report: &Report, confirmed: bool) -> Done {
     let Judged { verdict, fail_on, .. } = &report.judged;
     let others: Vec<Ground> =
         verdict.grounds.iter().copied().filter(|g| *g != Ground::Regression).collect();
@@ -214,7 +215,7 @@ fn done(report: &Report) -> Done {
         outcome: verdict.outcome,
         code: Reported::Run(report).code(),
         member: Member {
-            p: verdict.comparison.as_ref().and_then(family::chance),
+            p: family::chance(verdict, confirmed),
             worse: verdict.grounds.contains(&Ground::Regression),
         },
         code_without_comparison: exit::of(verdict.outcome, &others, fail_on),

@@ -1,7 +1,7 @@
 //! Several scenarios of one agent, judged together: with ten of them, each with a false alarm in 5 % of runs, two nights
 //! in five would have one.
 
-use super::{Answer, Comparison};
+use super::{Answer, Asked, Question, Verdict};
 use crate::stats::holm;
 
 /// The chance of a false alarm of all scenarios together.
@@ -21,17 +21,48 @@ const LATENCIES: f64 = 5.0 / 6.0;
 const CALLS_OK: f64 = 0.6 / 6.0;
 const CUT_INS: f64 = 0.4 / 6.0;
 
+/// The part of its chance that a question keeps which was suspected in the run before. That has a chance of 10 % by
+/// itself, and of a quarter in a run that is as slow: both runs are held against the same accepted ones, and where these
+/// happen to be fast both look slow.
+const AGAIN: f64 = 0.25;
+/// There are two ways to be worse by the rule of two runs ([`super::Deciding::Confirmed`]).
+const WAYS: f64 = 2.0;
+
 /// How often chance alone makes any of the questions that decide look as bad as they do here (Bonferroni's correction
 /// with the parts that the questions have); `None` where none was asked.
-pub fn chance(comparison: &Comparison) -> Option<f64> {
+///
+/// Where runs are `confirmed` by others, what is held against chance is both runs: that a question has a chance of *x*
+/// in this one, or one of 4 *x* after it was suspected in the run before. Each of the two happens in at most *x* of
+/// cases.
+pub fn chance(verdict: &Verdict, confirmed: bool) -> Option<f64> {
+    let comparison = verdict.comparison.as_ref()?;
     let deciding = || comparison.answers.iter().filter(|answer| answer.decides);
     // The interval of an answer that decides is that of its level, on both sides.
     let level = |answer: &Answer| (100.0 - answer.confidence) / 200.0;
     let all: f64 = deciding().map(level).sum();
-    let latencies = deciding().map(|answer| answer.p_slower * all / level(answer) / LATENCIES);
-    let counts = [(comparison.failures, CALLS_OK), (comparison.cut_ins, CUT_INS)];
-    let counts = counts.into_iter().filter_map(|(count, part)| Some(count?.p / part));
-    latencies.chain(counts).reduce(f64::min).map(|p| p.min(1.0))
+    let latencies = deciding().map(|answer| {
+        let p = answer.p_slower * all / level(answer) / LATENCIES;
+        (answer.asked.clone(), p)
+    });
+    let counts = [
+        (Question::CallsOk, comparison.failures, CALLS_OK),
+        (Question::CutIns, comparison.cut_ins, CUT_INS),
+    ];
+    let counts = counts.into_iter().filter_map(|(question, count, part)| {
+        Some((Asked { question, step: None }, count?.p / part))
+    });
+    let again = |asked: &Asked| {
+        verdict.suspected.iter().any(|seen| seen.asked == *asked && seen.since.is_some())
+    };
+    let all = latencies
+        .chain(counts)
+        .map(|(asked, p)| if confirmed { of_two_runs(p, again(&asked)) } else { p });
+    all.reduce(f64::min).map(|p| p.min(1.0))
+}
+
+/// Of a chance in this run, and whether the run before was suspected of the same.
+fn of_two_runs(p: f64, again: bool) -> f64 {
+    WAYS * if again { p * AGAIN } else { p }
 }
 
 /// Which scenarios are worse when all are looked at together (Holm's correction).
@@ -47,39 +78,4 @@ pub fn worse(members: &[Member]) -> Vec<bool> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::random::SplitMix64;
-
-    #[test]
-    fn each_of_many_has_to_be_surer() {
-        let member = |p| Member { p: Some(p), worse: p <= LEVEL };
-        assert_eq!(worse(&[member(0.04)]), [true]);
-        assert_eq!(worse(&[member(0.04), member(0.5)]), [false, false]);
-        assert_eq!(worse(&[member(0.5), member(0.02), member(0.03)]), [false, false, false]);
-        assert_eq!(worse(&[member(0.5), member(0.001), member(0.02)]), [false, true, true]);
-        // One that was not compared takes no share.
-        let none = Member { p: None, worse: false };
-        assert_eq!(worse(&[member(0.04), none]), [true, false]);
-        assert_eq!(worse(&[member(0.5), Member { p: None, worse: true }]), [false, true]);
-        assert!(worse(&[]).is_empty());
-    }
-
-    #[test]
-    fn ten_scenarios_without_a_change_have_one_false_alarm_in_twenty() {
-        let mut random = SplitMix64::new(5);
-        let mut night = || {
-            let members = (0..10).map(|_| random.unit());
-            members.map(|p| Member { p: Some(p), worse: p <= LEVEL }).collect::<Vec<_>>()
-        };
-        let (mut alone, mut together) = (0, 0);
-        for _ in 0..4_000 {
-            let members = night();
-            alone += u32::from(members.iter().any(|member| member.worse));
-            together += u32::from(worse(&members).contains(&true));
-        }
-        // 40 % and 5 % of 4,000.
-        assert!((1_500..=1_710).contains(&alone), "{alone}");
-        assert!((160..=240).contains(&together), "{together}");
-    }
-}
+mod tests;
