@@ -11,9 +11,9 @@ use std::io::{self, Write};
 use calls::{Calls, Turns};
 use shape::{
     AnswerJson, AttributionJson, ChangeJson, ComparisonJson, ContentCountsJson, DefinitionJson,
-    DefinitionsJson, Document, EventJson, FailuresJson, HostJson, IntervalJson, MetricJson,
-    OverlapJson, PacingJson, PartJson, ReceivedJson, RunToRunJson, ShareJson, StepChangeJson,
-    StepJson, ThresholdJson, TimeJson, VerdictJson, WindowJson,
+    DefinitionsJson, Document, EndsJson, EventJson, FailuresJson, HostJson, IntervalJson,
+    MetricJson, OverlapJson, PacingJson, PartJson, ReceivedJson, RunToRunJson, ShareJson,
+    StepChangeJson, StepJson, ThresholdJson, TimeJson, VerdictJson, WindowJson,
 };
 
 pub(super) use shape::OverrideJson;
@@ -232,6 +232,9 @@ impl<'a> From<&'a ThresholdResult> for ThresholdJson<'a> {
             limit: result.threshold.limit,
             measured: result.measured.map(|measured| micro(measured.value)),
             lower_bound: result.measured.is_some_and(|measured| measured.lower_bound),
+            interval: result
+                .interval
+                .map(|ends| EndsJson { low: ends.low.map(micro), high: ends.high.map(micro) }),
             n: result.n,
             held: result.held,
         }

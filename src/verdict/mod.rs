@@ -34,7 +34,7 @@ pub use health::{
 pub use judged::{Judged, JudgedPair, Origin};
 pub use questions::{Asked, Deciding, Question, Sighting, Suspicion};
 
-pub use thresholds::sample;
+pub use thresholds::{Ends, sample};
 
 use compare::{Compared, Standing};
 use serde::{Deserialize, Serialize};
@@ -121,6 +121,9 @@ pub struct ThresholdResult {
     /// Milliseconds, or a share of calls. `None` when nothing was measured for it, which counts as
     /// failed.
     pub measured: Option<Quantile>,
+    /// Of a quantile or a share: where it lies in 95 % of cases, by the calls. Decides nothing.
+    #[serde(default)]
+    pub interval: Option<Ends>,
     pub held: bool,
     /// How many values were measured, unanswered ones included; calls for a rate.
     pub n: usize,
@@ -322,7 +325,7 @@ pub fn judge(input: Judging<'_>) -> Verdict {
     } else {
         reasons.extend(of_thresholds);
     }
-    notes.extend(thresholds::notes(&thresholds));
+    notes.extend(thresholds::notes(&thresholds, input.analysis));
     notes.extend(health::notes(&input));
     reasons.append(&mut notes);
     Verdict { outcome, reasons, thresholds, comparison, grounds, learning, differences, suspected }

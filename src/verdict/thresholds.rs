@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{Ground, Judging, ThresholdResult, values_needed};
+use super::{Ground, Judging, ThresholdResult};
 use crate::scenario::{Aggregate, Kind, Metric, Op, Scenario, Threshold};
 use crate::stats::{Point, Quantile, Rate, Sample};
 use crate::text::{count, number, number_of, quantile};
 use crate::turn::{Analysis, Cause, Value};
+
+mod interval;
+
+pub use interval::Ends;
 
 /// Every threshold of the scenario, and that every call must succeed when it sets none on `calls_ok`.
 pub(super) fn results(scenario: &Scenario, analysis: &Analysis) -> Vec<ThresholdResult> {
@@ -26,21 +30,51 @@ fn every_call_ok() -> Threshold {
 }
 
 fn result(threshold: &Threshold, values: &[Value]) -> ThresholdResult {
-    let (measured, found) = match threshold.aggregate {
-        Aggregate::Rate => rate(threshold.metric, values),
+    let metric = threshold.metric;
+    let Found { measured, interval, text } = match threshold.aggregate {
+        Aggregate::Rate => rate(metric, values),
         Aggregate::Count => times(values),
-        Aggregate::Quantile(percent) => {
-            spread(threshold.metric, values, &quantile(percent), |s| s.quantile(percent))
-        }
-        Aggregate::Max => spread(threshold.metric, values, "max", Sample::max),
+        Aggregate::Quantile(percent) => of_quantile(threshold, percent, values),
+        Aggregate::Max => sample(values).map_or_else(Found::nothing, |sample| Found {
+            text: format!("{} ({})", figure(metric, "max", sample.max()), size(&sample)),
+            ..Found::of(sample.max())
+        }),
     };
     let held = measured.is_some_and(|m| holds(threshold, m));
     let text = if threshold.is_pass_rate() {
         pass_rate(threshold.limit, rate_of(values))
     } else {
-        format!("{} {}: {found}", threshold.metric.name(), threshold.text)
+        format!("{} {}: {text}", metric.name(), threshold.text)
     };
-    ThresholdResult { threshold: threshold.clone(), measured, held, n: values.len(), text }
+    ThresholdResult {
+        threshold: threshold.clone(),
+        measured,
+        interval,
+        held,
+        n: values.len(),
+        text,
+    }
+}
+
+/// What was measured for a threshold.
+struct Found {
+    measured: Option<Quantile>,
+    interval: Option<Ends>,
+    text: String,
+}
+
+impl Found {
+    fn of(measured: Quantile) -> Self {
+        Self { measured: Some(measured), interval: None, text: String::new() }
+    }
+
+    fn none(why: &str) -> Self {
+        Self { measured: None, interval: None, text: why.to_owned() }
+    }
+
+    fn nothing() -> Self {
+        Self::none("no value was measured")
+    }
 }
 
 /// `pass rate 9 of 10 = 90 %, wanted 90 % (95 % interval 55.5 to 99.7 %)`.
@@ -70,32 +104,34 @@ fn percent(share: f64) -> String {
 }
 
 /// In how many turns it was so, of those in which it could be.
-fn times(values: &[Value]) -> (Option<Quantile>, String) {
+fn times(values: &[Value]) -> Found {
     if values.is_empty() {
-        return (None, NO_TURN.to_owned());
+        return Found::none(NO_TURN);
     }
     let Rate { hits, n } = rate_of(values);
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 turns")]
     let value = hits as f64;
-    (Some(Quantile { value, lower_bound: false }), format!("{hits} (of {n})"))
+    let text = format!("{hits} (of {n})");
+    Found { text, ..Found::of(Quantile { value, lower_bound: false }) }
 }
 
 const NO_TURN: &str = "no turn in which it could happen";
 
-fn rate(metric: Metric, values: &[Value]) -> (Option<Quantile>, String) {
+fn rate(metric: Metric, values: &[Value]) -> Found {
     let rate = rate_of(values);
     let (Some(share), Some(interval)) = (rate.share(), rate.interval()) else {
-        let nothing = match metric.kind() {
+        return Found::none(match metric.kind() {
             Kind::Event => NO_TURN,
             Kind::Share | Kind::Time | Kind::Ratio => "no call says anything about the agent",
-        };
-        return (None, nothing.to_owned());
+        });
     };
     let text = format!(
         "{share:.3} ({} of {}, 95 % interval {:.2} to {:.2})",
         rate.hits, rate.n, interval.low, interval.high
     );
-    (Some(Quantile { value: share, lower_bound: false }), text)
+    let ends = Ends { low: Some(interval.low), high: Some(interval.high) };
+    let measured = Quantile { value: share, lower_bound: false };
+    Found { text, interval: Some(ends), ..Found::of(measured) }
 }
 
 pub(super) fn rate_of(values: &[Value]) -> Rate {
@@ -103,25 +139,56 @@ pub(super) fn rate_of(values: &[Value]) -> Rate {
     Rate { hits: hits as u64, n: values.len() as u64 }
 }
 
-fn spread(
-    metric: Metric,
-    values: &[Value],
-    name: &str,
-    of: impl Fn(&Sample) -> Quantile,
-) -> (Option<Quantile>, String) {
-    let Some(sample) = sample(values) else { return (None, "no value was measured".to_owned()) };
-    let measured = of(&sample);
-    let sign = if measured.lower_bound { "\u{2265}" } else { "=" };
-    let unanswered = match sample.censored() {
-        0 => String::new(),
-        n => format!(", {} unanswered", number_of(n)),
+/// `p95 = 1,870 ms (95 % interval 1,610 to 2,240 ms, n 120); the limit lies within it`.
+fn of_quantile(threshold: &Threshold, percent: f64, values: &[Value]) -> Found {
+    let Some(sample) = sample(values) else { return Found::nothing() };
+    let (metric, measured) = (threshold.metric, sample.quantile(percent));
+    let interval = interval::of_quantile(values, &sample, percent);
+    let range = match interval.map(|Ends { low, high }| (low, high)) {
+        Some((Some(low), Some(high))) => {
+            Some(format!("{} to {}", bare(metric, low), with_unit(metric, high)))
+        }
+        Some((Some(low), None)) => Some(format!("{} or more", with_unit(metric, low))),
+        Some((None, Some(high))) => Some(format!("up to {}", with_unit(metric, high))),
+        Some((None, None)) | None => None,
     };
+    let size = size(&sample);
+    let how_sure = range.map_or_else(
+        || format!("{size}; too few calls for an interval"),
+        |range| format!("95 % interval {range}, {size}"),
+    );
+    let interval = interval.filter(|ends| ends.low.is_some() || ends.high.is_some());
+    let within = match interval {
+        Some(ends) if ends.holds(threshold.limit) => "; the limit lies within it",
+        Some(_) | None => "",
+    };
+    let figure = figure(metric, &quantile(percent), measured);
+    let text = format!("{figure} ({how_sure}){within}");
+    Found { text, interval, ..Found::of(measured) }
+}
+
+/// `p95 ≥ 8,000 ms`.
+fn figure(metric: Metric, name: &str, of: Quantile) -> String {
+    let sign = if of.lower_bound { "\u{2265}" } else { "=" };
+    format!("{name} {sign} {}", with_unit(metric, of.value))
+}
+
+fn with_unit(metric: Metric, value: f64) -> String {
+    let unit = if metric.kind() == Kind::Ratio { "" } else { " ms" };
+    bare(metric, value) + unit
+}
+
+fn bare(metric: Metric, value: f64) -> String {
+    if metric.kind() == Kind::Ratio { format!("{value:.3}") } else { number(value) }
+}
+
+/// `n 120, 2 unanswered`.
+fn size(sample: &Sample) -> String {
     let n = number_of(sample.len());
-    let value = match metric.kind() {
-        Kind::Ratio => format!("{:.3}", measured.value),
-        Kind::Time | Kind::Share | Kind::Event => format!("{} ms", number(measured.value)),
-    };
-    (Some(measured), format!("{name} {sign} {value} (n {n}{unanswered})"))
+    match sample.censored() {
+        0 => format!("n {n}"),
+        unanswered => format!("n {n}, {} unanswered", number_of(unanswered)),
+    }
 }
 
 /// The values as a sample for [`crate::stats`]; `None` when there are none.
@@ -190,20 +257,24 @@ fn failures(input: &Judging<'_>) -> String {
     if causes.is_empty() { String::new() } else { format!(" [{}]", causes.join(", ")) }
 }
 
-/// Thresholds on quantiles that few values decide: judged, but to be taken with care.
-pub(super) fn notes(results: &[ThresholdResult]) -> Vec<String> {
-    let thin = |r: &ThresholdResult| match r.threshold.aggregate {
-        Aggregate::Quantile(percent) if r.measured.is_some() && r.n < values_needed(percent) => {
-            let (name, need) = (r.threshold.metric.name(), values_needed(percent));
-            let q = quantile(percent);
-            Some(format!(
-                "{name} {q} is based on only {}; use at least {need}",
-                count(r.n, "value")
-            ))
-        }
-        Aggregate::Quantile(_) | Aggregate::Max | Aggregate::Rate | Aggregate::Count => None,
+/// Thresholds on quantiles of which so few calls leave an end open.
+pub(super) fn notes(results: &[ThresholdResult], analysis: &Analysis) -> Vec<String> {
+    let thin = |result: &ThresholdResult| {
+        let Aggregate::Quantile(percent) = result.threshold.aggregate else { return None };
+        let metric = result.threshold.metric;
+        let values = analysis.measures.values(metric);
+        let sample = sample(values)?;
+        let (name, calls) = (metric.name(), count(sample.clusters(), "call"));
+        let need = interval::calls_needed(values, &sample, percent)?;
+        Some(format!(
+            "{name} {} is based on {calls}: about {} are needed for an interval with two ends",
+            quantile(percent),
+            number_of(need)
+        ))
     };
-    results.iter().filter_map(thin).collect()
+    let mut notes: Vec<String> = results.iter().filter_map(thin).collect();
+    notes.dedup();
+    notes
 }
 
 #[cfg(test)]

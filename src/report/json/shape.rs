@@ -72,8 +72,16 @@ pub(super) struct ThresholdJson<'a> {
     pub(super) limit: f64,
     pub(super) measured: Option<f64>,
     pub(super) lower_bound: bool,
+    pub(super) interval: Option<EndsJson>,
     pub(super) n: usize,
     pub(super) held: bool,
+}
+
+/// An end that the run does not show is null.
+#[derive(Serialize)]
+pub(super) struct EndsJson {
+    pub(super) low: Option<f64>,
+    pub(super) high: Option<f64>,
 }
 
 #[derive(Serialize)]
