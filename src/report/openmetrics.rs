@@ -4,10 +4,10 @@
 
 use super::rows::is_judged;
 use super::{Report, Share, Summary};
-use crate::scenario::{Metric, Source};
+use crate::scenario::{Gated, Metric, Source};
 use crate::stats::{Interval, Quantile, Statistic};
 use crate::text::{clipped, quantile, safe};
-use crate::verdict::{Change, Outcome};
+use crate::verdict::{Answer, Change, Direction, Outcome, Question};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -22,6 +22,7 @@ pub fn render(report: &Report) -> String {
     calls(&mut page, report);
     times(&mut page, report);
     comparison(&mut page, report);
+    questions(&mut page, report);
     page.out.push_str("# EOF\n");
     page.out
 }
@@ -225,22 +226,107 @@ fn comparison(page: &mut Page, report: &Report) {
             Statistic::Quantile(percent) => quantile(*percent),
             Statistic::Spread => "spread".to_owned(),
         };
-        // What is at least so much has no end: nobody knows by how much it is slower, or was.
-        let Interval { low, point, high } = match (*run_is_bound, *baseline_is_bound) {
-            (false, false) => *difference,
-            (true, false) => Interval { point: f64::INFINITY, high: f64::INFINITY, ..*difference },
-            (false, true) => {
-                Interval { low: f64::NEG_INFINITY, point: f64::NEG_INFINITY, ..*difference }
-            }
-            (true, true) => {
-                Interval { low: f64::NEG_INFINITY, point: f64::NAN, high: f64::INFINITY }
-            }
-        };
-        for (bound, ms) in [("low", low), ("point", point), ("high", high)] {
+        let known = known(*difference, *run_is_bound, *baseline_is_bound);
+        for (bound, ms) in bounds(known) {
             let labels = [("metric", metric.name()), ("statistic", &*statistic), ("bound", bound)];
             page.sample(name, &labels, seconds(ms));
         }
     }
+}
+
+/// What is at least so much has no end: nobody knows by how much it is slower, or was.
+const fn known(difference: Interval, run_is_bound: bool, baseline_is_bound: bool) -> Interval {
+    const ANY: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+    match (run_is_bound, baseline_is_bound) {
+        (false, false) => difference,
+        (true, false) => Interval { point: ANY.1, high: ANY.1, ..difference },
+        (false, true) => Interval { low: ANY.0, point: ANY.0, ..difference },
+        (true, true) => Interval { low: ANY.0, point: f64::NAN, high: ANY.1 },
+    }
+}
+
+const fn bounds(of: Interval) -> [(&'static str, f64); 3] {
+    [("low", of.low), ("point", of.point), ("high", of.high)]
+}
+
+/// The answers to the questions of a comparison: of latencies in seconds and as a share of the baseline's figure, of
+/// calls as the difference of two shares.
+fn questions(page: &mut Page, report: &Report) {
+    let Some(comparison) = &report.judged.verdict.comparison else { return };
+    let answers = &comparison.answers;
+    let families: [(&str, &str, &str, fn(&Answer, f64) -> f64); 2] = [
+        (
+            "loadcall_question_difference_seconds",
+            "seconds",
+            "The run minus its baseline, and the interval at the level at which the question decides.",
+            |_, ms| seconds(ms),
+        ),
+        (
+            "loadcall_question_difference_ratio",
+            "ratio",
+            "The same as a share of the baseline's figure.",
+            |answer, ms| share(ms / answer.baseline),
+        ),
+    ];
+    for (name, unit, help, of) in families.into_iter().filter(|_| !answers.is_empty()) {
+        page.family(name, "gauge", unit, help);
+        for answer in answers {
+            let known = known(answer.difference, answer.run_is_bound, answer.baseline_is_bound);
+            for (bound, ms) in bounds(known) {
+                let labels = [asked(answer).as_slice(), &[("bound", bound)]].concat();
+                page.sample(name, &labels, of(answer, ms));
+            }
+        }
+    }
+    let decides = decides(report.judged.scenario.baseline().gate.has(Gated::CallsOk));
+    let counts = [(Question::CallsOk, comparison.failures), (Question::CutIns, comparison.cut_ins)];
+    let counts: Vec<_> = counts
+        .into_iter()
+        .filter_map(|(question, count)| Some((question.name(), count?)))
+        .collect();
+    if !counts.is_empty() {
+        let name = "loadcall_question_calls_ratio";
+        let help = "The share of calls in which it was right, the run minus its baseline, and the 95 % interval.";
+        page.family(name, "gauge", "ratio", help);
+        for (question, count) in &counts {
+            for (bound, difference) in bounds(count.difference) {
+                let labels = [("question", *question), ("decides", decides), ("bound", bound)];
+                page.sample(name, &labels, share(difference));
+            }
+        }
+    }
+    if answers.is_empty() && counts.is_empty() {
+        return;
+    }
+    let name = "loadcall_question_worse";
+    page.family(
+        name,
+        "gauge",
+        "",
+        "1 when the run is worse by this question, 0 when that is not shown.",
+    );
+    for answer in answers {
+        page.sample(name, &asked(answer), truth(answer.direction == Direction::Slower));
+    }
+    for (question, count) in &counts {
+        page.sample(name, &[("question", question), ("decides", decides)], truth(count.more));
+    }
+}
+
+/// The labels of a question of latency.
+fn asked(answer: &Answer) -> Vec<(&'static str, &str)> {
+    let step = answer.asked.step.as_deref().map(|step| ("step", step));
+    let question = ("question", answer.asked.question.name());
+    [question].into_iter().chain(step).chain([("decides", decides(answer.decides))]).collect()
+}
+
+const fn decides(of: bool) -> &'static str {
+    if of { "true" } else { "false" }
+}
+
+/// To a millionth.
+fn share(of: f64) -> f64 {
+    seconds(of * 1_000.0)
 }
 
 /// The name of the family of a metric. livekit-agents exports histograms of these names (`lk.agents.turn.…`).

@@ -164,8 +164,40 @@ def check_gitlab(text, run):
 
 LABELS = {
     "scenario", "agent", "version", "quantile", "loadcall_verdict", "metric", "threshold", "outcome", "cause",
-    "event", "statistic", "bound",
+    "event", "statistic", "bound", "question", "step", "decides",
 }
+
+
+QUESTIONS_OF_CALLS = {"calls_ok": "failures", "cut_ins": "cut_ins"}
+
+
+def check_questions(families, comparison):
+    """One gauge a question, of the value that report.json has."""
+    answers = comparison["answers"] if comparison else []
+    counts = {q: comparison[key] for q, key in QUESTIONS_OF_CALLS.items() if comparison and comparison[key]}
+    worse = families["loadcall_question_worse"].samples if answers or counts else []
+    assert len(worse) == len(answers) + len(counts), worse
+    for answer in answers:
+        labels = {"question": answer["question"], "decides": str(answer["decides"]).lower()}
+        if answer["turn"]:
+            labels["step"] = answer["turn"]
+        for family, of in (("seconds", 1000), ("ratio", answer["baseline"])):
+            ends = {
+                s.labels["bound"]: s.value
+                for s in families[f"loadcall_question_difference_{family}"].samples
+                if labels == {k: v for k, v in s.labels.items() if k not in ("scenario", "bound")}
+            }
+            assert set(ends) == {"low", "point", "high"}, (labels, ends)
+            for bound, value in ends.items():
+                known = not answer["lower_bounds"]
+                assert not known or abs(value - answer["difference"][bound] / of) < 1e-5, (labels, bound, value)
+    for question, count in counts.items():
+        ends = {
+            s.labels["bound"]: s.value
+            for s in families["loadcall_question_calls_ratio"].samples
+            if s.labels["question"] == question
+        }
+        assert all(abs(ends[bound] - count["difference"][bound]) < 1e-5 for bound in ("low", "point", "high")), ends
 
 
 def check_openmetrics(text, run):
@@ -183,6 +215,7 @@ def check_openmetrics(text, run):
             assert run["run_id"] not in sample.labels.values(), "a run as a label"
     states = {s.labels["loadcall_verdict"]: s.value for s in families["loadcall_verdict"].samples}
     assert [name for name, value in states.items() if value] == [outcome(run)]
+    check_questions(families, run["verdict"]["comparison"])
     heard = run["metrics"].get("heard_e2e_latency")
     if heard:
         family = families["loadcall_heard_e2e_latency_seconds"]
