@@ -11,8 +11,9 @@
 //! (`primary`). [`asked`] has their shares and least effects; what the figures are says [`super::figures`].
 //!
 //! - *With [`RUNS_FOR_DRIFT`] accepted runs or more*: the figure of this run against the figures of those, by Student's
-//!   prediction of one more of them. It is **worse** when one more run of the baseline's agent is as slow by
-//!   chance in no more cases than the question's share allows, *and* the change is at least its least effect.
+//!   prediction of one more of them, corrected for skewness ([`crate::stats::Skewed`]). It is **worse** when one more run
+//!   of the baseline's agent is as slow by chance in no more cases than the question's share allows, *and* the change is
+//!   at least its least effect.
 //! - *With fewer* it is not known how much runs differ: they are taken to differ by [`ASSUMED_DRIFT`], and a
 //!   change only counts when the interval that the calls give lies beyond the least effect besides.
 //! - It is **no worse** when the typical turn is (its interval excludes the least effect; or chance explains it, it is
@@ -27,23 +28,25 @@ use super::attribution;
 use super::figures::{Figures, waits};
 use super::meaning::unlike_first_byte;
 use super::{
-    Asked, Baseline, Comparison, Deciding, Difference, FailureChange, Ground, Judging, Learning,
-    Suspicion,
+    Baseline, Comparison, Difference, FailureChange, Ground, Judging, Learning, Suspicion,
 };
 use crate::measured::{Fingerprint, Measured};
 use crate::scenario::Metric;
 use crate::text::count;
-use asked::{Answered, Levels, Questions, Stands};
-use failures::{Counts, Decided};
+use asked::Questions;
+use failures::Counts;
 
 mod asked;
 mod change;
+mod decision;
 mod failures;
 mod reported;
 mod sentences;
 mod settle;
 
+pub(super) use asked::Sides;
 pub use change::ASSUMED_DRIFT;
+pub(super) use decision::Decision;
 
 /// From this number of accepted runs on it is known how much runs differ by themselves.
 pub const RUNS_FOR_DRIFT: usize = 5;
@@ -134,21 +137,25 @@ fn with_others(input: &Judging<'_>, baseline: &Baseline) -> Compared {
     let run = Measured::take(input.analysis, input.scenario, true);
     let scripts = baseline.accepted().iter().chain([&run]).map(|run| run.steps.as_slice());
     let waits = waits(scripts);
-    let figures = Figures::by(&waits, &run);
-    let questions = Questions::new(rule, &waits, baseline, &figures);
-    let counts = Counts::ask(&rule, baseline, new);
-    let alpha = asked::alpha(input.deciding);
-    let levels = Levels::new(questions.weight(), counts.attainable(), alpha);
-    let answers = questions.answer(baseline, new, levels.unit, input.deciding);
-    let decided = counts.decided(levels.counts, input.deciding);
+    let past: Vec<Figures> =
+        baseline.accepted().iter().map(|run| Figures::by(&waits, run)).collect();
+    let past: Vec<&Figures> = past.iter().collect();
+    let (later, figures): (Vec<&Figures>, _) =
+        (baseline.later().collect(), Figures::by(&waits, &run));
+    let sides = Sides { past: &past, later: &later, run: &figures };
     // A run that is named to compare with is not on the way to more, nor is a baseline that keeps fewer.
     let of = RUNS_FOR_DRIFT.min(usize::from(rule.runs));
     let learning = (baseline.is_accepted() && runs < of).then_some(Learning { runs, of });
-    let decision =
-        Decision { answers: &answers, decided: &decided, counts: &counts, alpha, learning };
+    let how = (input.deciding, learning);
+    let decision = if rule.primary_decides {
+        let questions = Questions::of_percentile(&rule, baseline, new);
+        Decision::of(&questions, Counts::ask(&rule, &sides), how)
+    } else {
+        Decision::by_figures(&rule, &waits, &sides, how)
+    };
     let standing = decision.standing();
 
-    let chief = answers.first();
+    let chief = decision.answers.first();
     let moved = chief.filter(|_| has_parts(rule.primary)).map(|c| c.found.difference.point);
     let attribution =
         moved.and_then(|ms| attribution::explain(old, new, rule.quantile, ms, unlike.is_none()));
@@ -159,12 +166,12 @@ fn with_others(input: &Judging<'_>, baseline: &Baseline) -> Compared {
         primary: rule.primary,
         quantile: rule.quantile,
         min_effect_ms: chief.map_or(rule.min_effect_abs_ms, |c| c.found.min_effect_ms),
-        answers: answers.iter().map(Answered::answer).collect(),
+        answers: decision.answers(),
         changes,
         spread,
-        failures: decided.failures,
-        cut_ins: decided.cut_ins,
-        events: counts.events(),
+        failures: decision.decided.failures,
+        cut_ins: decision.decided.cut_ins,
+        events: decision.counts.events(),
         attribution,
     };
     let sizes = sentences::Sizes::of(&rule, baseline, new);
@@ -189,72 +196,6 @@ fn with_others(input: &Judging<'_>, baseline: &Baseline) -> Compared {
 /// Whether a metric is made of the agent's stages.
 fn has_parts(metric: Metric) -> bool {
     metric == Metric::HeardE2eLatency
-}
-
-/// All answers, from which follows how the run stands.
-struct Decision<'a> {
-    /// What decides first.
-    answers: &'a [Answered],
-    decided: &'a Decided,
-    counts: &'a Counts,
-    /// The chance of a false alarm that all questions share.
-    alpha: f64,
-    learning: Option<Learning>,
-}
-
-impl Decision<'_> {
-    fn standing(&self) -> Standing {
-        let counts = self.decided.standings.iter().map(|(_, stands)| *stands);
-        let mut all = counts.chain(self.deciding().map(|answer| answer.standing));
-        if all.clone().any(|stands| stands == Stands::Worse) {
-            return Standing::Worse;
-        }
-        if all.any(|stands| stands == Stands::Suspected) {
-            return Standing::Suspected;
-        }
-        let Some(chief) = self.deciding().next() else {
-            // Either no latency is asked for, or there are too few turns to ask.
-            let asked = self.answers.iter().any(|answer| !answer.decides());
-            return if asked { Standing::NoWorse } else { Standing::Unclear };
-        };
-        let leans = self.deciding().any(|answer| answer.leans(self.alpha));
-        if let Some(learning) = self.learning
-            && !chief.found.is_bound()
-            && (leans || chief.standing == Stands::Unclear)
-        {
-            return Standing::Learning(learning);
-        }
-        if leans || chief.standing == Stands::Unclear {
-            return Standing::Unclear;
-        }
-        match self.deciding().any(|answer| answer.standing == Stands::Better) {
-            true if self.counts.suspicious().is_some() => Standing::Unclear,
-            true => Standing::Better,
-            false => Standing::NoWorse,
-        }
-    }
-
-    fn deciding(&self) -> impl Iterator<Item = &Answered> + Clone {
-        self.answers.iter().filter(|answer| answer.decides())
-    }
-
-    /// What the next run may confirm: what is suspected or found, with the run in which it began.
-    fn suspected(&self, deciding: Deciding<'_>) -> Vec<Suspicion> {
-        let before = match deciding {
-            Deciding::Once => &[],
-            Deciding::Confirmed { before } => before,
-        };
-        let counts = self.decided.standings.iter().map(|(asked, stands)| (asked, *stands));
-        let answers = self.deciding().map(|answer| (&answer.asked, answer.standing));
-        let seen = counts
-            .chain(answers)
-            .filter(|(_, stands)| matches!(stands, Stands::Worse | Stands::Suspected));
-        let suspicion = |(asked, _): (&Asked, Stands)| Suspicion {
-            asked: asked.clone(),
-            since: before.iter().find(|b| b.asked == *asked).and_then(|b| b.since.clone()),
-        };
-        seen.map(suspicion).collect()
-    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::measured::{Measured, StepPrint};
 use crate::record::{CallId, Outcome};
 use crate::scenario::Metric;
-use crate::stats::{Ranked, RankedFigure, Ranks, Rate, down, up, variance};
+use crate::stats::{Ranked, RankedFigure, Ranks, Rate, down, third_cumulant, up, variance};
 use crate::turn::{Measures, Value};
 
 /// The share of turns that are the slow ones.
@@ -33,12 +33,21 @@ pub struct Figure {
     pub value: f64,
     /// Of `value` between runs that differ in nothing but their calls.
     pub variance: f64,
+    /// The third cumulant of `value` between such runs: above 0 where chance makes a run far slower more often than far
+    /// faster. 0 in files of before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub third: f64,
     pub calls: usize,
     pub turns: usize,
     /// The truth is at least `value`: waits that it is based on were ended for reasons that are not the agent's, or
     /// most of them were as long as they may be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bound: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl Figure {
@@ -161,7 +170,8 @@ impl Figures {
 
 fn figure(of: &RankedFigure) -> Figure {
     let (calls, turns) = (of.influence.len(), of.values);
-    Figure { value: of.value, variance: of.variance(), calls, turns, bound: of.bound }
+    let (variance, third) = (of.variance(), of.third_cumulant());
+    Figure { value: of.value, variance, third, calls, turns, bound: of.bound }
 }
 
 /// The mean over the steps; turns of a call are not independent, so its calls' influences are added up.
@@ -175,6 +185,7 @@ fn typical(medians: &[(&Wait, RankedFigure)]) -> Option<Figure> {
     (!medians.is_empty()).then(|| Figure {
         value: medians.iter().map(|(_, median)| median.value).sum::<f64>() / steps,
         variance: variance(by_call.values().copied()),
+        third: third_cumulant(by_call.values().copied()),
         calls: by_call.len(),
         turns: medians.iter().map(|(_, median)| median.values).sum(),
         bound: medians.iter().any(|(_, median)| median.bound),

@@ -72,6 +72,7 @@ fn rounded(figures: Figures) -> Figures {
     let figure = |of: Figure| Figure {
         value: to_digits(of.value, 6),
         variance: to_digits(of.variance, 9),
+        third: to_digits(of.third, 9),
         ..of
     };
     let Figures { typical, slow, steps, .. } = figures;

@@ -1,6 +1,9 @@
 mod fifty;
 mod nightly;
+mod promises;
 mod simulation;
+mod table;
+mod trials;
 mod worlds;
 
 use super::testing::{Agent, against};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::figures::{Figure, Figures, Wait};
 use super::super::{Answer, Asked, Baseline, Deciding, Direction, Question};
 use super::change::{Found, Held};
-use super::reported::Figured;
+use super::reported::{Figured, FiguredSides};
 use crate::scenario::{BaselineRule, Gated};
 use crate::stats::{Statistic, power};
 use crate::turn::Measures;
@@ -54,6 +54,16 @@ impl Levels {
     }
 }
 
+/// Figures that are held against each other.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::verdict) struct Sides<'a> {
+    /// Of the accepted runs, the oldest first.
+    pub(in crate::verdict) past: &'a [&'a Figures],
+    /// Of the nights since the level was set.
+    pub(in crate::verdict) later: &'a [&'a Figures],
+    pub(in crate::verdict) run: &'a Figures,
+}
+
 /// A question of latency with its weight and what it is asked of.
 #[derive(Debug, Clone)]
 struct Open {
@@ -65,15 +75,14 @@ struct Open {
     run: Figure,
     least_share: f64,
     least_ms: f64,
+    restricted: bool,
 }
 
 /// All questions of latency that can be asked.
 #[derive(Debug, Clone)]
 pub(super) struct Questions {
     open: Vec<Open>,
-    /// The percentile that the scenario names, instead of all others.
-    primary: Option<Figured>,
-    rule: BaselineRule,
+    /// Accepted runs.
     runs: usize,
 }
 
@@ -101,148 +110,111 @@ pub(super) enum Stands {
 }
 
 impl Questions {
-    pub(super) fn new(
-        rule: BaselineRule,
-        waits: &[Wait],
-        baseline: &Baseline,
-        run: &Figures,
-    ) -> Self {
-        let runs = baseline.run_ids().len();
-        let statistic = Statistic::Quantile(rule.quantile);
-        let primary = rule.primary_decides.then_some(Figured { metric: rule.primary, statistic });
-        let mut questions = Self { open: Vec::new(), primary, rule, runs };
-        if primary.is_none() {
-            let past: Vec<Figures> =
-                baseline.accepted().iter().map(|run| Figures::by(waits, run)).collect();
-            let later: Vec<&Figures> = baseline.later().collect();
-            questions.open = open(&rule, waits, (&past, &later), run);
+    /// The three questions of latency, as far as both sides have enough turns.
+    pub(super) fn of_latencies(rule: &BaselineRule, waits: &[Wait], sides: &Sides<'_>) -> Self {
+        let Sides { past, later, run } = *sides;
+        let later = |figure: &dyn Fn(&Figures) -> Option<Figure>| {
+            later.iter().filter_map(|night| Some(figure(night)?.value)).collect::<Vec<f64>>()
+        };
+        let weight = |gated, weight: f64| if rule.gate.has(gated) { weight } else { 0.0 };
+        let mut open = Vec::new();
+        let of = |figure: fn(&Figures) -> Option<Figure>, turns: usize| {
+            let enough = |f: &Figures| figure(f).filter(|f| f.turns >= turns);
+            let past: Option<Vec<Figure>> = past.iter().map(|f| enough(f)).collect();
+            Some((past?, enough(run)?))
+        };
+        if let Some((past, run)) = of(|f| f.typical, TURNS_FOR_TYPICAL) {
+            open.push(Open {
+                asked: Asked { question: Question::TypicalTurn, step: None },
+                weight: weight(Gated::TypicalTurn, TYPICAL),
+                past,
+                later: later(&|f| f.typical),
+                run,
+                least_share: rule.min_effect_rel,
+                least_ms: rule.min_effect_abs_ms,
+                restricted: false,
+            });
         }
-        questions
+        if let Some((past, run)) = of(|f| f.slow, TURNS_FOR_SLOW) {
+            open.push(Open {
+                asked: Asked { question: Question::SlowTurns, step: None },
+                weight: weight(Gated::SlowTurns, SLOW_TURNS),
+                past,
+                later: later(&|f| f.slow),
+                run,
+                least_share: rule.min_effect_rel * WIDER,
+                least_ms: rule.min_effect_abs_ms,
+                restricted: false,
+            });
+        }
+        // Of a script with one step that is the typical turn.
+        let common = common_steps(waits, past, run);
+        let one = common.len() < 2;
+        #[expect(clippy::cast_precision_loss, reason = "a script has few steps")]
+        let each = weight(Gated::WorstStep, STEPS) / common.len().max(1) as f64;
+        for (step, (past, run)) in common.into_iter().filter(|_| !one) {
+            open.push(Open {
+                later: later(&|night| night.steps.get(&step).copied()),
+                asked: Asked { question: Question::WorstStep, step: Some(step) },
+                weight: each,
+                past,
+                run,
+                least_share: rule.min_effect_rel * WIDER,
+                least_ms: rule.min_effect_abs_ms * WIDER_MS,
+                restricted: false,
+            });
+        }
+        Self { open, runs: sides.past.len() }
+    }
+
+    /// The percentile that the scenario names instead.
+    pub(super) fn of_percentile(rule: &BaselineRule, baseline: &Baseline, run: &Measures) -> Self {
+        let statistic = Statistic::Quantile(rule.quantile);
+        let sides = Figured { metric: rule.primary, statistic }.sides(baseline, run);
+        let open = sides.map(|FiguredSides { past, run, restricted }| Open {
+            asked: Asked { question: Question::Primary, step: None },
+            weight: PRIMARY,
+            past,
+            later: Vec::new(),
+            run,
+            least_share: rule.min_effect_rel,
+            least_ms: rule.min_effect_abs_ms,
+            restricted,
+        });
+        Self { open: open.into_iter().collect(), runs: baseline.run_ids().len() }
     }
 
     /// The weight of all that decide.
     pub(super) fn weight(&self) -> f64 {
-        if self.primary.is_some() {
-            PRIMARY
-        } else {
-            self.open.iter().map(|open| open.weight).sum()
-        }
+        self.open.iter().map(|open| open.weight).sum()
     }
 
-    /// The answers, with a part of 5 % for each (`unit` times its weight), what decides first.
-    pub(super) fn answer(
-        &self,
-        baseline: &Baseline,
-        run: &Measures,
-        unit: f64,
-        deciding: Deciding<'_>,
-    ) -> Vec<Answered> {
-        if let Some(figured) = self.primary {
-            let level = unit * PRIMARY;
-            let held = Held {
-                tail: level,
-                least_share: self.rule.min_effect_rel,
-                least_ms: self.rule.min_effect_abs_ms,
-                runs: self.runs,
-            };
-            let Some(reported) = figured.compare(baseline, run, held) else { return Vec::new() };
-            let asked = Asked { question: Question::Primary, step: None };
-            let standing = stands(&reported.found, level, &asked, deciding);
-            let (found, restricted) = (reported.found, reported.restricted);
-            return vec![Answered { asked, level, found, standing, restricted }];
-        }
-        let mut answers: Vec<Answered> = self
-            .open
-            .iter()
-            .filter_map(|open| {
-                let level = unit * open.weight;
-                // What does not decide is looked at as if it did by itself.
-                let tail = if level > 0.0 { level } else { power::FALSE_ALARMS / 2.0 };
-                let held = Held {
-                    tail,
-                    least_share: open.least_share,
-                    least_ms: open.least_ms,
-                    runs: self.runs,
-                };
-                let found = Found::of(&open.past, &open.later, &open.run, held)?;
-                let asked = open.asked.clone();
-                let standing = if level > 0.0 {
-                    stands(&found, level, &asked, deciding)
-                } else {
-                    Stands::Unclear
-                };
-                Some(Answered { asked, level, found, standing, restricted: false })
-            })
-            .collect();
+    /// The answers, with a part of the whole level for each (`unit` times its weight), what decides first.
+    pub(super) fn answer(&self, unit: f64, deciding: Deciding<'_>) -> Vec<Answered> {
+        let mut answers: Vec<Answered> =
+            self.open.iter().filter_map(|open| self.answered(open, unit, deciding)).collect();
         answers.sort_by_key(|answer| answer.level <= 0.0);
         answers
     }
-}
 
-/// The three questions of latency, as far as both sides have enough turns.
-fn open(
-    rule: &BaselineRule,
-    waits: &[Wait],
-    (past, later): (&[Figures], &[&Figures]),
-    run: &Figures,
-) -> Vec<Open> {
-    let later = |figure: &dyn Fn(&Figures) -> Option<Figure>| {
-        later.iter().filter_map(|night| Some(figure(night)?.value)).collect::<Vec<f64>>()
-    };
-    let weight = |gated, weight: f64| if rule.gate.has(gated) { weight } else { 0.0 };
-    let question = |question| Asked { question, step: None };
-    let mut all = Vec::new();
-    let of = |figure: fn(&Figures) -> Option<Figure>, turns: usize| {
-        let enough = |f: &Figures| figure(f).filter(|f| f.turns >= turns);
-        let past: Option<Vec<Figure>> = past.iter().map(enough).collect();
-        Some((past?, enough(run)?))
-    };
-    if let Some((past, run)) = of(|f| f.typical, TURNS_FOR_TYPICAL) {
-        all.push(Open {
-            asked: question(Question::TypicalTurn),
-            weight: weight(Gated::TypicalTurn, TYPICAL),
-            past,
-            later: later(&|f| f.typical),
-            run,
-            least_share: rule.min_effect_rel,
-            least_ms: rule.min_effect_abs_ms,
-        });
+    fn answered(&self, open: &Open, unit: f64, deciding: Deciding<'_>) -> Option<Answered> {
+        let level = unit * open.weight;
+        // What does not decide is looked at as if it did by itself.
+        let tail = if level > 0.0 { level } else { power::FALSE_ALARMS / 2.0 };
+        let Open { least_share, least_ms, restricted, .. } = *open;
+        let held = Held { tail, least_share, least_ms, runs: self.runs };
+        let found = Found::of(&open.past, &open.later, &open.run, held)?;
+        let asked = open.asked.clone();
+        let standing =
+            if level > 0.0 { stands(&found, level, &asked, deciding) } else { Stands::Unclear };
+        Some(Answered { asked, level, found, standing, restricted })
     }
-    if let Some((past, run)) = of(|f| f.slow, TURNS_FOR_SLOW) {
-        all.push(Open {
-            asked: question(Question::SlowTurns),
-            weight: weight(Gated::SlowTurns, SLOW_TURNS),
-            past,
-            later: later(&|f| f.slow),
-            run,
-            least_share: rule.min_effect_rel * WIDER,
-            least_ms: rule.min_effect_abs_ms,
-        });
-    }
-    // Of a script with one step that is the typical turn.
-    let common = common_steps(waits, past, run);
-    let one = common.len() < 2;
-    #[expect(clippy::cast_precision_loss, reason = "a script has few steps")]
-    let each = weight(Gated::WorstStep, STEPS) / common.len().max(1) as f64;
-    for (step, (past, run)) in common.into_iter().filter(|_| !one) {
-        let later = later(&|night| night.steps.get(&step).copied());
-        all.push(Open {
-            asked: Asked { question: Question::WorstStep, step: Some(step) },
-            weight: each,
-            past,
-            later,
-            run,
-            least_share: rule.min_effect_rel * WIDER,
-            least_ms: rule.min_effect_abs_ms * WIDER_MS,
-        });
-    }
-    all
 }
 
 /// The figures of the steps that all runs have, in the script's order.
 fn common_steps(
     waits: &[Wait],
-    past: &[Figures],
+    past: &[&Figures],
     run: &Figures,
 ) -> Vec<(String, (Vec<Figure>, Figure))> {
     let of = |step: &str, figures: &BTreeMap<String, Figure>| figures.get(step).copied();
@@ -289,7 +261,7 @@ fn stands(found: &Found, level: f64, asked: &Asked, deciding: Deciding<'_>) -> S
 const BLIND: f64 = 0.5;
 
 /// A comparison that would miss a slowdown by half, and by twice what matters, is none.
-pub(super) fn blind(found: &Found) -> bool {
+fn blind(found: &Found) -> bool {
     found.detectable_ms > (BLIND * found.baseline.abs()).max(2.0 * found.min_effect_ms)
 }
 
@@ -299,6 +271,16 @@ pub(super) const LEANING: f64 = 0.25;
 impl Answered {
     pub(super) fn decides(&self) -> bool {
         self.level > 0.0
+    }
+
+    /// Nothing suggests that it is slower, and it would hardly show if it were.
+    pub(super) fn is_blind(&self) -> bool {
+        let found = &self.found;
+        found.knows_drift()
+            && !found.is_bound()
+            && !found.matters()
+            && found.p_slower > self.level
+            && blind(found)
     }
 
     /// Slower by what matters, and chance would be so large in at most a quarter of runs, all questions together.

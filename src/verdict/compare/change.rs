@@ -6,13 +6,17 @@ use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
 use super::super::figures::Figure;
 use super::super::{Basis, RunToRun};
 use super::RUNS_FOR_DRIFT;
-use crate::stats::{Interval, Prediction, down, power, up};
+use crate::stats::{Interval, Prediction, Skewed, down, power, up};
 
 /// How much runs of one agent differ, beyond what their calls explain, as long as there are too few accepted ones to
 /// know: 5 %.
 pub const ASSUMED_DRIFT: f64 = 0.05;
 /// What a change that is only reported is held against: the tail of a 95 % interval.
 pub(super) const REPORTED_TAIL: f64 = 0.025;
+
+/// How often the number of calls that is named may not settle it by this question: others have to be clear, too, so that
+/// it does in nine cases of ten.
+const UNSETTLED: f64 = 0.05;
 
 /// A comparison of one figure, and what it rests on.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +46,8 @@ pub(super) struct Errors {
     pub(super) difference: f64,
     /// Of the difference, from the calls.
     pub(super) calls_of_difference: f64,
-    /// From the middle of the interval to its upper end, in units of `difference`.
+    /// The room that a comparison needs, in units of `difference`: up to where a change is shown, or excluded, and what
+    /// chance takes away from that in all but [`UNSETTLED`] of cases.
     pub(super) reach: f64,
     /// Calls in a run.
     pub(super) calls: f64,
@@ -98,21 +103,22 @@ impl Found {
         let values: Vec<f64> = past.iter().map(|f| f.value).collect();
         let usual = Prediction::with_later(&values, later, sampling * (fewer - 1.0))?;
         let shift = run.value - usual.mean;
-        let by_calls = (sampling * (fewer + 1.0 / runs)).sqrt();
-        let half = (student(usual.freedom, held.tail) * usual.standard_error)
-            .max(normal(held.tail) * by_calls);
+        let third = past.iter().map(|f| f.third).sum::<f64>() / runs * fewer.powi(2);
+        let wider = (1.0 + 1.0 / runs).sqrt();
+        let by_nights = Chance::new(usual.standard_error, usual.freedom, (runs, wider, third));
+        let error = (sampling * (fewer + 1.0 / runs)).sqrt();
+        let by_calls = Chance::new(error, f64::INFINITY, (runs, wider, third));
+        let p_above = |shift: f64, side: f64| {
+            by_nights.p_above(shift, side).max(by_calls.p_above(shift, side))
+        };
+        let reach =
+            |tail: f64, side: f64| by_nights.reach(tail, side).max(by_calls.reach(tail, side));
+        let (need, room) = (reach(held.tail, 1.0), reach(held.tail, -1.0));
         let base = down(usual.mean);
         let min_effect_ms = held.min_effect_ms(base);
-        // As many runs as would know the spread as well.
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "some hundreds, above 0"
-        )]
-        let accepted = usual.freedom.floor() as u32 + 1;
-        let error = usual.standard_error.max(by_calls);
+        // A run that is slower by this is beyond chance unless chance makes it faster at the same time.
         let least = shift_of(base, min_effect_ms);
-        let detectable = power::against_runs(error, accepted, held.tail, least);
+        let detectable = need.max(least) + reach(1.0 - power::POWER, -1.0);
         let ms = |shift| shift_ms(base, shift);
         let expected = usual.interval();
         let basis = Basis::Runs(RunToRun {
@@ -121,6 +127,7 @@ impl Found {
             between_runs_ms: ms(usual.sd),
             sampling_ms: ms(sampling.sqrt()),
         });
+        let difference = usual.standard_error.max(error);
         Some(Self {
             basis,
             baseline: base,
@@ -128,19 +135,19 @@ impl Found {
             baseline_is_bound: most_are_bound(past),
             run_is_bound: run.bound,
             difference: Interval {
-                low: ms(shift - half),
+                low: ms(shift - need),
                 point: ms(shift),
-                high: ms(shift + half),
+                high: ms(shift + room),
             },
             tail: held.tail,
             min_effect_ms,
             detectable_ms: ms(detectable),
-            p_slower: usual.p_above(run.value).max(beyond(shift, by_calls)),
-            p_faster: usual.p_below(run.value).max(beyond(-shift, by_calls)),
+            p_slower: p_above(shift, 1.0),
+            p_faster: p_above(-shift, -1.0),
             errors: Errors {
-                difference: error,
-                calls_of_difference: by_calls,
-                reach: half / error.max(f64::MIN_POSITIVE),
+                difference,
+                calls_of_difference: error,
+                reach: (need + reach(UNSETTLED, -1.0)) / difference.max(f64::MIN_POSITIVE),
                 calls: count(run.calls),
             },
         })
@@ -188,7 +195,7 @@ impl Found {
             errors: Errors {
                 difference: by_calls,
                 calls_of_difference: by_calls,
-                reach: student(freedom, REPORTED_TAIL),
+                reach: student(freedom, REPORTED_TAIL) + normal(UNSETTLED),
                 calls: count(run.calls),
             },
         })
@@ -242,14 +249,38 @@ fn most_are_bound(past: &[Figure]) -> bool {
     2 * past.iter().filter(|figure| figure.bound).count() > past.len()
 }
 
-/// How often calls alone make a figure lie this far off.
-fn beyond(shift: f64, error: f64) -> f64 {
-    if error > 0.0 {
-        Normal::new(0.0, error).map_or(1.0, |normal| normal.sf(shift))
-    } else if shift > 0.0 {
-        0.0
-    } else {
-        1.0
+/// What chance does to the difference of a run from the mean of others.
+struct Chance {
+    error: f64,
+    /// Towards slower; towards faster it is skewed the other way.
+    slower: Skewed,
+}
+
+impl Chance {
+    /// `third` is the cumulant of one run; `wider` is how many times the error of that the `error` is.
+    fn new(error: f64, freedom: f64, (runs, wider, third): (f64, f64, f64)) -> Self {
+        let skewness = if error > 0.0 { third / (error / wider).powi(3) } else { 0.0 };
+        Self { error, slower: Skewed { freedom, runs, skewness } }
+    }
+
+    fn towards(&self, side: f64) -> Skewed {
+        Skewed { skewness: self.slower.skewness * side, ..self.slower }
+    }
+
+    /// How often chance alone gives so large a shift; `side` is 1 for a slower run and −1 for a faster one.
+    fn p_above(&self, shift: f64, side: f64) -> f64 {
+        if self.error > 0.0 {
+            self.towards(side).p_above(shift / self.error)
+        } else if shift > 0.0 {
+            0.0
+        } else {
+            1.0
+        }
+    }
+
+    /// The shift that chance alone exceeds in this share of cases.
+    fn reach(&self, tail: f64, side: f64) -> f64 {
+        self.error * self.towards(side).limit(tail)
     }
 }
 

@@ -2,14 +2,13 @@
 //! replies then enter no latency, so an agent that cuts in more must not look faster), and calls in which something
 //! happens in a turn.
 
-use super::super::figures::{EVENTS, MIN_CALLS, calls_ok, without};
-use super::super::{Asked, Baseline, Deciding, EventChange, FailureChange, Question};
-use super::asked::{AT_ONCE, Stands};
+use super::super::figures::{EVENTS, Figures, MIN_CALLS};
+use super::super::{Asked, Deciding, EventChange, FailureChange, Question};
+use super::asked::{AT_ONCE, Sides, Stands};
 use super::{REPORTED, RUNS_FOR_DRIFT};
 use crate::scenario::{BaselineRule, Gated, Metric};
 use crate::stats::{Prediction, Rate, holm, more_misses, rate_difference};
 use crate::text::chance;
-use crate::turn::Measures;
 
 /// A smaller drop of the share of calls that are right does not matter, however sure it is.
 const MIN_DROP: f64 = 0.01;
@@ -34,6 +33,7 @@ struct Count {
 }
 
 /// The counts as they were decided.
+#[derive(Debug, Clone)]
 pub(super) struct Decided {
     pub(super) failures: Option<FailureChange>,
     pub(super) cut_ins: Option<FailureChange>,
@@ -43,13 +43,14 @@ pub(super) struct Decided {
 
 impl Counts {
     /// Asks all.
-    pub(super) fn ask(rule: &BaselineRule, baseline: &Baseline, run: &Measures) -> Self {
-        let cut_in = |measures: &Measures| without(measures, Metric::EotMispredictionCount);
+    pub(super) fn ask(rule: &BaselineRule, sides: &Sides<'_>) -> Self {
+        let nothing = Rate { hits: 0, n: 0 };
         let events = EVENTS.into_iter().filter_map(|event| {
-            Some((event, Count::of(baseline, run, |measures| without(measures, event))?))
+            let rate = |of: &Figures| of.without.get(event.name()).copied().unwrap_or(nothing);
+            Some((event, Count::of(sides, rate)?))
         });
         Self {
-            decide: [Count::of(baseline, run, calls_ok), Count::of(baseline, run, cut_in)],
+            decide: [Count::of(sides, |of| of.calls_ok), Count::of(sides, |of| of.without_cut_in)],
             gated: rule.gate.has(Gated::CallsOk),
             events: events.collect(),
         }
@@ -128,13 +129,13 @@ fn decide(
 
 impl Count {
     /// `None` when a side says nothing about it.
-    fn of(baseline: &Baseline, run: &Measures, right: impl Fn(&Measures) -> Rate) -> Option<Self> {
-        let rates: Vec<Rate> = baseline.runs().map(&right).collect();
+    fn of(sides: &Sides<'_>, right: impl Fn(&Figures) -> Rate) -> Option<Self> {
+        let rates: Vec<Rate> = sides.past.iter().map(|figures| right(figures)).collect();
         let old = rates.iter().fold(Rate { hits: 0, n: 0 }, |all, rate| Rate {
             hits: all.hits + rate.hits,
             n: all.n + rate.n,
         });
-        let new = right(run);
+        let new = right(sides.run);
         let difference = rate_difference(old, new)?;
         let usual: Vec<f64> = rates
             .iter()
@@ -149,7 +150,7 @@ impl Count {
             0.0
         };
         let p = exact.p.max(between);
-        let runs = baseline.runs().len();
+        let runs = rates.len();
         let change = FailureChange { baseline: old, run: new, runs, difference, p, more: false };
         Some(Self { change, attainable: exact.attainable })
     }

@@ -7,7 +7,9 @@ use super::super::{Baseline, Change, Direction, values_needed};
 use super::change::{Found, Held, REPORTED_TAIL};
 use super::{REPORTED, RUNS_FOR_DRIFT};
 use crate::scenario::{BaselineRule, Metric};
-use crate::stats::{Ranked, RankedFigure, Ranks, Sample, Statistic, alike, holm, up, variance};
+use crate::stats::{
+    Ranked, RankedFigure, Ranks, Sample, Statistic, alike, holm, third_cumulant, up, variance,
+};
 use crate::turn::{Measures, Value};
 
 /// A figure of a metric.
@@ -17,9 +19,10 @@ pub(super) struct Figured {
     pub(super) statistic: Statistic,
 }
 
-/// A figure that was compared.
-pub(super) struct Reported {
-    pub(super) found: Found,
+/// A figure of the accepted runs, or of all of them together, and of the run.
+pub(super) struct FiguredSides {
+    pub(super) past: Vec<Figure>,
+    pub(super) run: Figure,
     /// The two sides have different shares of the steps and were weighted alike.
     pub(super) restricted: bool,
 }
@@ -38,12 +41,7 @@ impl Figured {
     }
 
     /// `None` when a side has too few values, or they have no step in common.
-    pub(super) fn compare(
-        &self,
-        baseline: &Baseline,
-        run: &Measures,
-        held: Held,
-    ) -> Option<Reported> {
+    pub(super) fn sides(&self, baseline: &Baseline, run: &Measures) -> Option<FiguredSides> {
         let values = |measures: &Measures| measures.values(self.metric).to_vec();
         let of_run = values(run);
         let mut past: Vec<Vec<Value>> = baseline.runs().map(values).collect();
@@ -60,10 +58,9 @@ impl Figured {
         let mut samples = alike(samples)?;
         let run = samples.pop()?;
         let restricted = run != new;
-        let figures: Option<Vec<Figure>> =
+        let past: Option<Vec<Figure>> =
             samples.iter().zip(&past).map(|(sample, values)| self.figure(sample, values)).collect();
-        let found = Found::of(&figures?, &[], &self.figure(&run, &of_run)?, held)?;
-        Some(Reported { found, restricted })
+        Some(FiguredSides { past: past?, run: self.figure(&run, &of_run)?, restricted })
     }
 
     /// The figure as it is printed everywhere else, with the variance that its calls give it.
@@ -73,8 +70,11 @@ impl Figured {
             values.iter().map(|v| Ranked { value: up(v.value), cut: v.censored, cluster: v.call.0 })
         };
         let at = |percent| RankedFigure::of(Ranks::Around(percent), ranked());
-        let variance = match self.statistic {
-            Statistic::Quantile(percent) => at(percent)?.variance(),
+        let (variance, third) = match self.statistic {
+            Statistic::Quantile(percent) => {
+                let of = at(percent)?;
+                (of.variance(), of.third_cumulant())
+            }
             Statistic::Spread => {
                 // A spread is small against its ends: their errors in milliseconds, as a share of it.
                 let (middle, slow) = (at(50.0)?, at(90.0)?);
@@ -84,12 +84,13 @@ impl Figured {
                 let by_call = slow.influence.iter().map(|(call, slow)| {
                     (slow * high - middle.influence.get(call).unwrap_or(&zero) * low) / width
                 });
-                variance(by_call)
+                (variance(by_call.clone()), third_cumulant(by_call))
             }
         };
         Some(Figure {
             value: up(quantile.value),
             variance,
+            third,
             calls: sample.clusters(),
             turns: sample.len(),
             bound: quantile.lower_bound,
@@ -145,7 +146,10 @@ pub(super) fn all(
         runs,
     };
     let found: Vec<(Figured, Found)> = asked
-        .filter_map(|figured| Some((figured, figured.compare(baseline, run, held)?.found)))
+        .filter_map(|figured| {
+            let FiguredSides { past, run, .. } = figured.sides(baseline, run)?;
+            Some((figured, Found::of(&past, &[], &run, held)?))
+        })
         .collect();
     let adjusted = holm(&found.iter().map(|(_, found)| found.p()).collect::<Vec<f64>>());
     let mut changes: Vec<Change> = found

@@ -1,75 +1,28 @@
 //! A comparison in words.
 
 mod notes;
+mod sizes;
 
 pub(super) use notes::{baseline_note, differences};
+pub(super) use sizes::Sizes;
 
-use super::super::figures::{MIN_CALLS, Wait};
-use super::super::thresholds::sample;
-use super::super::{Baseline, Basis, Comparison, Direction, Question, Suspicion, values_needed};
+use super::super::figures::Wait;
+use super::super::{Asked, Basis, Comparison, Direction, Question, Suspicion};
 use super::asked::{Answered, Stands};
 use super::change::ASSUMED_DRIFT;
 use super::{Decision, FailureChange, Learning, Standing, failures, has_parts, settle};
-use crate::scenario::{BaselineRule, Metric};
 use crate::stats::Statistic;
 use crate::text::{chance, number, number_of, quantile, range, signed};
-use crate::turn::{Measures, Part};
+use crate::turn::Part;
 
 /// Figures that are named in one sentence.
 const NAMED: usize = 4;
 /// A turn that is slower by so many times the share of the typical one stands out.
 const STANDS_OUT: f64 = 1.5;
 
-/// How much there is of the chief latency, in the baseline and in the run.
-pub(super) struct Sizes {
-    metric: Metric,
-    percent: f64,
-    calls: (usize, usize),
-    values: (usize, usize),
-}
-
-impl Sizes {
-    pub(super) fn of(rule: &BaselineRule, baseline: &Baseline, run: &Measures) -> Self {
-        let of = |measures: &Measures| sample(measures.values(rule.primary));
-        let (old, new) = (of(baseline.measures()), of(run));
-        let (calls, values) = (
-            |s: &Option<crate::stats::Sample>| s.as_ref().map_or(0, crate::stats::Sample::clusters),
-            |s: &Option<crate::stats::Sample>| s.as_ref().map_or(0, crate::stats::Sample::len),
-        );
-        Self {
-            metric: rule.primary,
-            percent: rule.quantile,
-            calls: (calls(&old), calls(&new)),
-            values: (values(&old), values(&new)),
-        }
-    }
-
-    /// What is missing for a comparison.
-    fn missing(&self) -> String {
-        let name = self.metric.name();
-        let need = values_needed(self.percent);
-        let (old, new) = self.values;
-        if old == 0 || new == 0 {
-            let side = if old == 0 { "baseline" } else { "run" };
-            return format!("{name} cannot be compared: the {side} has no values");
-        }
-        let (what, (old, new), need) = if self.calls.0.min(self.calls.1) < MIN_CALLS {
-            ("calls", self.calls, MIN_CALLS)
-        } else if old.min(new) < need {
-            ("turns", self.values, need)
-        } else {
-            let why = "too few calls of the same turns on both sides";
-            return format!("{name} cannot be compared: {why}");
-        };
-        format!(
-            "{name}: too few {what} to compare ({old} in the baseline, {new} in the run); at least {need} are needed"
-        )
-    }
-}
-
 /// Everything that the sentences are about.
 pub(super) struct Words<'a> {
-    pub(super) decision: &'a Decision<'a>,
+    pub(super) decision: &'a Decision,
     pub(super) standing: Standing,
     pub(super) comparison: &'a Comparison,
     pub(super) sizes: Sizes,
@@ -82,9 +35,9 @@ type Sentence = fn(&FailureChange) -> String;
 
 impl Words<'_> {
     pub(super) fn reasons(&self) -> Vec<String> {
-        let decided = self.decision.decided;
+        let decided = &self.decision.decided;
         let [failing, cut_in] = &decided.standings;
-        let is = |stands| move |(_, s): &(super::Asked, Stands)| *s == stands;
+        let is = |stands| move |(_, s): &(Asked, Stands)| *s == stands;
         let mut reasons = Vec::new();
         let prefix = |stands: Stands| if stands == Stands::Suspected { "suspected: " } else { "" };
         let counts: [(_, _, Sentence); 2] = [
@@ -119,7 +72,6 @@ impl Words<'_> {
         };
         let what = self.sentence(chief);
         let found = &chief.found;
-        let effect = number(found.min_effect_ms);
         let but = self.but();
         let against = baseline(&found.basis);
         match self.standing {
@@ -136,6 +88,7 @@ impl Words<'_> {
             }
             Standing::Learning(Learning { runs, of }) => {
                 let remedy = settle::remedy(found, self.sizes.calls);
+                let effect = number(found.min_effect_ms);
                 vec![format!(
                     "learning, {runs} of {of} runs: {what}: a slowdown of {effect} ms or more is neither shown \
                      nor ruled out yet{but}; {remedy}"
@@ -148,21 +101,37 @@ impl Words<'_> {
             | Standing::NotComparable => {
                 let said = if !chief.decides() {
                     format!("no latency decides: {what}")
-                } else if chief.standing == Stands::Unclear || self.standing == Standing::Unclear {
-                    format!("{what}: {}", self.doubt(chief))
-                } else if found.excluded() {
-                    format!(
-                        "no worse than {against}: {what}; a slowdown of {effect} ms or more is ruled out"
-                    )
+                } else if let Some(answer) = self.decision.answered_by()
+                    && self.standing != Standing::Unclear
+                {
+                    self.no_worse(answer, chief)
                 } else {
-                    format!(
-                        "no slower than {against}, beyond how they differ: {what}; about {} would be found",
-                        share(found.detectable_ms, found.baseline)
-                    )
+                    format!("{what}: {}", self.doubt(chief))
                 };
                 vec![said + &but]
             }
         }
+    }
+
+    /// That the run is no slower, by the answer that says so.
+    fn no_worse(&self, answer: &Answered, chief: &Answered) -> String {
+        let (against, what) = (baseline(&answer.found.basis), self.sentence(answer));
+        let said = if answer.found.excluded() {
+            let effect = number(answer.found.min_effect_ms);
+            format!(
+                "no worse than {against}: {what}; a slowdown of {effect} ms or more is ruled out"
+            )
+        } else {
+            let found = share(answer.found.detectable_ms, answer.found.baseline);
+            format!(
+                "no slower than {against}, beyond how they differ: {what}; about {found} would be found"
+            )
+        };
+        if answer.asked == chief.asked {
+            return said;
+        }
+        let name = self.name(chief);
+        format!("{said}; nothing can be told of the {name}, which varies too much from run to run")
     }
 
     /// The answers that are worse or suspected: the typical turn, then single turns, then the slow ones.
@@ -282,12 +251,9 @@ impl Words<'_> {
                 self.name(chief)
             );
         }
-        let leaning = self.decision.deciding().find(|a| a.leans(self.decision.alpha));
-        let (of, is_chief) = match leaning {
-            Some(answer) if answer.asked != chief.asked => (answer, false),
-            _ => (chief, true),
-        };
+        let of = self.decision.doubtful().unwrap_or(chief);
         let remedy = settle::remedy(&of.found, self.sizes.calls);
+        let is_chief = of.asked == chief.asked;
         let name = if is_chief { String::new() } else { format!("{}: ", self.name(of)) };
         let effect = number(of.found.min_effect_ms);
         match &of.found.basis {

@@ -111,7 +111,7 @@ fn small_and_unsure_changes() {
     let first = &verdict.reasons[0];
     assert!(first.starts_with("learning, 1 of 5 runs: typical turn "), "{first}");
     assert!(first.contains(" ms or more is neither shown nor ruled out yet; about "), "{first}");
-    assert!(first.ends_with("would settle it (now 10 and 10)"), "{first}");
+    assert!(first.ends_with("would rule it out if there is none (now 10 and 10)"), "{first}");
     let comparison = verdict.comparison.as_ref().expect("compared");
     assert_eq!(comparison.answers[0].direction, Direction::Unclear);
 }

@@ -1,183 +1,116 @@
-//! How often a verdict is wrong, and how often it finds what is there: simulated nights ([`super::worlds`]), written
-//! down as recordings and judged as real ones are.
+//! How often a verdict is wrong, and how often it finds what is there: simulated nights ([`super::worlds`]) against
+//! simulated baselines ([`super::trials`]).
 //!
-//! A night is analysed once; baselines are drawn from a pool of nights, so that a trial costs a comparison only. All is
-//! seeded, so the shares never change; what they are compared with is their nominal value with 2.6 standard errors of a
-//! share of so many trials.
+//! All is seeded, so the shares never change; what they are compared with is their nominal value with 2.6 standard errors
+//! of a share of so many trials.
 
-use super::worlds::{CALLS, Effect, World, four_questions, night};
-use crate::random::SplitMix64;
-use crate::scenario::Scenario;
-use crate::stats::Rate;
-use crate::turn::{Analysis, analyse};
+use super::super::compare::Standing;
+use super::trials::{Bench, Tally};
+use super::worlds::{CALLS, Call, Effect, World, four_questions, night, recorded};
+use crate::measured::Measured;
+use crate::turn::analyse;
+use crate::verdict::figures::Figures;
 use crate::verdict::testing::accepted;
-use crate::verdict::{Baseline, Deciding, Judging, Mismatch, Outcome, Verdict, judge};
+use crate::verdict::{Deciding, Direction, Judging, Mismatch, Outcome, Verdict, judge};
 
-/// Nights of one kind, each analysed, and as a baseline of its own.
-struct Pool {
-    nights: Vec<(Analysis, Baseline)>,
+/// Prints a row, for who reads the output.
+fn row(tally: &Tally, name: &str) {
+    let by = tally.by.map(|n| (tally.share(n) * 1_000.0).round() / 10.0);
+    println!("{} {by:?}", tally.row(name));
 }
 
-impl Pool {
-    fn new(of: (World, Effect), drift: f64, size: u64, scenario: &Scenario) -> Self {
-        Self::sized(of, (CALLS, drift), size, scenario)
-    }
-
-    fn sized(of: (World, Effect), shape: (u32, f64), size: u64, scenario: &Scenario) -> Self {
-        // The nights of each effect are others.
-        let begin = match of.1 {
-            Effect::All(factor) if (factor - 1.0).abs() < 1e-9 => 0,
-            Effect::All(_)
-            | Effect::Tail(_)
-            | Effect::LastTurn(_)
-            | Effect::Unanswered(_)
-            | Effect::SlowCallsDropped
-            | Effect::FasterAndFailing => 1_000_000,
-        };
-        let nights = (0..size).map(|n| {
-            let run = night(&format!("n{}", begin + n), of, shape, begin + n, scenario);
-            (analyse(&run, scenario), accepted(&run, scenario))
-        });
-        Self { nights: nights.collect() }
-    }
-
-    /// A baseline of so many nights by chance, none of which is `but`.
-    fn baseline(&self, runs: usize, but: Option<usize>, random: &mut SplitMix64) -> Baseline {
-        let size = u32::try_from(self.nights.len()).expect("few");
-        let mut chosen: Vec<usize> = but.into_iter().collect();
-        let want = runs + chosen.len();
-        while chosen.len() < want {
-            let at = random.below(size) as usize;
-            if !chosen.contains(&at) {
-                chosen.push(at);
-            }
+#[test]
+fn the_figures_of_a_simulated_night_are_those_of_its_recording() {
+    let bench = Bench::new(four_questions());
+    let effects = [Effect::SAME, Effect::Unanswered(0.1), Effect::SlowCallsDropped];
+    for &world in World::ALL {
+        for (seed, effect) in (3..).zip(effects) {
+            let night = night((world, effect), (12, 0.05), seed);
+            let run = recorded("r", &night, &bench.scenario);
+            let measured = Measured::take(&analyse(&run, &bench.scenario), &bench.scenario, true);
+            assert_eq!(bench.figures(&night), Figures::by(&bench.waits, &measured), "{world:?}");
         }
-        let of = |at: usize| self.nights[at].1.clone();
-        let mut runs = chosen.into_iter().skip(usize::from(but.is_some())).map(of);
-        let first = runs.next().expect("a run");
-        runs.fold(first, |all, run| all.with(run, 30).expect("of one kind"))
     }
 }
 
-fn verdict(baseline: &Baseline, analysis: &Analysis, scenario: &Scenario) -> Verdict {
+/// The verdict on a night against others, all of them as recordings.
+fn by_recordings(bench: &Bench, usual: &[&Vec<Call>], tonight: &[Call]) -> Verdict {
+    let scenario = &bench.scenario;
+    let mut nights = usual.iter().enumerate().map(|(n, night)| {
+        let run = recorded(&format!("n{n}"), night, scenario);
+        accepted(&run, scenario)
+    });
+    let first = nights.next().expect("a night");
+    let baseline = nights.fold(first, |all, night| all.with(night, 30).expect("of one kind"));
     judge(Judging {
         scenario,
-        analysis,
-        baseline: Some(baseline),
+        analysis: &analyse(&recorded("tonight", tonight, scenario), scenario),
+        baseline: Some(&baseline),
         mismatch: Mismatch::Refuse,
         deciding: Deciding::Once,
         seed: 7,
     })
 }
 
-/// How trials came out.
-#[derive(Debug, Default, Clone, Copy)]
-struct Tally {
-    trials: u32,
-    worse: u32,
-    better: u32,
-    pass: u32,
-    unclear: u32,
-    /// The interval of the typical turn holds the truth.
-    covered: u32,
-}
-
-impl Tally {
-    fn add(&mut self, verdict: &Verdict, truth: f64) {
-        self.trials += 1;
-        match verdict.outcome {
-            Outcome::Regression => self.worse += 1,
-            Outcome::Improvement => self.better += 1,
-            // While a baseline learns, what is neither shown nor ruled out passes.
-            Outcome::Pass if verdict.reasons[0].starts_with("learning") => self.unclear += 1,
-            Outcome::Pass => self.pass += 1,
-            Outcome::Inconclusive => self.unclear += 1,
-            Outcome::Suspected
-            | Outcome::Fail
-            | Outcome::NotComparable
-            | Outcome::Invalid
-            | Outcome::NothingMeasured
-            | Outcome::Stopped => panic!("{:?}: {:?}", verdict.outcome, verdict.reasons),
+#[test]
+fn a_trial_by_figures_is_the_verdict_of_recordings() {
+    let bench = Bench::new(four_questions());
+    let mut seen = Vec::new();
+    for (n, effect) in (0..).zip([Effect::SAME, Effect::All(1.3), Effect::Unanswered(0.1)]) {
+        for runs in [1, 7] {
+            let of = |effect, seed| night((World::Unlike, effect), (15, 0.03), seed);
+            let usual: Vec<_> =
+                (0..runs).map(|seed| of(Effect::SAME, 100 + 20 * n + seed)).collect();
+            let tonight = of(effect, 500 + n + runs);
+            let figures: Vec<Figures> = usual.iter().map(|night| bench.figures(night)).collect();
+            let past: Vec<&Figures> = figures.iter().collect();
+            let by_figures = bench.judge(&past, &bench.figures(&tonight));
+            let verdict = by_recordings(&bench, &usual.iter().collect::<Vec<_>>(), &tonight);
+            let outcome = match by_figures.standing() {
+                Standing::Worse => Outcome::Regression,
+                Standing::NoWorse | Standing::Learning(_) => Outcome::Pass,
+                Standing::Better => Outcome::Improvement,
+                Standing::Unclear => Outcome::Inconclusive,
+                other @ (Standing::Suspected | Standing::NotComparable) => panic!("{other:?}"),
+            };
+            assert_eq!(verdict.outcome, outcome, "{:?}", verdict.reasons);
+            assert_eq!(verdict.comparison.expect("compared").answers, by_figures.answers());
+            seen.push(outcome);
         }
-        let comparison = verdict.comparison.as_ref().expect("compared");
-        let typical = comparison.answers.first().expect("a typical turn");
-        let true_ms = typical.baseline * (truth - 1.0);
-        let interval = typical.difference;
-        self.covered += u32::from((interval.low..=interval.high).contains(&true_ms));
     }
-
-    fn share(&self, of: u32) -> f64 {
-        f64::from(of) / f64::from(self.trials)
-    }
-
-    /// 2.6 standard errors of a share: what chance does to it in 99 of 100 cases.
-    fn slack(&self, nominal: f64) -> f64 {
-        2.6 * (nominal * (1.0 - nominal) / f64::from(self.trials)).sqrt()
-    }
-
-    fn row(&self, name: &str) {
-        let percent = |of| self.share(of) * 100.0;
-        let rate = Rate { hits: self.worse.into(), n: self.trials.into() };
-        let interval = rate.interval().expect("trials");
-        println!(
-            "| {name} | {:.1} [{:.1}\u{2013}{:.1}] | {:.1} | {:.1} | {:.1} | {:.1} |",
-            percent(self.worse),
-            interval.low * 100.0,
-            interval.high * 100.0,
-            percent(self.pass),
-            percent(self.unclear),
-            percent(self.better),
-            percent(self.covered),
-        );
-    }
-
-    fn at_most(&self, of: u32, limit: f64, what: &str) {
-        let (share, limit) = (self.share(of), limit + self.slack(limit));
-        assert!(share <= limit, "{what}: {share} above {limit}: {self:?}");
-    }
-
-    fn at_least(&self, of: u32, limit: f64, what: &str) {
-        let (share, limit) = (self.share(of), limit - self.slack(limit));
-        assert!(share >= limit, "{what}: {share} below {limit}: {self:?}");
-    }
+    assert!(seen.contains(&Outcome::Regression) && seen.contains(&Outcome::Pass), "{seen:?}");
 }
 
-fn head() {
-    println!("| | worse | no worse | unclear | better | interval |\n|---|---|---|---|---|---|");
-}
-
-/// Trials of one effect against baselines of so many nights. Of the same agent every night is judged once, against
-/// others.
-fn trials(
-    usual: &Pool,
-    judged: &Pool,
-    runs: usize,
-    of: (Effect, u32),
-    scenario: &Scenario,
-) -> Tally {
-    let (effect, trials) = of;
-    let mut random = SplitMix64::for_purpose(u64::from(trials) + runs as u64, 5);
-    let truth = if let Effect::All(factor) = effect { factor } else { 1.0 };
-    let mut tally = Tally::default();
-    for trial in 0..trials as usize {
-        let at = trial % judged.nights.len();
-        let but = (effect == Effect::SAME).then_some(at);
-        let baseline = usual.baseline(runs, but, &mut random);
-        tally.add(&verdict(&baseline, &judged.nights[at].0, scenario), truth);
-    }
-    tally
+#[test]
+fn where_the_typical_turn_is_blind_the_first_sentence_says_what_answers() {
+    let bench = Bench::new(four_questions());
+    let of = |seed| night((World::Cache, Effect::SAME), (CALLS, 0.0), seed);
+    let usual: Vec<_> = (0..7).map(of).collect();
+    let figures: Vec<Figures> = usual.iter().map(|night| bench.figures(night)).collect();
+    let past: Vec<&Figures> = figures.iter().collect();
+    let answered = |night: &Vec<Call>| {
+        let decision = bench.judge(&past, &bench.figures(night));
+        let is_blind = decision.answers()[0].direction == Direction::Unclear;
+        is_blind && decision.standing() == Standing::NoWorse
+    };
+    let tonight = (10..40).map(of).find(answered).expect("one in two");
+    let verdict = by_recordings(&bench, &usual.iter().collect::<Vec<_>>(), &tonight);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.reasons);
+    let first = &verdict.reasons[0];
+    let begins = "no slower than the 7 accepted runs, beyond how they differ: slow turns ";
+    let ends = "; nothing can be told of the typical turn, which varies too much from run to run";
+    assert!(first.starts_with(begins) && first.contains(ends), "{first}");
 }
 
 #[test]
 fn an_agent_that_did_not_change_is_seldom_called_worse() {
-    let scenario = four_questions();
-    head();
-    for world in World::ALL {
+    let bench = Bench::new(four_questions());
+    for &world in World::ALL {
         for drift in [0.0, 0.05] {
-            let pool = Pool::new((world, Effect::SAME), drift, 200, &scenario);
-            let tally = trials(&pool, &pool, 7, (Effect::SAME, 200), &scenario);
+            let pool = bench.pool((world, Effect::SAME), (CALLS, drift), 1_000);
+            let tally = bench.trials((&pool, &pool), 7, (Effect::SAME, 1_000));
             let name = format!("{}, nights differ by {:.0} %", world.name(), drift * 100.0);
-            tally.row(&name);
+            row(&tally, &name);
             tally.at_most(tally.worse, 0.05, &name);
             tally.at_most(tally.better, 0.05, &name);
             if world == World::Lognormal {
@@ -188,39 +121,57 @@ fn an_agent_that_did_not_change_is_seldom_called_worse() {
     }
 }
 
+/// Trials of a changed agent with 7 accepted runs, nights that do not differ.
+fn changed(bench: &Bench, world: World, effect: Effect) -> Tally {
+    const TRIALS: usize = 400;
+    let usual = bench.pool((world, Effect::SAME), (CALLS, 0.0), TRIALS as u64);
+    let judged = bench.pool((world, effect), (CALLS, 0.0), TRIALS as u64);
+    let tally = bench.trials((&usual, &judged), 7, (effect, TRIALS));
+    row(&tally, &format!("{}, {}", world.name(), effect.name()));
+    tally
+}
+
 #[test]
 fn what_users_gate_on_is_found() {
-    let scenario = four_questions();
-    head();
+    let bench = Bench::new(four_questions());
     for (world, effect, found) in [
-        (World::Lognormal, Effect::All(1.2), 0.75),
+        (World::Lognormal, Effect::All(1.2), 0.7),
         (World::Tools, Effect::All(1.2), 0.9),
         (World::Lognormal, Effect::Tail(3.0), 0.9),
         (World::Unlike, Effect::LastTurn(1.5), 0.9),
         (World::Tools, Effect::LastTurn(1.5), 0.9),
     ] {
-        let usual = Pool::new((world, Effect::SAME), 0.0, 120, &scenario);
-        let judged = Pool::new((world, effect), 0.0, 100, &scenario);
-        let tally = trials(&usual, &judged, 7, (effect, 150), &scenario);
+        let tally = changed(&bench, world, effect);
         let name = format!("{}, {}", world.name(), effect.name());
-        tally.row(&name);
         tally.at_least(tally.worse, found, &name);
         tally.at_most(tally.pass, 0.05, &name);
     }
 }
 
 #[test]
+fn where_half_of_the_answers_come_from_a_cache_nothing_slower_passes() {
+    let bench = Bench::new(four_questions());
+    for effect in [Effect::All(1.2), Effect::LastTurn(1.5), Effect::Tail(3.0)] {
+        let tally = changed(&bench, World::Cache, effect);
+        tally.at_most(tally.pass, 0.05, &effect.name());
+    }
+    // The typical turn is blind there, and the slow turns answer.
+    let pool = bench.pool((World::Cache, Effect::SAME), (CALLS, 0.0), 300);
+    let tally = bench.trials((&pool, &pool), 7, (Effect::SAME, 300));
+    row(&tally, "cache 50:50, the same agent");
+    tally.at_least(tally.pass, 0.5, "the same agent");
+}
+
+#[test]
 fn failing_turns_make_no_agent_better() {
-    let scenario = four_questions();
-    head();
-    for runs in [1, 7] {
-        for effect in [Effect::FasterAndFailing, Effect::SlowCallsDropped, Effect::Unanswered(0.1)]
-        {
-            let usual = Pool::new((World::Lognormal, Effect::SAME), 0.05, 100, &scenario);
-            let judged = Pool::new((World::Lognormal, effect), 0.05, 100, &scenario);
-            let tally = trials(&usual, &judged, runs, (effect, 150), &scenario);
+    let bench = Bench::new(four_questions());
+    let usual = bench.pool((World::Lognormal, Effect::SAME), (CALLS, 0.05), 300);
+    for effect in [Effect::FasterAndFailing, Effect::SlowCallsDropped, Effect::Unanswered(0.1)] {
+        let judged = bench.pool((World::Lognormal, effect), (CALLS, 0.05), 300);
+        for runs in [1, 7] {
+            let tally = bench.trials((&usual, &judged), runs, (effect, 300));
             let name = format!("{runs} runs, {}", effect.name());
-            tally.row(&name);
+            row(&tally, &name);
             tally.at_most(tally.better, 0.02, &name);
         }
     }
@@ -228,55 +179,12 @@ fn failing_turns_make_no_agent_better() {
 
 #[test]
 fn few_accepted_runs_raise_no_more_alarms() {
-    let scenario = four_questions();
-    head();
+    let bench = Bench::new(four_questions());
     for (calls, runs) in [(CALLS, 1), (CALLS, 4), (200, 1)] {
-        let usual = (World::Lognormal, Effect::SAME);
-        let pool = Pool::sized(usual, (calls, 0.05), 100, &scenario);
-        let tally = trials(&pool, &pool, runs, (Effect::SAME, 150), &scenario);
+        let pool = bench.pool((World::Lognormal, Effect::SAME), (calls, 0.05), 300);
+        let tally = bench.trials((&pool, &pool), runs, (Effect::SAME, 300));
         let name = format!("{runs} runs of {calls} calls, nights differ by 5 %");
-        tally.row(&name);
+        row(&tally, &name);
         tally.at_most(tally.worse, 0.05, &name);
-    }
-}
-
-/// All worlds and effects: what docs/judging.md shows. `cargo test --lib the_whole_table -- --ignored --nocapture`.
-#[test]
-#[ignore = "takes many minutes; `make judging` runs it"]
-fn the_whole_table() {
-    let scenario = four_questions();
-    let effects = [
-        Effect::SAME,
-        Effect::All(1.1),
-        Effect::All(1.2),
-        Effect::All(0.8),
-        Effect::Tail(2.0),
-        Effect::Tail(3.0),
-        Effect::LastTurn(1.5),
-        Effect::Unanswered(0.02),
-        Effect::Unanswered(0.1),
-        Effect::SlowCallsDropped,
-        Effect::FasterAndFailing,
-    ];
-    head();
-    for world in World::ALL {
-        for drift in [0.0, 0.05, 0.1] {
-            let usual = Pool::new((world, Effect::SAME), drift, 400, &scenario);
-            for effect in effects {
-                let pool = Pool::new((world, effect), drift, 80, &scenario);
-                for runs in [7, 5, 1] {
-                    let same = effect == Effect::SAME;
-                    let judged = if same { &usual } else { &pool };
-                    let of = if same && runs == 7 { 400 } else { 100 };
-                    let tally = trials(&usual, judged, runs, (effect, of), &scenario);
-                    let percent = drift * 100.0;
-                    tally.row(&format!(
-                        "{}, {percent:.0} %, {runs} runs, {}",
-                        world.name(),
-                        effect.name()
-                    ));
-                }
-            }
-        }
     }
 }

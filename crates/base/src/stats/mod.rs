@@ -19,6 +19,7 @@ mod ranked;
 mod rate;
 mod scale;
 mod sample;
+mod skewed;
 
 pub use bootstrap::{
     DEFAULT_RESAMPLES, Difference, Resampling, difference, interval_of, mean_interval,
@@ -30,10 +31,11 @@ pub use jackknife::{Estimate, drawn_in, jackknife};
 pub use multiple::{holm, tarone_level};
 pub use paired::{PairedDifference, Shift, location, mcnemar, shift};
 pub use prediction::Prediction;
-pub use ranked::{Ranked, RankedFigure, Ranks, variance};
+pub use ranked::{Ranked, RankedFigure, Ranks, third_cumulant, variance};
 pub use rate::{ExactTest, Rate, more_misses, rate_difference};
 pub use sample::{Mix, Point, Sample, Statistic, alike};
 pub use scale::{down, up};
+pub use skewed::Skewed;
 
 use serde::{Deserialize, Serialize};
 

@@ -67,6 +67,11 @@ impl RankedFigure {
     pub fn variance(&self) -> f64 {
         variance(self.influence.values().copied())
     }
+
+    /// Its third cumulant; 0 of fewer than three clusters.
+    pub fn third_cumulant(&self) -> f64 {
+        third_cumulant(self.influence.values().copied())
+    }
 }
 
 /// The variance of a sum of influences of clusters; 0 of fewer than two.
@@ -74,6 +79,14 @@ impl RankedFigure {
 pub fn variance(influences: impl Iterator<Item = f64>) -> f64 {
     let (n, squares) = influences.fold((0_usize, 0.0), |(n, sum), u| (n + 1, sum + u * u));
     if n < 2 { 0.0 } else { squares * n as f64 / (n - 1) as f64 }
+}
+
+/// The third cumulant of a sum of influences of clusters, without bias (Fisher's k-statistic); 0 of fewer than three.
+#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 clusters")]
+pub fn third_cumulant(influences: impl Iterator<Item = f64>) -> f64 {
+    let (count, cubes) = influences.fold((0_usize, 0.0), |(n, sum), u| (n + 1, sum + u * u * u));
+    let n = count as f64;
+    if count < 3 { 0.0 } else { cubes * n * n / ((n - 1.0) * (n - 2.0)) }
 }
 
 /// The share of each value in order: what was cut hands its share on to the larger ones (Efron, "The Two Sample
