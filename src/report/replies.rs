@@ -48,18 +48,19 @@ pub(super) fn is_censored(reply: Reply) -> bool {
 
 /// The name of what came back, and when the agent spoke.
 pub(super) fn reply(reply: Reply) -> (&'static str, Option<Span>) {
-    match reply {
-        Reply::Greeted { voice, .. } => ("greeted", Some(voice)),
-        Reply::Heard { voice, .. } => ("heard", Some(voice)),
-        Reply::Yielded { .. } => ("yielded", None),
-        Reply::DidNotYield { .. } => ("did_not_yield", None),
-        Reply::Ignored => ("ignored", None),
-        Reply::Disturbed { by: Disturbance::Stopped, .. } => ("stopped_by_noise", None),
-        Reply::Disturbed { by: Disturbance::Answered, .. } => ("answered_noise", None),
-        Reply::Unanswered { .. } => ("unanswered", None),
-        Reply::CutIn { voice, .. } => ("cut_in", Some(voice)),
-        Reply::NotAwaited => ("not_awaited", None),
-        Reply::NotTested => ("not_tested", None),
-        Reply::NotReached => ("not_reached", None),
-    }
+    let name = match reply {
+        Reply::Greeted { .. } => "greeted",
+        Reply::Heard { .. } => "heard",
+        Reply::Yielded { .. } => "yielded",
+        Reply::DidNotYield { .. } => "did_not_yield",
+        Reply::Ignored => "ignored",
+        Reply::Disturbed { by: Disturbance::Stopped, .. } => "stopped_by_noise",
+        Reply::Disturbed { by: Disturbance::Answered, .. } => "answered_noise",
+        Reply::Unanswered { .. } => "unanswered",
+        Reply::CutIn { .. } => "cut_in",
+        Reply::NotAwaited => "not_awaited",
+        Reply::NotTested => "not_tested",
+        Reply::NotReached => "not_reached",
+    };
+    (name, reply.voice())
 }

@@ -2,7 +2,7 @@
 //! of its tools or its text says neither yes nor no. That something was not said is only known where all that was
 //! said is.
 
-use super::{Reply, Turn};
+use super::Turn;
 use crate::record::{CallRecord, Observation, SessionEvent, Speaker};
 use crate::scenario::Content;
 use crate::time::Offset;
@@ -202,11 +202,7 @@ pub(super) fn check(
     end: Offset,
     all_told: bool,
 ) -> Vec<ContentResult> {
-    let (Reply::Heard { voice, .. } | Reply::Greeted { voice, .. } | Reply::CutIn { voice, .. }) =
-        turn.reply
-    else {
-        return Vec::new();
-    };
+    let Some(voice) = turn.reply.voice() else { return Vec::new() };
     let cut_off = voice.until.plus_micros(LAST_WORD_US) >= end;
     let text = turn.reply_text.as_deref().filter(|text| !is_blank(text));
     let folded = text.map(str::to_lowercase);

@@ -209,6 +209,25 @@ pub enum Reply {
     NotReached,
 }
 
+impl Reply {
+    /// What the agent said to the turn, in time or too early.
+    pub const fn voice(self) -> Option<Span> {
+        match self {
+            Self::Greeted { voice, .. } | Self::Heard { voice, .. } | Self::CutIn { voice, .. } => {
+                Some(voice)
+            }
+            Self::Yielded { .. }
+            | Self::DidNotYield { .. }
+            | Self::Ignored
+            | Self::Disturbed { .. }
+            | Self::Unanswered { .. }
+            | Self::NotAwaited
+            | Self::NotTested
+            | Self::NotReached => None,
+        }
+    }
+}
+
 /// The last thing said in reply to a turn that got one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Answer {

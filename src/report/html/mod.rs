@@ -12,6 +12,7 @@ mod data;
 mod failed;
 mod findings;
 mod glossary;
+mod head;
 mod instrument;
 mod load;
 mod marks;
@@ -24,14 +25,13 @@ mod verdict;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use base64::write::EncoderWriter;
 use maud::{Markup, PreEscaped, html};
-use sha2::{Digest as _, Sha256};
 
 use calls::Sounds;
 use data::Audio;
+use head::{hash, head};
 use marks::shown;
 
 use super::{Report, worst_first};
@@ -82,7 +82,7 @@ pub fn write(
     let report = page.report;
     let order = worst_first(&report.judged.analysis.calls).collect::<Vec<_>>();
     let sounds = Sounds::choose(page.kept, &order, page.audio_bytes);
-    out.write_all(head(report).as_bytes())?;
+    out.write_all(beginning(report).as_bytes())?;
     for section in sections(page, &order, &sounds) {
         out.write_all(section.into_string().as_bytes())?;
     }
@@ -94,7 +94,7 @@ pub fn write(
     )?;
     let rank: BTreeMap<CallId, (usize, &CallFacts)> =
         order.iter().enumerate().map(|(rank, call)| (call.call, (rank, *call))).collect();
-    let head_of = &report.judged.analysis.head;
+    let run = &report.judged.analysis.head;
     for lanes in calls {
         let lanes = lanes?;
         let Some((rank, call)) = rank.get(&lanes.call) else { continue };
@@ -106,8 +106,8 @@ pub fn write(
         let most = room_of(*rank, order.len());
         let shown = data::Shown { facts: call, lanes: &lanes, audio: of.as_ref() };
         let spans = if *rank < FIRST { page.spans } else { &[] };
-        let agents = agents::of(Call { head: head_of, facts: call, lanes: &lanes }, spans);
-        if let Some(json) = data::call(head_of, shown, &agents, most) {
+        let agents = agents::of(Call { head: run, facts: call, lanes: &lanes }, spans);
+        if let Some(json) = data::call(run, shown, &agents, most) {
             let id = call.call.0;
             write!(out, "\n<script type=\"application/json\" id=\"data-{id}\">{json}</script>")?;
             if let Some(bytes) = bytes {
@@ -139,27 +139,12 @@ fn room_of(rank: usize, calls: usize) -> usize {
     (left / calls.saturating_sub(FIRST).max(1)).min(OF_A_FIRST)
 }
 
-/// Everything before the body's content.
-fn head(report: &Report) -> String {
-    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
-    let policy = format!(
-        "default-src 'none'; script-src {}; style-src {}; media-src 'self' data: blob:; base-uri 'none'; \
-         form-action 'none'",
-        hash(SCRIPT),
-        hash(STYLE)
-    );
+/// Everything up to the content of the body.
+fn beginning(report: &Report) -> String {
     let (word, _) = marks::judgement(report.judged.verdict.outcome);
     let title = format!("{word}: {}", shown(report.judged.scenario.name()));
-    let meta = html! {
-        meta charset="utf-8";
-        meta http-equiv="Content-Security-Policy" content=(policy);
-        meta name="viewport" content="width=device-width, initial-scale=1";
-        meta name="color-scheme" content="light dark";
-        meta name="referrer" content="no-referrer";
-        title { (title) }
-        style { (PreEscaped(STYLE)) }
-    };
-    format!("<!DOCTYPE html>\n<html lang=\"en\">\n<head>{}</head>\n<body>\n", meta.into_string())
+    let allowed = format!("script-src {}; media-src 'self' data: blob:; ", hash(SCRIPT));
+    head(&title, STYLE, &allowed)
 }
 
 fn sections(page: Page<'_>, order: &[&CallFacts], sounds: &Sounds<'_>) -> Vec<Markup> {

@@ -6,6 +6,8 @@ use crate::report::fixture::{
 };
 use crate::spans::timeline::testing::{Session, Talk, text};
 use crate::turn::{Reply, Turn};
+use base64::Engine as _;
+use sha2::{Digest as _, Sha256};
 
 fn lanes(run: &Run) -> Vec<io::Result<Lanes>> {
     run.calls.iter().map(|call| Ok(Lanes::of(call, &scenario()))).collect()

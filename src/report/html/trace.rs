@@ -3,12 +3,10 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use maud::{Markup, PreEscaped, html};
-use sha2::{Digest as _, Sha256};
 
 use super::STYLE;
+use super::head::head;
 use super::marks::{ms, shown};
 use crate::report::trace::{self, Trace};
 use crate::spans::timeline::{Row, Source, TurnLine, What};
@@ -20,7 +18,8 @@ const DRAWN: usize = 100;
 
 /// Writes the page; of one turn where it is named.
 pub fn write(trace: &Trace, turn: Option<&TurnLine>, mut out: impl Write) -> io::Result<()> {
-    out.write_all(head(trace).as_bytes())?;
+    let style = format!("{STYLE}{OWN_STYLE}");
+    out.write_all(head(&shown(&trace.title()), &style, "").as_bytes())?;
     out.write_all(intro(trace).into_string().as_bytes())?;
     let mut drawn = match turn {
         Some(turn) => vec![turn],
@@ -39,24 +38,6 @@ pub fn write(trace: &Trace, turn: Option<&TurnLine>, mut out: impl Write) -> io:
         @if left > 0 { p.note { (left) " quicker turns are not in this page. " code { "--turn" } " draws one." } }
     };
     write!(out, "{}</main>\n</body>\n</html>\n", end.into_string())
-}
-
-fn head(trace: &Trace) -> String {
-    let style = format!("{STYLE}{OWN_STYLE}");
-    let hash = STANDARD.encode(Sha256::digest(&style));
-    let policy = format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"
-    );
-    let meta = html! {
-        meta charset="utf-8";
-        meta http-equiv="Content-Security-Policy" content=(policy);
-        meta name="viewport" content="width=device-width, initial-scale=1";
-        meta name="color-scheme" content="light dark";
-        meta name="referrer" content="no-referrer";
-        title { (shown(&trace.title())) }
-        style { (PreEscaped(&style)) }
-    };
-    format!("<!DOCTYPE html>\n<html lang=\"en\">\n<head>{}</head>\n<body>\n", meta.into_string())
 }
 
 fn intro(trace: &Trace) -> Markup {

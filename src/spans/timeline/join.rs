@@ -4,7 +4,7 @@
 
 use super::align::Aligned;
 use super::exchange::Exchange;
-use crate::turn::{Reply, Turn};
+use crate::turn::Turn;
 
 /// Turns and exchanges that are paired.
 pub(super) const MOST: usize = 2_000;
@@ -24,19 +24,7 @@ pub(super) struct Heard {
 
 impl Heard {
     pub(super) fn of(turn: &Turn, ms: impl Fn(crate::time::Offset) -> f64) -> Self {
-        let reply = match turn.reply {
-            Reply::Greeted { voice, .. }
-            | Reply::Heard { voice, .. }
-            | Reply::CutIn { voice, .. } => Some(ms(voice.from)),
-            Reply::Yielded { .. }
-            | Reply::DidNotYield { .. }
-            | Reply::Ignored
-            | Reply::Disturbed { .. }
-            | Reply::Unanswered { .. }
-            | Reply::NotAwaited
-            | Reply::NotTested
-            | Reply::NotReached => None,
-        };
+        let reply = turn.reply.voice().map(|voice| ms(voice.from));
         Self {
             said: turn.said.map(|said| (ms(said.from), ms(said.until))),
             reply,

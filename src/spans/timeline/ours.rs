@@ -52,17 +52,8 @@ fn begin(turn: &Turn, call: Call<'_>) -> Option<Offset> {
     let said =
         call.lanes.caller.iter().find(|said| said.step == turn.step).map(|said| said.span.from);
     let heard = match turn.reply {
-        Reply::Greeted { voice, .. } | Reply::Heard { voice, .. } | Reply::CutIn { voice, .. } => {
-            Some(voice.from)
-        }
         Reply::Unanswered { .. } => call.facts.connected,
-        Reply::Yielded { .. }
-        | Reply::DidNotYield { .. }
-        | Reply::Ignored
-        | Reply::Disturbed { .. }
-        | Reply::NotAwaited
-        | Reply::NotTested
-        | Reply::NotReached => None,
+        reply => reply.voice().map(|voice| voice.from),
     };
     turn.said.map(|said| said.from).or(said).or(heard)
 }
