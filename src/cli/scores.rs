@@ -7,6 +7,8 @@ use super::terminal::eprint_line;
 use super::traces::Sending;
 use super::{LangfuseArgs, Scores, machine, recorded, traces};
 use crate::export::experiment::{Experiment, Linked, takes_links_from_spans};
+use crate::export::langfuse;
+use crate::export::ledger::{Account, Ledger, Scored, Which};
 use crate::export::scores::{self, Detail, Score, Sent};
 use crate::langfuse::{Client, Deadline, Project};
 use crate::text::count;
@@ -36,15 +38,48 @@ pub(super) async fn send(project: Option<&Project>, which: Option<Scores>, sendi
         None => Detail::of_size(&analysis),
     };
     let environment = client.project().environment();
+    let turns = matches!(detail, Detail::Turns);
+    let which =
+        Which { turns, environment: environment.to_owned(), experiment: experiment.clone() };
     let of_run = experiment.map(|id| of_run(&analysis, environment, &id, sending.folder));
     let of_run = of_run.unwrap_or_default();
     let Ok(of_calls) = scores::of_calls(&analysis, environment, detail) else { return };
-    let sent = scores::send(&client, of_calls.chain(of_run), Deadline::after(SCORES)).await;
+    let mut kept = match Kept::open(client.project(), sending.folder, &analysis.head.run_id) {
+        Ok(kept) => kept,
+        Err(why) => return eprint_line(&format!("warning: no scores sent to Langfuse: {why}")),
+    };
+    let before = if sending.again { 0 } else { kept.account.answered(&which) };
+    let missing = of_calls.chain(of_run).skip(before);
+    let sent = scores::send(&client, missing, Deadline::after(SCORES)).await;
+    let answered = before + sent.accepted + sent.rejected;
+    kept.write(Scored { which, answered, left: sent.left });
     if sent.accepted > 0 && sending.how == Verbosity::Normal {
         let (scores, place) = (count(sent.accepted, "score"), client.project().url());
         eprint_line(&format!("{scores} sent to Langfuse at {place}"));
     }
     say_what_is_missing(&sent, sending.folder);
+}
+
+/// What is kept of the scores of a run, in the ledger of its traces.
+struct Kept {
+    ledger: Ledger,
+    account: Account,
+}
+
+impl Kept {
+    fn open(project: &Project, folder: &Path, run: &str) -> Result<Self, String> {
+        let place = langfuse::backend(project)?.place;
+        let ledger = Ledger::open(traces::run_folder(folder), run).map_err(|e| e.to_string())?;
+        let account = ledger.account(&place);
+        Ok(Self { ledger, account })
+    }
+
+    fn write(&mut self, scored: Scored) {
+        self.account.scores = Some(scored);
+        if let Err(why) = self.ledger.keep(&self.account) {
+            eprint_line(&format!("warning: which scores were sent is not kept: {why}"));
+        }
+    }
 }
 
 /// The figures of an experiment, with the verdict it was given if that is known.
@@ -80,8 +115,16 @@ pub(super) fn send_verdict(args: &LangfuseArgs, judged: &Judged, folder: &Path) 
     let environment = client.project().environment();
     let score = of_verdict(analysis, environment, experiment.id(), &judged.verdict);
     let (Some(score), Ok(runtime)) = (score, machine::runtime(Some(1))) else { return };
-    say_what_is_missing(&runtime.block_on(verdict_to(&client, score)), folder);
+    let sent = runtime.block_on(verdict_to(&client, score));
     machine::shut_down(runtime);
+    say_what_is_missing(&sent, folder);
+    // It is the last score of the run's list, where all before it were sent.
+    if let Ok(mut kept) = Kept::open(client.project(), folder, &analysis.head.run_id)
+        && let Some(scored) = kept.account.scores.clone().filter(|scored| scored.left == 0)
+    {
+        let answered = scored.answered + sent.accepted;
+        kept.write(Scored { answered, left: sent.left, ..scored });
+    }
 }
 
 /// A server of version 3 knows experiments by other ids, which it gave when the calls were linked.

@@ -209,7 +209,7 @@ pub(super) fn line(place: &str, summary: &ExportSummary) -> String {
     format!("{} sent to {place}{before}\n", count(summary.sent, "trace"))
 }
 
-fn run_folder(path: &Path) -> &Path {
+pub(super) fn run_folder(path: &Path) -> &Path {
     if path.is_dir() { path } else { path.parent().unwrap_or(path) }
 }
 

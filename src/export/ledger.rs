@@ -9,7 +9,8 @@
 //! `backends` lists the places traces were sent to. Calls are given as ranges `[first, last]` of their numbers.
 //! `acknowledged` is never sent again. `unknown` is what was under way when a connection, or loadcall itself, broke off,
 //! and calls of which parts arrived. Every other call of the recording is still to be sent. A batch counts as unknown from
-//! before it is sent until its answer is there, so that a killed loadcall sends nothing twice.
+//! before it is sent until its answer is there, so that a killed loadcall sends nothing twice. `scores` says how many scores
+//! Langfuse has answered for, and how many are still to be sent; to send one twice does no harm, as it replaces the first.
 
 mod ids;
 
@@ -68,9 +69,40 @@ pub struct Account {
     /// Why the last export did not send all; without secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_failure: Option<String>,
+    /// Of Langfuse alone: how far the scores of the run came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scores: Option<Scored>,
+}
+
+/// Which scores a run is given: other choices make others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Which {
+    /// Those of turns, too.
+    pub turns: bool,
+    pub environment: String,
+    /// The id of the experiment that the run is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<String>,
+}
+
+/// How far scores came. They are made of the recording in the same order each time, and sent in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scored {
+    #[serde(flatten)]
+    pub which: Which,
+    /// The first so many have an answer: Langfuse took them, or refused them for good.
+    pub answered: usize,
+    /// The rest, which is still to be sent.
+    pub left: usize,
 }
 
 impl Account {
+    /// How many of these scores have an answer already.
+    pub fn answered(&self, which: &Which) -> usize {
+        let known = self.scores.as_ref().filter(|scored| scored.which == *which);
+        known.map_or(0, |scored| scored.answered)
+    }
+
     /// These are about to be sent.
     pub fn begin(&mut self, calls: &[CallId]) {
         for call in calls {
@@ -140,6 +172,7 @@ impl Ledger {
             acknowledged: Ids::default(),
             unknown: Ids::default(),
             last_failure: None,
+            scores: None,
         })
     }
 
