@@ -252,9 +252,10 @@ impl<'a> RunSession<'a> {
             }
             None => None,
         };
-        let places = match self.args.untraced {
-            true => Places::none(),
-            false => Places::from_settings(&self.args.langfuse, &target.run_id)?,
+        let places = if self.args.untraced {
+            Places::none()
+        } else {
+            Places::from_settings(&self.args.langfuse, &target.run_id)?
         };
         let project = places.project.as_ref();
         let langfuse_url = project.map(|project| project.address().to_owned());
