@@ -10,7 +10,8 @@
 #   make bench-calls [N="10 50 100 200"] [REPEATS=3] [WINDOW=20] [LK=path]
 #               CPU time and memory of a call, beside the least it can cost and, with LK, the official tester
 #   make conformance   the livekit crate's own end-to-end tests on the media engine
-#   make collector   a recorded run through a real OpenTelemetry Collector (five minutes of CPU time the first time)
+#   make collector   a recorded run, and a call with the agent's own spans, through a real OpenTelemetry Collector (five
+#               minutes of CPU time the first time)
 #   make judging   how often verdicts are right, in every simulated world: the table of docs/judging.md and more
 #   make docs   the book, in target/book
 SHELL := bash
@@ -124,10 +125,10 @@ conformance: linting tools
 	$(LINTED) tools/conformance.sh build
 	tools/conformance.sh run
 
-# What loadcall exports, understood by OpenTelemetry's own receiver. Not part of `conformance`: the collector takes longer to
+# What loadcall exports, and what it passes on of the agent's, understood by OpenTelemetry's own receiver. Not part of `conformance`: the collector takes longer to
 # build than all of that.
 .PHONY: collector
-collector: linting
+collector: linting tools
 	@tools/collector.sh >/dev/null
 	$(LINTED) LOADCALL_REQUIRE_COLLECTOR=1 cargo test --test export collector
 

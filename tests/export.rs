@@ -7,11 +7,17 @@
 
 mod collector;
 mod common;
+#[path = "common/http.rs"]
+#[expect(dead_code, reason = "of what tests share, these need a part")]
+mod http;
 
-use collector::{Collector, Sink, await_spans};
+use collector::{Collector, Sink, agent, await_spans};
 use common::{loadcall, root};
+use http::{Answer, Request, Server};
+use loadcall::spans::store;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::path::Path;
@@ -194,6 +200,69 @@ fn a_signal_ends_it_and_what_is_left_can_be_sent_later() {
     assert_eq!((code, of_traces(&sink.spans()).len()), (Some(0), calls()));
 }
 
+/// The ids of the scores in the requests that arrived since the first so many.
+fn scores(server: &Server, since: usize) -> Vec<String> {
+    let arrived = server.arrived();
+    let requests = arrived[since..].iter().filter(|of| of.path == "/api/public/scores");
+    let lists = requests.map(|of| serde_json::from_slice::<Vec<Json>>(&of.body).unwrap());
+    lists.flatten().map(|score| score["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn scores_that_were_not_sent_are_sent_later_and_once() {
+    let folder = run_folder();
+    let langfuse = |of_scores: Answer| {
+        Server::start(move |request: &Request| match request.path.as_str() {
+            "/api/public/scores" => of_scores.clone(),
+            _ => Answer::new(200, r#"{"status":"OK","version":"4.16.0"}"#),
+        })
+    };
+    let server = langfuse(Answer::new(429, "{}").with("retry-after", "600"));
+    let send = |server: &Server, more: &[&str]| {
+        let mut command = loadcall();
+        command.arg("export").arg(folder.path()).args(["--langfuse-scores", "turns"]).args(more);
+        command
+            .env("LANGFUSE_PUBLIC_KEY", "pk-lf-1")
+            .env("LANGFUSE_SECRET_KEY", SECRETS[0])
+            .env("LANGFUSE_BASE_URL", server.url());
+        ran(command, folder.path())
+    };
+    let kept = || {
+        let text = std::fs::read_to_string(folder.path().join("export.json")).unwrap();
+        serde_json::from_str::<Json>(&text).unwrap()["backends"][0].clone()
+    };
+    let (_, err, _) = send(&server, &[]);
+    let all = scores(&server, 0);
+    assert!(err.contains(&format!("warning: {} scores not sent to Langfuse", all.len())), "{err}");
+    let which = json!({"turns": true, "environment": "loadcall"});
+    let expected = |answered: usize, left: usize| {
+        let mut of = which.clone();
+        of["answered"] = answered.into();
+        of["left"] = left.into();
+        of
+    };
+    assert_eq!(kept()["scores"], expected(0, all.len()));
+
+    // Another server at another address is another backend: the file is made to name it.
+    let whole = langfuse(Answer::new(202, r#"{"message":"ok"}"#));
+    let text = std::fs::read_to_string(folder.path().join("export.json")).unwrap();
+    let text = text.replace(&server.url(), &whole.url());
+    std::fs::write(folder.path().join("export.json"), text).unwrap();
+    let (_, err, code) = send(&whole, &[]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains(&format!("{} scores sent to Langfuse", all.len())), "{err}");
+    assert_eq!(scores(&whole, 0), all);
+    assert_eq!(kept()["scores"], expected(all.len(), 0));
+    let before = whole.arrived().len();
+    let (_, err, code) = send(&whole, &[]);
+    assert_eq!((err.as_str(), code), ("", Some(0)));
+    assert!(scores(&whole, before).is_empty());
+    // Asked to send all again, it does.
+    let before = whole.arrived().len();
+    send(&whole, &["--again"]);
+    assert_eq!(scores(&whole, before), all);
+}
+
 /// With the collector of `make collector`.
 #[test]
 fn a_real_collector_understands_the_spans() {
@@ -225,6 +294,48 @@ fn a_real_collector_understands_the_spans() {
         let sessions: BTreeSet<&String> = arrived.iter().filter_map(session).collect();
         assert_eq!(sessions.len(), calls());
     }
+}
+
+/// With the collector of `make collector`: the agent's spans come by way of the receiver, ours directly.
+#[test]
+fn a_real_collector_understands_the_agents_spans() {
+    let sink = Sink::start("200 OK");
+    let Some(collector) = Collector::start(&sink) else { return };
+    if agent::is_missing() {
+        let required = std::env::var_os("LOADCALL_REQUIRE_COLLECTOR").is_some();
+        assert!(!required, "there is no demo agent: `make tools` installs it");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let Output { stdout, stderr, status } = agent::call(folder.path(), &collector.url());
+    let said = String::from_utf8([stdout, stderr].concat()).unwrap();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(said.contains("with the agent's spans passed on to"), "{said}");
+    let kept = store::read(&folder.path().join("run"), |_| true).unwrap().spans;
+    let names: BTreeSet<&str> = kept.iter().map(|span| span.name.as_str()).collect();
+    for name in ["agent_session", "user_turn", "llm_node", "tts_node"] {
+        assert!(names.contains(name), "{names:?}");
+    }
+    let ours = |span: &Span| span.name.starts_with("loadcall.");
+    await_spans(&sink, kept.len() + 1);
+    let arrived = sink.spans();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let by_id: BTreeMap<String, &Span> =
+        arrived.iter().map(|span| (hex(&span.span_id), span)).collect();
+    // What the receiver kept is what arrived: each span with its place, its times and its room.
+    for span in &kept {
+        let found = by_id[&span.span_id];
+        assert_eq!((&found.name, &hex(&found.trace_id)), (&span.name, &span.trace_id));
+        assert_eq!(found.start_time_unix_nano, span.begin_ns, "{span:?}");
+        assert_eq!(found.end_time_unix_nano, span.end_ns, "{span:?}");
+        assert_eq!(session(found).map(String::as_str), span.session(), "{span:?}");
+    }
+    // Both sides are one trace, and the agent's session is below our call.
+    let call = arrived.iter().find(|span| span.name == "loadcall.call").unwrap();
+    let theirs = arrived.iter().find(|span| span.name == "agent_session").unwrap();
+    assert_eq!((&theirs.trace_id, &theirs.parent_span_id), (&call.trace_id, &call.span_id));
+    assert_eq!(session(theirs), session(call));
+    assert!(arrived.iter().filter(|span| ours(span)).count() > 5, "{arrived:?}");
 }
 
 /// By what a call is found in a backend.

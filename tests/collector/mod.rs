@@ -1,6 +1,7 @@
 //! A real OpenTelemetry Collector between a sender and a [`Sink`] of the test: what arrives there was understood by
 //! OpenTelemetry's own receiver, and written anew by its exporter.
 
+pub(crate) mod agent;
 pub(crate) mod sink;
 
 use std::io::Write as _;

@@ -23,11 +23,11 @@ fn answer(rows: &[Row], request: &Request) -> Answer {
             let of_session =
                 rows.iter().filter(|row| row.session == query.get("sessionId").cloned());
             let ids: BTreeSet<&String> = of_session.map(|row| &row.trace).collect();
-            page(ids.iter().map(|id| json!({"id": id})).collect(), query)
+            page(&ids.iter().map(|id| json!({"id": id})).collect::<Vec<_>>(), query)
         }
         "observations" => {
             let of_trace = rows.iter().filter(|row| query.get("traceId") == Some(&row.trace));
-            page(of_trace.map(older).collect(), query)
+            page(&of_trace.map(older).collect::<Vec<_>>(), query)
         }
         _ => match path.strip_prefix("traces/") {
             Some(id) => match rows.iter().find(|row| row.trace == id) {
@@ -48,7 +48,7 @@ fn missing(message: &str) -> Answer {
     Answer::new(404, &json!({"message": message, "error": "LangfuseNotFoundError"}).to_string())
 }
 
-fn page(all: Vec<Value>, query: &BTreeMap<String, String>) -> Answer {
+fn page(all: &[Value], query: &BTreeMap<String, String>) -> Answer {
     let number: usize = query["page"].parse().unwrap();
     let data: Vec<&Value> = all.iter().skip((number - 1) * PAGE).take(PAGE).collect();
     let pages = all.len().div_ceil(PAGE);
