@@ -15,6 +15,7 @@ use collector::{Collector, Sink, agent, await_spans};
 use common::{loadcall, root};
 use http::{Answer, Request, Server};
 use loadcall::spans::store;
+use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::{Value as Json, json};
@@ -319,13 +320,18 @@ fn a_real_collector_understands_the_agents_spans() {
     let ours = |span: &Span| span.name.starts_with("loadcall.");
     await_spans(&sink, kept.len() + 1);
     let arrived = sink.spans();
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let by_id: BTreeMap<String, &Span> =
-        arrived.iter().map(|span| (hex(&span.span_id), span)).collect();
+    let trace =
+        |span: &Span| TraceId::from_bytes(span.trace_id.as_slice().try_into().unwrap()).to_string();
+    let by_id: BTreeMap<String, &Span> = arrived
+        .iter()
+        .map(|span| {
+            (SpanId::from_bytes(span.span_id.as_slice().try_into().unwrap()).to_string(), span)
+        })
+        .collect();
     // What the receiver kept is what arrived: each span with its place, its times and its room.
     for span in &kept {
         let found = by_id[&span.span_id];
-        assert_eq!((&found.name, &hex(&found.trace_id)), (&span.name, &span.trace_id));
+        assert_eq!((&found.name, &trace(found)), (&span.name, &span.trace_id));
         assert_eq!(found.start_time_unix_nano, span.begin_ns, "{span:?}");
         assert_eq!(found.end_time_unix_nano, span.end_ns, "{span:?}");
         assert_eq!(session(found).map(String::as_str), span.session(), "{span:?}");
