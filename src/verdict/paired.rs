@@ -37,16 +37,18 @@ use crate::turn::Analysis;
 
 mod calls;
 mod table;
+mod asked;
 mod estimates;
 mod questions;
 mod changes;
 mod looks;
 mod sentences;
 
+pub use asked::{MIN_PAIRS, Question};
 pub use calls::PairedCalls;
 pub use changes::PairedChange;
 pub use looks::planned;
-pub use questions::{Excluded, Finding, MIN_PAIRS, Question};
+pub use questions::{Excluded, Finding};
 
 use changes::change;
 use looks::Look;

@@ -1,7 +1,7 @@
 //! How each metric changed within pairs, for the table of a report. None of it decides.
 
 use super::Recorded;
-use super::questions::MIN_PAIRS;
+use super::asked::MIN_PAIRS;
 use super::table::{Reading, Table};
 use crate::scenario::Metric;
 use crate::stats::{PairedDifference, Quantile, Resampling, Shift, down, shift};

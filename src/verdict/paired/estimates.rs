@@ -11,7 +11,7 @@
 //! adds to a figure is as often above as below zero, and Student's distribution holds for small numbers and long
 //! tails, too.
 
-use super::questions::{MIN_PAIRS, Question, Shares};
+use super::asked::{MIN_PAIRS, Question, Shares};
 use super::table::{Cell, Reading, Table};
 use crate::stats::{Estimate, jackknife, location};
 

@@ -3,7 +3,7 @@
 //! The looks are planned and recorded before the first call, so whoever judges the recording again asks at the
 //! same ones and no other. Between two looks nothing is judged.
 
-use super::questions::{Asking, MIN_PAIRS, SHARES, Shares};
+use super::asked::{Asking, MIN_PAIRS, SHARES, Shares};
 use crate::stats::looks::levels;
 
 /// So many looks at equal distances.

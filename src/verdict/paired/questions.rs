@@ -1,73 +1,35 @@
 //! The questions that are asked of pairs: the typical turn, the slow turns, the worst single turn; and which of
 //! them say that B is worse.
 //!
+//! What they look at is in [`estimates`](super::estimates).
+//!
+//! # Why one more call may go unanswered before B is called better
+//! An agent that leaves three turns of a hundred unanswered answers all of 120 in one run of forty, and then nothing
+//! in the run tells it from one that always answers. So B is called better only if it still would be had one more call
+//! to it gone unanswered from its first turn on: the call that n calls without a failure leave room for (Laplace's rule
+//! of succession). With hundreds of calls one more changes nothing.
+//!
 //! # Why the agent's own stages sharpen nothing
 //! What an agent reports of its stages would explain most of the chance in a wait. But a stage lies between the
 //! agent and the wait: an agent whose LLM became slower has a slower stage, and a comparison that takes out what
 //! the stage explains takes the slowdown out with it. It is unbiased only for stages that are known not to have
 //! changed, and nothing in a recording says which these are. So stages explain a verdict and have no part in it.
 
+use super::asked::{Asking, MIN_PAIRS, Question, Shares};
 use super::estimates::{Figure, Figures};
 use super::table::{Reading, Table};
 use crate::scenario::{BaselineRule, Scenario};
 use crate::stats::{Estimate, down, drawn_in, up};
 
-/// With fewer pairs every order of signs occurs by chance in more than one case of 20 (2 / 2^5).
-pub const MIN_PAIRS: usize = 6;
 /// What a slow mean or a single step must change by to matter, as a multiple of the minimum effect: they vary
 /// more. 15 % and 100 ms where that is 8 % and 60 ms.
 const LARGER_REL: f64 = 15.0 / 8.0;
 const LARGER_ABS: f64 = 100.0 / 60.0;
-/// One-sided; all four together are 5 %.
-pub(super) const SHARES: Shares =
-    Shares { calls: 0.01, typical: 0.016, slow: 0.012, steps: 0.012, better: 0.025, equal: 0.05 };
 /// Standard errors that a normal figure exceeds in one case of ten, and in one of twenty.
 const Z_POWER: f64 = 1.281_551_565_544_6;
 const Z_ONE_SIDED: f64 = 1.644_853_626_951_5;
 /// What chance makes of an unchanged agent in more than one case of four stands in nobody's way.
 const SUSPICIOUS: f64 = 0.25;
-
-/// One-sided levels of what is asked.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Shares {
-    pub(super) calls: f64,
-    pub(super) typical: f64,
-    pub(super) slow: f64,
-    /// Of all steps together.
-    pub(super) steps: f64,
-    /// That the typical turn is faster.
-    pub(super) better: f64,
-    /// That a slowdown is excluded.
-    pub(super) equal: f64,
-}
-
-/// How the questions are asked.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Asking {
-    pub(super) shares: Shares,
-    /// Whether what questions have in common may sharpen them: once, at the end.
-    pub(super) once: bool,
-    pub(super) seed: u64,
-}
-
-/// What is asked of latencies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Question {
-    TypicalTurn,
-    SlowTurns,
-    /// A step of the script, by its place.
-    Step(u32),
-}
-
-impl Question {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TypicalTurn => "typical_turn",
-            Self::SlowTurns => "slow_turns",
-            Self::Step(_) => "step",
-        }
-    }
-}
 
 /// The answer to a question: B minus A, in milliseconds at A's level.
 #[derive(Debug, Clone, PartialEq)]

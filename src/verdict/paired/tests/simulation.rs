@@ -5,8 +5,8 @@
 //! standard errors of a share of so many trials.
 
 use super::super::{
-    Excluded, PairedCalls, Pairing, Question, Recorded, Seen, Standing, Table, look_at, looks,
-    until_decided, weigh,
+    Excluded, Outcome, PairedCalls, Pairing, Question, Recorded, Seen, Standing, Table, judge,
+    look_at, looks, until_decided, weigh,
 };
 use super::worlds::{Change, TURNS, World, calls, four_questions, recordings, table};
 use crate::stats::Rate;
@@ -219,6 +219,34 @@ fn tables_are_those_of_recordings() {
         let again = weigh(counts, &drawn, &scenario, &looks::once(20, 7)[0]);
         assert_eq!(seen.standing, again.standing, "{name}");
     }
+}
+
+/// The two kinds of a pass, in the words of real runs.
+#[test]
+fn a_pass_says_which_slowdown_it_rules_out() {
+    let scenario = four_questions();
+    let mut kinds = [0, 0];
+    for trial in 0..24 {
+        let calls = calls(World::LogNormal, Change::Same, 30, seed(trial, 30));
+        let [x, y]: [Analysis; 2] = recordings(&calls, &[]).map(|run| analyse(&run, &scenario));
+        let [a, b] = [&x, &y].map(|analysis| Recorded { scenario: &scenario, analysis });
+        let verdict = judge(Pairing { a, b, seed: 7 });
+        let Some(excluded) = verdict
+            .comparison
+            .filter(|_| verdict.outcome == Outcome::Pass)
+            .and_then(|c| c.excluded)
+        else {
+            continue;
+        };
+        let first = &verdict.reasons[0];
+        let (begin, end) = match excluded {
+            Excluded::MinEffect => ("b is no worse than a: ", " ms or more is ruled out"),
+            Excluded::TwiceMinEffect => ("b is not found to be worse than a: ", " ms is not"),
+        };
+        assert!(first.starts_with(begin) && first.ends_with(end), "{first}");
+        kinds[usize::from(excluded == Excluded::TwiceMinEffect)] += 1;
+    }
+    assert!(kinds[0] > 0 && kinds[1] > 0, "{kinds:?}");
 }
 
 fn plain(world: World, pairs: u32, changes: &[(&str, Change)], trials: u64) -> Vec<Tally> {
