@@ -13,6 +13,7 @@
 #   make collector   a recorded run, and a call with the agent's own spans, through a real OpenTelemetry Collector (five
 #               minutes of CPU time the first time)
 #   make judging   how often verdicts are right, in every simulated world: the table of docs/judging.md and more
+#   make size   time and memory of judging seven runs of 10,000 calls (2.5 gigabytes in the folder for temporary files)
 #   make docs   the book, in target/book
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -146,6 +147,13 @@ docs: .tools/bin/mdbook
 deny: rust
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@0.20.2
 	cargo deny --offline check bans licenses sources
+
+# Recordings first, then each command by itself.
+.PHONY: size
+size: rust
+	cargo test --lib large_recordings -- --ignored
+	MAKEFLAGS= cargo build --release
+	tests/size.sh $(TARGET)/release/loadcall
 
 .PHONY: judging
 judging:

@@ -75,13 +75,13 @@ fn who_reads_no_turns_keeps_none_and_all_values() {
     assert_eq!(ends(&whole), ends(&lean));
 }
 
-/// Two recordings of 10,000 calls with ten questions each, to measure the memory of `report` and
-/// `compare`: `cargo test -p loadcall --lib large_recordings -- --ignored`.
+/// Eight recordings of 10,000 calls with ten questions each, to measure time and memory of `accept`, `report` and
+/// `compare`: `make size`.
 #[test]
-#[ignore = "writes about 600 MB into the folder for temporary files"]
+#[ignore = "writes about 2.5 GB into the folder for temporary files"]
 #[expect(clippy::disallowed_methods, reason = "a test of files")]
 fn large_recordings() {
-    for seed in [1, 2] {
+    for seed in 1..=8 {
         let folder = std::env::temp_dir().join(format!("loadcall-large-{seed}"));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
