@@ -142,16 +142,16 @@ fn with_others(input: &Judging<'_>, baseline: &Baseline) -> Compared {
     let past: Vec<&Figures> = past.iter().collect();
     let (later, figures): (Vec<&Figures>, _) =
         (baseline.later().collect(), Figures::by(&waits, &run));
-    let sides = Sides { past: &past, later: &later, run: &figures };
+    let held = Sides { past: &past, later: &later, run: &figures };
     // A run that is named to compare with is not on the way to more, nor is a baseline that keeps fewer.
     let of = RUNS_FOR_DRIFT.min(usize::from(rule.runs));
     let learning = (baseline.is_accepted() && runs < of).then_some(Learning { runs, of });
     let how = (input.deciding, learning);
     let decision = if rule.primary_decides {
         let questions = Questions::of_percentile(&rule, baseline, new);
-        Decision::of(&questions, Counts::ask(&rule, &sides), how)
+        Decision::of(&questions, Counts::ask(&rule, &held), how)
     } else {
-        Decision::by_figures(&rule, &waits, &sides, how)
+        Decision::by_figures(&rule, &waits, &held, how)
     };
     let standing = decision.standing();
 

@@ -109,7 +109,8 @@ impl Effect {
     pub(super) const SAME: Self = Self::All(1.0);
 
     pub(super) fn name(self) -> String {
-        let percent = |factor: f64| format!("{:+.0} %", (factor - 1.0) * 100.0);
+        let percent =
+            |factor: f64| format!("{:+.0} %", (factor - 1.0) * 100.0).replace('-', "\u{2212}");
         match self {
             Self::All(factor) if (factor - 1.0).abs() < 1e-9 => "the same agent".to_owned(),
             Self::All(factor) => percent(factor),
