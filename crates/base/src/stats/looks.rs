@@ -121,7 +121,8 @@ mod tests {
     fn one_look_asks_at_the_whole_level() {
         let one = levels(0.016, &[1.0]);
         assert!((one[0] - 0.016).abs() < 1e-6, "{one:?}");
-        assert!((spent(0.05, 1.0) - 0.05).abs() < 1e-12 && spent(0.05, 0.0) <= 0.0);
+        // As near as the quantile of a normal distribution is computed.
+        assert!((spent(0.05, 1.0) - 0.05).abs() < 1e-9 && spent(0.05, 0.0) <= 0.0);
     }
 
     #[test]

@@ -192,7 +192,8 @@ mod tests {
         let blunted = |moved: &dyn Fn(usize) -> f64| alarms(30, moved);
         let (step, creep) =
             (blunted(&|n| if n < 15 { 0.0 } else { 6.0 }), blunted(&|n| count(n) / 3.0));
-        assert!((140..=240).contains(&step) && (140..=240).contains(&creep), "{step}, {creep}");
+        // A step enters as one difference of three deviations, which is 28 % more variance: 3 % of alarms instead of 5 %.
+        assert!((100..=240).contains(&step) && (140..=240).contains(&creep), "{step}, {creep}");
         // What it is for: how wide the interval is no longer depends on seven runs.
         let width = |later: usize| {
             let mut random = SplitMix64::new(13);
