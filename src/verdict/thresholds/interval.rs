@@ -18,7 +18,9 @@ use crate::turn::Value;
 /// Fewer calls say nothing of how calls vary.
 const MIN_CALLS: usize = 5;
 /// So many values are never asked for.
-const MANY: u64 = 1 << 24;
+const MANY: f64 = 1e7;
+/// The cases in which an end of an interval of 95 % misses.
+const MISSED: f64 = 0.025;
 /// Less than the share of any value, in percent.
 const BEYOND: f64 = 1e-5;
 
@@ -57,20 +59,24 @@ pub(super) fn calls_needed(values: &[Value], sample: &Sample, percent: f64) -> O
     let known = independent(values, sample.quantile(percent).value);
     // Too few calls to show how alike their turns are.
     let n = known.unwrap_or(sample.len() as u64);
-    let has_both = |n: u64| matches!(ranks(n, percent / 100.0), (Some(_), Some(_)));
-    if has_both(n) {
+    let high = values_for_both(percent / 100.0)?;
+    if n >= high {
         return known.is_none().then_some(MIN_CALLS);
-    }
-    let (mut low, mut high) = (n, n);
-    while !has_both(high) {
-        (low, high) = (high, high.checked_mul(2).filter(|n| *n < MANY)?);
-    }
-    while high - low > 1 {
-        let middle = u64::midpoint(low, high);
-        if has_both(middle) { high = middle } else { low = middle }
     }
     let need = (high * calls as u64).div_ceil(n);
     Some(usize::try_from(need).ok()?.max(MIN_CALLS))
+}
+
+/// From how many independent values on some lie beyond the quantile of this share on either side, in 39 of 40 cases
+/// each; `None` where no number is enough.
+fn values_for_both(share: f64) -> Option<u64> {
+    let n = MISSED.ln() / share.max(1.0 - share).ln();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "1 or more, checked"
+    )]
+    (n.is_finite() && n < MANY).then(|| n.ceil() as u64)
 }
 
 /// As how many independent values these count, for the share of those up to `at`.
