@@ -249,12 +249,15 @@ const fn bounds(of: Interval) -> [(&'static str, f64); 3] {
     [("low", of.low), ("point", of.point), ("high", of.high)]
 }
 
+/// A value of an answer from a difference in milliseconds.
+type OfDifference = fn(&Answer, f64) -> f64;
+
 /// The answers to the questions of a comparison: of latencies in seconds and as a share of the baseline's figure, of
 /// calls as the difference of two shares.
 fn questions(page: &mut Page, report: &Report) {
     let Some(comparison) = &report.judged.verdict.comparison else { return };
     let answers = &comparison.answers;
-    let families: [(&str, &str, &str, fn(&Answer, f64) -> f64); 2] = [
+    let families: [(&str, &str, &str, OfDifference); 2] = [
         (
             "loadcall_question_difference_seconds",
             "seconds",

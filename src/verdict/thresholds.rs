@@ -164,7 +164,7 @@ fn of_quantile(threshold: &Threshold, percent: f64, values: &[Value]) -> Found {
     };
     let figure = figure(metric, &quantile(percent), measured);
     let text = format!("{figure} ({how_sure}){within}");
-    Found { text, interval, ..Found::of(measured) }
+    Found { interval, text, ..Found::of(measured) }
 }
 
 /// `p95 ≥ 8,000 ms`.

@@ -51,9 +51,10 @@ impl Ours {
 fn begin(turn: &Turn, call: Call<'_>) -> Option<Offset> {
     let said =
         call.lanes.caller.iter().find(|said| said.step == turn.step).map(|said| said.span.from);
-    let heard = match turn.reply {
-        Reply::Unanswered { .. } => call.facts.connected,
-        reply => reply.voice().map(|voice| voice.from),
+    let heard = if matches!(turn.reply, Reply::Unanswered { .. }) {
+        call.facts.connected
+    } else {
+        turn.reply.voice().map(|voice| voice.from)
     };
     turn.said.map(|said| said.from).or(said).or(heard)
 }
