@@ -93,6 +93,7 @@ class Call:
         if on_behalf and avatar.get("first"):
             voice = await self._join(on_behalf)
             await asyncio.sleep(0.5)
+        truth.write(call.room, "agent", "joins")
         body = await self._join(by)
         truth.write(call.room, "agent", "joined")
         if on_behalf and voice is None:
