@@ -276,7 +276,7 @@ fn place(to: ForwardTo, args: &LangfuseArgs) -> Result<Place, Failure> {
             })?
         }
         ForwardTo::Langfuse => {
-            let project = traces::project(args)?.ok_or_else(|| {
+            let project = traces::project_of_keys(args)?.ok_or_else(|| {
                 Failure::usage("--otlp-forward langfuse needs Langfuse's keys")
                     .hint("set LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY")
             })?;

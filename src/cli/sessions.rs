@@ -6,9 +6,9 @@ use super::args::{LangfuseArgs, SessionsArgs, SessionsFormat};
 use super::documents::terminal_width;
 use super::failure::Failure;
 use super::terminal::{eprint_line, print_document, print_json_with, print_result};
-use super::{exit, files, machine, recorded};
+use super::{exit, files, machine, recorded, traces};
 use crate::clock::{Clock, wall_now};
-use crate::langfuse::{ApiError, Client, Deadline, Given, Project};
+use crate::langfuse::{ApiError, Client, Deadline, Project};
 use crate::report::sessions::{Sessions, write_csv, write_json};
 use crate::report::text::{self, Colour};
 use crate::spans::langfuse::{Wanted, Window, page};
@@ -84,18 +84,11 @@ fn failed(error: &ApiError, resume: Option<&Path>) -> Failure {
 }
 
 fn project(args: &LangfuseArgs) -> Result<Project, Failure> {
-    let (Some(public_key), Some(secret_key)) = (&args.public_key, &args.secret_key) else {
-        return Err(Failure::usage("the sessions are in Langfuse, whose keys are not set").hint(
+    traces::project_of_keys(args)?.ok_or_else(|| {
+        Failure::usage("the sessions are in Langfuse, whose keys are not set").hint(
             "set LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY to those of the agent's project, and LANGFUSE_BASE_URL where it is not cloud.langfuse.com",
-        ));
-    };
-    let given = Given {
-        public_key: public_key.clone(),
-        secret_key: secret_key.clone(),
-        base_url: args.base_url.clone(),
-        environment: args.environment.clone(),
-    };
-    Project::new(&given).map_err(Failure::usage)
+        )
+    })
 }
 
 fn question(args: &SessionsArgs, project: &Project) -> Result<Question, Failure> {

@@ -215,20 +215,23 @@ pub(super) fn run_folder(path: &Path) -> &Path {
 
 /// The Langfuse project that is set up, if any.
 pub(super) fn project(args: &LangfuseArgs) -> Result<Option<Project>, Failure> {
-    let (public_key, secret_key) = match (&args.public_key, &args.secret_key) {
-        (Some(public_key), Some(secret_key)) => (public_key.clone(), secret_key.clone()),
-        (None, None) => return Ok(None),
-        (Some(_), None) | (None, Some(_)) => {
-            eprint_line(
-                "note: no traces are sent to Langfuse, which needs both LANGFUSE_PUBLIC_KEY and \
-                 LANGFUSE_SECRET_KEY",
-            );
-            return Ok(None);
-        }
+    if args.public_key.is_some() != args.secret_key.is_some() {
+        eprint_line(
+            "note: no traces are sent to Langfuse, which needs both LANGFUSE_PUBLIC_KEY and \
+             LANGFUSE_SECRET_KEY",
+        );
+    }
+    project_of_keys(args)
+}
+
+/// The project whose keys are set; `None` where they are not.
+pub(super) fn project_of_keys(args: &LangfuseArgs) -> Result<Option<Project>, Failure> {
+    let (Some(public_key), Some(secret_key)) = (&args.public_key, &args.secret_key) else {
+        return Ok(None);
     };
     let given = Given {
-        public_key,
-        secret_key,
+        public_key: public_key.clone(),
+        secret_key: secret_key.clone(),
         base_url: args.base_url.clone(),
         environment: args.environment.clone(),
     };

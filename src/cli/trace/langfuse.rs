@@ -7,7 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::machine;
 use crate::cli::terminal::eprint_line;
 use crate::clock::wall_now;
-use crate::langfuse::{Client, Deadline, Given, Project};
+use crate::langfuse::{Client, Deadline, Project};
 use crate::report::trace::Origin;
 use crate::spans::langfuse::{
     SessionError, SessionSpans, Wait, Window, session, session_of_room, trace,
@@ -31,21 +31,6 @@ pub(super) enum Asked<'a> {
     Call { room: &'a str, sid: Option<&'a str>, during: Option<(Timestamp, Timestamp)> },
     /// Anything that people have at hand.
     Session(&'a str),
-}
-
-/// The project whose keys are set; `None` where they are not.
-pub(super) fn project(args: &TraceArgs) -> Result<Option<Project>, Failure> {
-    let args = &args.langfuse;
-    let (Some(public_key), Some(secret_key)) = (&args.public_key, &args.secret_key) else {
-        return Ok(None);
-    };
-    let given = Given {
-        public_key: public_key.clone(),
-        secret_key: secret_key.clone(),
-        base_url: args.base_url.clone(),
-        environment: args.environment.clone(),
-    };
-    Project::new(&given).map(Some).map_err(Failure::usage)
 }
 
 /// The spans, or why there are none.

@@ -5,6 +5,7 @@ use super::langfuse::{self, Asked};
 use crate::cli::args::TraceArgs;
 use crate::cli::failure::Failure;
 use crate::cli::terminal::eprint_line;
+use crate::cli::traces;
 use crate::report::trace::Origin;
 use crate::spans::langfuse::SessionError;
 use crate::spans::timeline::Wanted;
@@ -31,7 +32,7 @@ pub(super) fn get(
     {
         return Ok(Got::from(Origin::Run, spans));
     }
-    let Some(project) = langfuse::project(args)? else {
+    let Some(project) = traces::project_of_keys(&args.langfuse)? else {
         return Ok(Got::from(unknown(), Vec::new()));
     };
     match (langfuse::read(&project, args, asked)?, run) {
