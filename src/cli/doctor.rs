@@ -52,21 +52,16 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<u8, Failure> {
     if wanted(DoctorPart::Machine) {
         findings.add(runtime.block_on(host::check(calls)))?;
     }
-    match loaded {
-        Some(loaded) if args.only.is_none() => {
-            call(args, &loaded, &bars, &runtime, &mut findings)?;
+    if let Some(loaded) = loaded.filter(|_| args.only.is_none()) {
+        call(args, &loaded, &bars, &runtime, &mut findings)?;
+    } else if wanted(DoctorPart::Server) {
+        match super::url::given(&args.server.keys) {
+            Ok(endpoint) => server_checks(&endpoint, &runtime, &mut findings)?,
+            Err(e) => findings.add([unusable(&e)])?,
         }
-        Some(_) | None if wanted(DoctorPart::Server) => {
-            match super::url::given(&args.server.keys) {
-                Ok(endpoint) => server_checks(&endpoint, &runtime, &mut findings)?,
-                Err(e) => findings.add([unusable(&e)])?,
-            }
-            if args.only.is_none() {
-                findings
-                    .add(agent::not_tested("no scenario was named, which says whom to call"))?;
-            }
+        if args.only.is_none() {
+            findings.add(agent::not_tested("no scenario was named, which says whom to call"))?;
         }
-        Some(_) | None => {}
     }
     if wanted(DoctorPart::Tracing) {
         let id = format!("loadcall-doctor-{}", super::session::new_run_id(Clock::start())?);
