@@ -278,14 +278,13 @@ impl From<&Attribution> for AttributionJson {
 
 impl<'a> From<&'a Answer> for AnswerJson<'a> {
     fn from(answer: &'a Answer) -> Self {
-        let bounds = [("baseline", answer.baseline_is_bound), ("run", answer.run_is_bound)];
         Self {
             question: answer.asked.question.name(),
             turn: answer.asked.step.as_deref(),
             decides: answer.decides,
             baseline: micro(answer.baseline),
             run: micro(answer.run),
-            lower_bounds: bounds.into_iter().filter(|(_, is)| *is).map(|(side, _)| side).collect(),
+            lower_bounds: lower_bounds(answer.baseline_is_bound, answer.run_is_bound),
             difference: answer.difference.into(),
             confidence: micro(answer.confidence),
             direction: direction(answer.direction),
@@ -306,7 +305,6 @@ impl From<&EventChange> for EventJson {
 
 impl From<&Change> for ChangeJson {
     fn from(change: &Change) -> Self {
-        let bounds = [("baseline", change.baseline_is_bound), ("run", change.run_is_bound)];
         Self {
             metric: change.metric.name(),
             statistic: match change.statistic {
@@ -315,7 +313,7 @@ impl From<&Change> for ChangeJson {
             },
             baseline: micro(change.baseline),
             run: micro(change.run),
-            lower_bounds: bounds.into_iter().filter_map(|(side, is)| is.then_some(side)).collect(),
+            lower_bounds: lower_bounds(change.baseline_is_bound, change.run_is_bound),
             difference: change.difference.into(),
             direction: direction(change.direction),
             p: millionth(change.p),
@@ -324,6 +322,14 @@ impl From<&Change> for ChangeJson {
             run_to_run: run_to_run(change.basis),
         }
     }
+}
+
+/// The sides whose figure is a lower bound.
+fn lower_bounds(baseline: bool, run: bool) -> Vec<&'static str> {
+    [("baseline", baseline), ("run", run)]
+        .into_iter()
+        .filter_map(|(s, is)| is.then_some(s))
+        .collect()
 }
 
 const fn direction(of: Direction) -> &'static str {
