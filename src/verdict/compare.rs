@@ -30,7 +30,7 @@ use super::meaning::unlike_first_byte;
 use super::{
     Baseline, Comparison, Difference, FailureChange, Ground, Judging, Learning, Suspicion,
 };
-use crate::measured::{Fingerprint, Measured};
+use crate::measured::Measured;
 use crate::scenario::Metric;
 use crate::text::count;
 use asked::Questions;
@@ -44,7 +44,7 @@ mod reported;
 mod sentences;
 mod settle;
 
-pub(super) use asked::Sides;
+pub(super) use asked::{ALL, CALLS_OK, CUT_INS, LATENCIES, Sides};
 pub use change::ASSUMED_DRIFT;
 pub(super) use decision::Decision;
 
@@ -126,15 +126,14 @@ fn with_others(input: &Judging<'_>, baseline: &Baseline) -> Compared {
         }
     };
     let rule = input.scenario.baseline();
-    let print = Fingerprint::take(input.analysis, input.scenario);
-    let unlike = unlike_first_byte(baseline.sides(), (&input.analysis.measures, &print));
+    let run = Measured::take(input.analysis, input.scenario, true);
+    let unlike = unlike_first_byte(baseline.sides(), (&input.analysis.measures, &run.fingerprint));
     if let (Metric::TtsNodeTtfb, Some(why)) = (rule.primary, &unlike) {
         let compared = Compared::nothing(Standing::NotComparable, why.clone());
         return Compared { differences, ..compared };
     }
     let (old, new) = (baseline.measures(), &input.analysis.measures);
     let runs = baseline.run_ids().len();
-    let run = Measured::take(input.analysis, input.scenario, true);
     let scripts = baseline.accepted().iter().chain([&run]).map(|run| run.steps.as_slice());
     let waits = waits(scripts);
     let past: Vec<Figures> =

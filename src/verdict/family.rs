@@ -1,6 +1,7 @@
 //! Several scenarios of one agent, judged together: with ten of them, each with a false alarm in 5 % of runs, two nights
 //! in five would have one.
 
+use super::compare::{ALL, CALLS_OK, CUT_INS, LATENCIES};
 use super::{Answer, Asked, Question, Verdict};
 use crate::stats::holm;
 
@@ -16,13 +17,8 @@ pub struct Member {
     pub worse: bool,
 }
 
-/// The parts of the questions in one chance, as a comparison has them: those of latency, calls that fail, cut-ins.
-const LATENCIES: f64 = 5.0 / 6.0;
-const CALLS_OK: f64 = 0.6 / 6.0;
-const CUT_INS: f64 = 0.4 / 6.0;
-
 /// The part of its chance that a question keeps which was suspected in the run before. That has a chance of 10 % by
-/// itself, and of a quarter in a run that is as slow: both runs are held against the same accepted ones, and where these
+/// itself, and of a quarter in a run that is as slow: both runs are compared with the same accepted ones, and where these
 /// happen to be fast both look slow.
 const AGAIN: f64 = 0.25;
 /// There are two ways to be worse by the rule of two runs ([`super::Deciding::Confirmed`]).
@@ -31,9 +27,8 @@ const WAYS: f64 = 2.0;
 /// How often chance alone makes any of the questions that decide look as bad as they do here (Bonferroni's correction
 /// with the parts that the questions have); `None` where none was asked.
 ///
-/// Where runs are `confirmed` by others, what is held against chance is both runs: that a question has a chance of *x*
-/// in this one, or one of 4 *x* after it was suspected in the run before. Each of the two happens in at most *x* of
-/// cases.
+/// Where runs are `confirmed` by others, it is the chance of both runs: a question has a chance of *x* in this one, or
+/// one of 4 *x* after it was suspected in the run before. Each of the two happens in at most *x* of cases.
 pub fn chance(verdict: &Verdict, confirmed: bool) -> Option<f64> {
     let comparison = verdict.comparison.as_ref()?;
     let deciding = || comparison.answers.iter().filter(|answer| answer.decides);
@@ -41,12 +36,12 @@ pub fn chance(verdict: &Verdict, confirmed: bool) -> Option<f64> {
     let level = |answer: &Answer| (100.0 - answer.confidence) / 200.0;
     let all: f64 = deciding().map(level).sum();
     let latencies = deciding().map(|answer| {
-        let p = answer.p_slower * all / level(answer) / LATENCIES;
+        let p = answer.p_slower * all / level(answer) / (LATENCIES / ALL);
         (answer.asked.clone(), p)
     });
     let counts = [
-        (Question::CallsOk, comparison.failures, CALLS_OK),
-        (Question::CutIns, comparison.cut_ins, CUT_INS),
+        (Question::CallsOk, comparison.failures, CALLS_OK / ALL),
+        (Question::CutIns, comparison.cut_ins, CUT_INS / ALL),
     ];
     let counts = counts.into_iter().filter_map(|(question, count, part)| {
         Some((Asked { question, step: None }, count?.p / part))

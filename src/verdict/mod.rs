@@ -183,8 +183,8 @@ pub struct Answer {
     pub min_effect_ms: f64,
     /// About the smallest slowdown that is found with a probability of 90 %.
     pub detectable_ms: f64,
-    /// How often chance alone gives a figure at least as much slower. Not corrected: it is held against this
-    /// question's own share of the 5 %.
+    /// How often chance alone gives a figure at least as much slower. Not corrected: the question is
+    /// answered at its own share of the 5 %.
     pub p_slower: f64,
     /// The same of a faster one.
     pub p_faster: f64,

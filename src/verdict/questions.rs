@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Slow turns and single steps vary more than a typical turn does: what they have to change by to matter is this many
+/// times the share of the minimum effect (8 % become 15 %), and this many times its time (60 ms become 100).
+pub(super) const WIDER: f64 = 15.0 / 8.0;
+pub(super) const WIDER_MS: f64 = 100.0 / 60.0;
+
 /// A question that decides. All that are asked of a run share one chance of a false alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

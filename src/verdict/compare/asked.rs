@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::figures::{Figure, Figures, Wait};
+use super::super::questions::{WIDER, WIDER_MS};
 use super::super::{Answer, Asked, Baseline, Deciding, Direction, Question};
 use super::change::{Found, Held};
 use super::reported::{Figured, FiguredSides};
@@ -10,10 +11,6 @@ use crate::scenario::{BaselineRule, Gated};
 use crate::stats::{Statistic, power};
 use crate::turn::Measures;
 
-/// What slow turns and single steps vary by more than a typical turn does: their least effects are those of the
-/// scenario times this share (8 % and 60 ms become 15 %), and for a step this time (100 ms).
-const WIDER: f64 = 15.0 / 8.0;
-const WIDER_MS: f64 = 100.0 / 60.0;
 /// A slow end needs so many turns: then it has three.
 const TURNS_FOR_SLOW: usize = 30;
 /// A typical turn needs so many.
@@ -21,12 +18,15 @@ const TURNS_FOR_TYPICAL: usize = 10;
 
 /// The parts of the 5 % that questions get where all are asked, as judged by what they find: tails and single steps
 /// cost the typical turn a few points of power.
-const CALLS_OK: f64 = 0.6;
-const CUT_INS: f64 = 0.4;
+pub(in crate::verdict) const CALLS_OK: f64 = 0.6;
+pub(in crate::verdict) const CUT_INS: f64 = 0.4;
 const TYPICAL: f64 = 2.0;
 const SLOW_TURNS: f64 = 1.5;
 const STEPS: f64 = 1.5;
 const PRIMARY: f64 = 5.0;
+/// Of the three questions of latency together, and of everything.
+pub(in crate::verdict) const LATENCIES: f64 = TYPICAL + SLOW_TURNS + STEPS;
+pub(in crate::verdict) const ALL: f64 = LATENCIES + CALLS_OK + CUT_INS;
 
 /// The level of each question: its part of the whole among those that can be answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +54,7 @@ impl Levels {
     }
 }
 
-/// Figures that are held against each other.
+/// Figures that are compared with each other.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::verdict) struct Sides<'a> {
     /// Of the accepted runs, the oldest first.
@@ -229,17 +229,22 @@ fn common_steps(
 /// What a run that may be confirmed has to show by itself, as a part of what makes it suspected: 1 % of 10 %.
 pub(super) const AT_ONCE: f64 = 0.1;
 
+/// What looks worse at its level is worse, or suspected where the run before has to have suspected it, too; `at_once`
+/// says that this run shows enough by itself.
+pub(super) fn worse(asked: &Asked, deciding: Deciding<'_>, at_once: bool) -> Stands {
+    match deciding {
+        Deciding::Once => Stands::Worse,
+        Deciding::Confirmed { before } => {
+            let again = before.iter().any(|suspicion| suspicion.asked == *asked);
+            if again || at_once { Stands::Worse } else { Stands::Suspected }
+        }
+    }
+}
+
 /// How a figure stands at a level, one-sided.
 fn stands(found: &Found, level: f64, asked: &Asked, deciding: Deciding<'_>) -> Stands {
     if found.is_slower(level) {
-        return match deciding {
-            Deciding::Once => Stands::Worse,
-            Deciding::Confirmed { before } => {
-                let again = before.iter().any(|suspicion| suspicion.asked == *asked);
-                let at_once = found.is_slower(level * AT_ONCE);
-                if again || at_once { Stands::Worse } else { Stands::Suspected }
-            }
-        };
+        return worse(asked, deciding, found.is_slower(level * AT_ONCE));
     }
     // An improvement has to show at the level of an alarm that nothing confirms.
     let surely = match deciding {

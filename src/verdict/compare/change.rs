@@ -11,7 +11,7 @@ use crate::stats::{Interval, Prediction, Skewed, down, power, up};
 /// How much runs of one agent differ, beyond what their calls explain, as long as there are too few accepted ones to
 /// know: 5 %.
 pub const ASSUMED_DRIFT: f64 = 0.05;
-/// What a change that is only reported is held against: the tail of a 95 % interval.
+/// The tail at which a change is compared that is only reported: that of a 95 % interval.
 pub(super) const REPORTED_TAIL: f64 = 0.025;
 
 /// How often the number of calls that is named may not settle it by this question: others have to be clear, too, so that
@@ -53,7 +53,7 @@ pub(super) struct Errors {
     pub(super) calls: f64,
 }
 
-/// How a figure is held against those of the accepted runs.
+/// How a figure is compared with those of the accepted runs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Held {
     /// The chance of a false alarm that is allowed for, in one direction.

@@ -4,7 +4,7 @@
 
 use super::super::figures::{EVENTS, Figures, MIN_CALLS};
 use super::super::{Asked, Deciding, EventChange, FailureChange, Question};
-use super::asked::{AT_ONCE, Sides, Stands};
+use super::asked::{AT_ONCE, Sides, Stands, worse};
 use super::{REPORTED, RUNS_FOR_DRIFT};
 use crate::scenario::{BaselineRule, Gated, Metric};
 use crate::stats::{Prediction, Rate, holm, more_misses, rate_difference};
@@ -115,13 +115,10 @@ fn decide(
 ) -> (Option<FailureChange>, Stands) {
     let Some(count) = count else { return (None, Stands::NoWorse) };
     let is_more = |level: f64| count.change.p <= level && drops(&count.change);
-    let standing = match deciding {
-        _ if !is_more(level) => Stands::NoWorse,
-        Deciding::Once => Stands::Worse,
-        Deciding::Confirmed { before } => {
-            let again = before.iter().any(|suspicion| suspicion.asked == *asked);
-            if again || is_more(level * AT_ONCE) { Stands::Worse } else { Stands::Suspected }
-        }
+    let standing = if is_more(level) {
+        worse(asked, deciding, is_more(level * AT_ONCE))
+    } else {
+        Stands::NoWorse
     };
     let more = standing == Stands::Worse;
     (Some(FailureChange { more, ..count.change }), standing)

@@ -48,7 +48,7 @@ fn two_nights_in_a_row_raise_no_more_alarms_than_one() {
     // A member by both nights, and by the second alone.
     let mut night = |slower: f64| {
         let level: Vec<f64> = (0..7).map(|_| random.normal()).collect();
-        // Both nights are held against the same seven runs, so one that is low makes both look slow.
+        // Both nights are compared with the same seven runs, so one that is low makes both look slow.
         let known = Prediction::of(&level, 0.0).expect("seven");
         let [before, p] = [(); 2].map(|()| known.p_above(random.normal() + slower));
         let again = before <= 0.1 && p <= 0.1;

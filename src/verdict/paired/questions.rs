@@ -15,16 +15,13 @@
 //! the stage explains takes the slowdown out with it. It is unbiased only for stages that are known not to have
 //! changed, and nothing in a recording says which these are. So stages explain a verdict and have no part in it.
 
+use super::super::questions::{WIDER, WIDER_MS};
 use super::asked::{Asking, MIN_PAIRS, Question, Shares};
 use super::estimates::{Figure, Figures};
 use super::table::{Reading, Table};
 use crate::scenario::{BaselineRule, Scenario};
 use crate::stats::{Estimate, down, drawn_in, up};
 
-/// What a slow mean or a single step must change by to matter, as a multiple of the minimum effect: they vary
-/// more. 15 % and 100 ms where that is 8 % and 60 ms.
-const LARGER_REL: f64 = 15.0 / 8.0;
-const LARGER_ABS: f64 = 100.0 / 60.0;
 /// Standard errors that a normal figure exceeds in one case of ten, and in one of twenty.
 const Z_POWER: f64 = 1.281_551_565_544_6;
 const Z_ONE_SIDED: f64 = 1.644_853_626_951_5;
@@ -167,7 +164,7 @@ fn min_effect_ms(question: Question, ms: f64, rule: &BaselineRule) -> f64 {
     match question {
         Question::TypicalTurn => rule.min_effect_ms(ms),
         Question::SlowTurns | Question::Step(_) => {
-            (rule.min_effect_rel * LARGER_REL * ms.abs()).max(rule.min_effect_abs_ms * LARGER_ABS)
+            (rule.min_effect_rel * WIDER * ms.abs()).max(rule.min_effect_abs_ms * WIDER_MS)
         }
     }
 }
